@@ -3,5 +3,6 @@
 //! random bytes are arguments, so everything here runs alike natively and in WebAssembly.
 
 pub mod id;
+pub mod role;
 pub mod secret;
 pub mod time;
