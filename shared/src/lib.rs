@@ -3,6 +3,7 @@
 //! random bytes are arguments, so everything here runs alike natively and in WebAssembly.
 
 pub mod id;
+pub mod problem;
 pub mod role;
 pub mod secret;
 pub mod time;

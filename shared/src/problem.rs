@@ -1,0 +1,347 @@
+//! The one table of problems: every refusal that leaves the edge or origin is one of these kinds, in the
+//! shape of RFC 9457 (`application/problem+json`) and with the challenge of RFC 6750 where it wants one.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::role::Permission;
+
+/// The media type of a [`Problem`] (RFC 9457 §3).
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// The protection space named in challenges (RFC 9110 §11.5).
+const REALM: &str = "countersign";
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident $slug:literal $status:literal $title:literal)*) => {
+        /// What went wrong. Its type URI and status are part of the interface and do not change.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// All kinds, in the order of the table: for documents and for reading a type back.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// The type as RFC 9457 §3.1.1 has it: a relative reference from the root, the same everywhere.
+            #[must_use]
+            pub const fn type_uri(self) -> &'static str {
+                match self { $(Self::$kind => concat!("/problems/", $slug),)* }
+            }
+
+            /// The last part of the type, also the name in logs and metrics.
+            #[must_use]
+            pub const fn slug(self) -> &'static str {
+                match self { $(Self::$kind => $slug,)* }
+            }
+
+            /// A short summary that is the same for every problem of the kind.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$kind => $title,)* }
+            }
+
+            /// The HTTP status.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$kind => $status,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The request's body, query or a header cannot be read.
+    MalformedRequest "malformed-request" 400 "The request cannot be read"
+    /// The path could be read in two ways ([`crate::path::CanonicalPath`]).
+    AmbiguousPath "ambiguous-path" 400 "The path is ambiguous"
+    /// Two Authorization headers, or a cookie and a bearer of different sessions.
+    AmbiguousCredentials "ambiguous-credentials" 400 "The request carries credentials that contradict each other"
+    /// No credential was presented where one is needed.
+    Unauthenticated "unauthenticated" 401 "A login is needed"
+    /// A credential was presented and is not good, or no longer.
+    InvalidToken "invalid-token" 401 "The credential is not valid"
+    /// A token was good and its time is over: refresh it.
+    ExpiredToken "expired-token" 401 "The token has expired"
+    /// Login: the address or the password is wrong. Which of them is never said.
+    InvalidCredentials "invalid-credentials" 401 "The e-mail address or the password is wrong"
+    /// The seal is missing, wrong, too old or seen before.
+    BadSeal "bad-seal" 401 "The request is not sealed by the edge"
+    /// The caller is known and lacks a permission.
+    Forbidden "insufficient-scope" 403 "A permission is missing"
+    /// The route takes the other kind of credential.
+    CredentialKind "credential-kind" 403 "This kind of credential is not accepted here"
+    /// An unsafe request by cookie without a proof that it comes from this site.
+    CrossSite "cross-site" 403 "The request comes from another site"
+    /// The `x-csrf-token` is missing or is not the session's.
+    CsrfToken "csrf-token" 403 "The CSRF token is missing or wrong"
+    /// Nothing is here, or nothing that the caller may know of.
+    NotFound "not-found" 404 "There is nothing here"
+    /// The path exists, with other methods.
+    MethodNotAllowed "method-not-allowed" 405 "The method is not allowed here"
+    /// The act contradicts what is already there.
+    Conflict "conflict" 409 "The request contradicts the present state"
+    /// Nobody would be left who could administrate.
+    LastAdmin "last-admin" 409 "The last administrator cannot be removed"
+    /// The body is larger than is accepted.
+    TooLarge "too-large" 413 "The body is too large"
+    /// The body is of a type that is not taken here.
+    UnsupportedMediaType "unsupported-media-type" 415 "The body's media type is not accepted"
+    /// The Host is not one of this system's own (RFC 9110 §15.5.20).
+    Misdirected "misdirected" 421 "This host is not served here"
+    /// The address cannot be an e-mail address.
+    InvalidEmail "invalid-email" 422 "The e-mail address is not valid"
+    /// The password is shorter than is wanted.
+    PasswordTooShort "password-too-short" 422 "The password is too short"
+    /// The password is longer than is taken, or has a NUL in it.
+    PasswordUnusable "password-unusable" 422 "The password cannot be used"
+    /// The password is among those that are guessed first.
+    PasswordTooCommon "password-too-common" 422 "The password is too common"
+    /// The role is not one of the policy's.
+    UnknownRole "unknown-role" 422 "There is no such role"
+    /// The request cannot be carried out as it stands, for a reason in the detail.
+    Unprocessable "unprocessable" 422 "The request cannot be carried out"
+    /// Too many attempts; `Retry-After` says when to try again.
+    TooManyRequests "too-many-requests" 429 "There were too many requests"
+    /// A header, or all of them, are larger than is accepted.
+    HeaderTooLarge "header-too-large" 431 "The headers are too large"
+    /// Something inside failed. The log knows what; the answer does not say.
+    Internal "internal" 500 "Something went wrong here"
+    /// The service behind the edge did not answer as HTTP wants.
+    BadGateway "bad-gateway" 502 "The service behind gave no usable answer"
+    /// All places for work of this kind are taken.
+    Overloaded "overloaded" 503 "There is too much to do just now"
+    /// Something that is needed to decide cannot be reached; nothing opens because of it.
+    Unavailable "unavailable" 503 "A part of the system cannot be reached"
+    /// The service behind the edge took too long.
+    GatewayTimeout "gateway-timeout" 504 "The service behind did not answer in time"
+}
+
+impl Kind {
+    /// The kind of a type URI, as a client or the edge reads it from an answer of origin.
+    #[must_use]
+    pub fn from_type_uri(uri: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.type_uri() == uri)
+    }
+
+    /// Seconds for `Retry-After` where the kind is a matter of waiting and nothing better is known.
+    const fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::Overloaded | Self::Unavailable => Some(1),
+            Self::TooManyRequests => Some(60),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.slug())
+    }
+}
+
+/// One refusal, as it is answered: the kind, and what can be said beyond it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    kind: Kind,
+    detail: Option<String>,
+    permission: Option<Permission>,
+    allow: Option<String>,
+    retry_after: Option<u32>,
+}
+
+impl Problem {
+    /// The problem without a detail.
+    #[must_use]
+    pub const fn new(kind: Kind) -> Self {
+        Self { kind, detail: None, permission: None, allow: None, retry_after: kind.retry_after() }
+    }
+
+    /// [`Kind::Forbidden`], naming the permission that the caller lacks.
+    #[must_use]
+    pub fn forbidden(permission: Permission) -> Self {
+        Self { permission: Some(permission), ..Self::new(Kind::Forbidden) }
+    }
+
+    /// [`Kind::MethodNotAllowed`], naming the methods that are (RFC 9110 §15.5.6 wants `Allow`).
+    #[must_use]
+    pub fn method_not_allowed<'m>(allow: impl IntoIterator<Item = &'m str>) -> Self {
+        let allow = allow.into_iter().collect::<Vec<_>>().join(", ");
+        Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed) }
+    }
+
+    /// The same with an explanation for whoever reads the answer: our own words, never a library's and
+    /// never a value that is secret.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// The same with a time to wait, in seconds.
+    #[must_use]
+    pub fn with_retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// What kind it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.kind.status()
+    }
+
+    /// What was said beyond the title.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// All headers of the answer: its type, that it is not to be kept, and what the status demands.
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers =
+            vec![("content-type", CONTENT_TYPE.to_owned()), ("cache-control", "no-store".to_owned())];
+        headers.extend(self.www_authenticate().map(|challenge| ("www-authenticate", challenge)));
+        headers.extend(self.allow.clone().map(|methods| ("allow", methods)));
+        headers.extend(self.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+        headers
+    }
+
+    /// The challenge of RFC 6750 §3: on every 401, and on a 403 for want of a permission. A request that
+    /// carried no credential is given no error code (§3.1).
+    #[must_use]
+    pub fn www_authenticate(&self) -> Option<String> {
+        let error = match self.kind {
+            Kind::Unauthenticated | Kind::InvalidCredentials => {
+                return Some(format!("Bearer realm=\"{REALM}\""));
+            }
+            Kind::BadSeal => return Some(format!("Signature realm=\"{REALM}\"")),
+            Kind::AmbiguousCredentials => "invalid_request",
+            Kind::InvalidToken | Kind::ExpiredToken => "invalid_token",
+            Kind::Forbidden => "insufficient_scope",
+            _ => return None,
+        };
+        let scope = self.permission.as_ref().map(|p| format!(", scope=\"{p}\"")).unwrap_or_default();
+        Some(format!("Bearer realm=\"{REALM}\", error=\"{error}\"{scope}"))
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| String::from("{}"))
+    }
+}
+
+impl From<Kind> for Problem {
+    fn from(kind: Kind) -> Self {
+        Self::new(kind)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.title())?;
+        self.detail.as_ref().map_or(Ok(()), |detail| write!(f, ": {detail}"))
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("type", self.kind.type_uri())?;
+        members.serialize_entry("title", self.kind.title())?;
+        members.serialize_entry("status", &self.status())?;
+        if let Some(detail) = &self.detail {
+            members.serialize_entry("detail", detail)?;
+        }
+        if let Some(permission) = &self.permission {
+            members.serialize_entry("permission", permission)?;
+        }
+        members.end()
+    }
+}
+
+#[cfg(feature = "axum")]
+impl axum::response::IntoResponse for Problem {
+    fn into_response(self) -> axum::response::Response {
+        let mut response = axum::response::Response::new(axum::body::Body::from(self.to_json()));
+        *response.status_mut() =
+            http::StatusCode::from_u16(self.status()).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in self.headers() {
+            if let Ok(value) = http::HeaderValue::try_from(value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_problem_reads_as_the_rfc_has_it() {
+        let problem = Problem::new(Kind::PasswordTooShort).with_detail("At least 15 characters.");
+        assert_eq!(
+            problem.to_json(),
+            r#"{"type":"/problems/password-too-short","title":"The password is too short","status":422,"detail":"At least 15 characters."}"#
+        );
+    }
+
+    #[test]
+    fn every_type_is_distinct_and_read_back() {
+        let uris: HashSet<_> = Kind::ALL.iter().map(|kind| kind.type_uri()).collect();
+        assert_eq!(uris.len(), Kind::ALL.len());
+        for &kind in Kind::ALL {
+            assert_eq!(Kind::from_type_uri(kind.type_uri()), Some(kind));
+            assert!((400..600).contains(&kind.status()), "{kind}");
+        }
+    }
+
+    #[test]
+    fn every_401_carries_a_challenge_and_every_problem_is_uncacheable() {
+        for &kind in Kind::ALL {
+            let headers = Problem::new(kind).headers();
+            assert!(headers.contains(&("cache-control", "no-store".to_owned())));
+            let challenged = headers.iter().any(|(name, _)| *name == "www-authenticate");
+            assert!(challenged || kind.status() != 401, "{kind}");
+        }
+    }
+
+    #[test]
+    fn challenges_are_those_of_rfc_6750() -> Result<(), Box<dyn std::error::Error>> {
+        let challenge = |problem: Problem| problem.www_authenticate().unwrap_or_default();
+        assert_eq!(challenge(Kind::Unauthenticated.into()), r#"Bearer realm="countersign""#);
+        assert_eq!(
+            challenge(Kind::ExpiredToken.into()),
+            r#"Bearer realm="countersign", error="invalid_token""#
+        );
+        assert_eq!(
+            challenge(Problem::forbidden("reports:write".parse()?)),
+            r#"Bearer realm="countersign", error="insufficient_scope", scope="reports:write""#
+        );
+        assert_eq!(Problem::new(Kind::CsrfToken).www_authenticate(), None);
+        Ok(())
+    }
+
+    #[test]
+    fn waiting_and_allowed_methods_are_in_the_headers() {
+        let headers = Problem::method_not_allowed(["GET", "POST"]).headers();
+        assert!(headers.contains(&("allow", "GET, POST".to_owned())));
+        let headers = Problem::new(Kind::TooManyRequests).with_retry_after(7).headers();
+        assert!(headers.contains(&("retry-after", "7".to_owned())));
+        assert!(Problem::new(Kind::Overloaded).headers().contains(&("retry-after", "1".to_owned())));
+    }
+}
