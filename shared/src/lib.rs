@@ -4,6 +4,7 @@
 
 pub mod credential;
 pub mod id;
+pub mod path;
 pub mod problem;
 pub mod role;
 pub mod secret;
