@@ -57,7 +57,7 @@ async function identity(request) {
   if (subject === null) return null;
   return {
     subject,
-    roles: request.headers["x-identity-roles"].split(",").filter(Boolean),
+    roles: request.headers["x-identity-roles"]?.split(",") ?? [], // left out when there are none
     session: request.headers["x-identity-session"],
     credential: request.headers["x-identity-credential"],
   };
