@@ -2,10 +2,22 @@
 //! formats of tokens and cookies, and the sealed identity. No I/O, no clock, no randomness: `now` and
 //! random bytes are arguments, so everything here runs alike natively and in WebAssembly.
 
+#[cfg(feature = "axum")]
+pub mod axum;
+pub mod claims;
+pub mod cookie;
 pub mod credential;
+pub mod csrf;
+pub mod edge_call;
+pub mod edge_state;
 pub mod id;
+pub mod identity;
+pub mod jwt;
+pub mod mac;
 pub mod path;
 pub mod problem;
+pub mod refresh;
 pub mod role;
+pub mod seal;
 pub mod secret;
 pub mod time;

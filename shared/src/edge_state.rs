@@ -1,0 +1,163 @@
+//! The edge state: what an edge must know to check tokens alone, pulled from origin as one document.
+//!
+//! `POST /edge/state` takes a [`StateRequest`] and answers a [`StateDocument`] with the mac of its exact
+//! bytes in [`MAC_HEADER`]. The document repeats the request's challenge, so nothing between the two can
+//! forge, mix or replay it. Members that a version does not know are ignored by it.
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    jwt::keys::{InvalidKey, Jwk, KeySet},
+    mac::{MacKey, MacKeys},
+    time::Timestamp,
+};
+
+/// Where the state is pulled.
+pub const PATH: &str = "/edge/state";
+
+/// The header of the answer that holds the mac of its body, in base64url.
+pub const MAC_HEADER: &str = "countersign-mac";
+
+/// The version of the formats in this file.
+pub const VERSION: u32 = 1;
+
+/// The longest document that is read, in bytes.
+pub const MAX_LENGTH: usize = 4 << 20;
+
+/// What an edge has and wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateRequest {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What the answer has to repeat.
+    pub challenge: Challenge,
+    /// The incarnation of the document that the edge has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<String>,
+    /// The number that it reaches to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+}
+
+/// 128 random bits in base64url that bind an answer to its question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Challenge([u8; 16]);
+
+impl Challenge {
+    /// Takes bytes that were drawn at random for this one request.
+    #[must_use]
+    pub const fn new(random: [u8; 16]) -> Self {
+        Self(random)
+    }
+}
+
+impl TryFrom<String> for Challenge {
+    type Error = InvalidChallenge;
+
+    fn try_from(text: String) -> Result<Self, InvalidChallenge> {
+        let mut bytes = [0; 16];
+        match Base64UrlUnpadded::decode(&text, &mut bytes) {
+            Ok(decoded) if decoded.len() == 16 => Ok(Self(bytes)),
+            _ => Err(InvalidChallenge),
+        }
+    }
+}
+
+impl From<Challenge> for String {
+    fn from(challenge: Challenge) -> Self {
+        Base64UrlUnpadded::encode_string(&challenge.0)
+    }
+}
+
+/// The text is not a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a challenge is 16 bytes in unpadded base64url")]
+pub struct InvalidChallenge;
+
+/// What origin answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateDocument {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The request's.
+    pub challenge: Challenge,
+    /// The revocation log's: another one means that nothing of an older document holds.
+    pub incarnation: String,
+    /// The number that the document reaches to in that log.
+    pub number: u64,
+    /// When it was made by origin's clock, in milliseconds since the epoch.
+    pub issued: i64,
+    /// The keys by which tokens may be signed.
+    pub keys: Vec<Jwk>,
+}
+
+impl StateDocument {
+    /// When it was made by origin's clock.
+    #[must_use]
+    pub const fn issued(&self) -> Timestamp {
+        Timestamp::from_millis(self.issued)
+    }
+
+    /// The keys, checked.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] of the first that is not one.
+    pub fn key_set(&self) -> Result<KeySet, InvalidKey> {
+        self.keys.as_slice().try_into()
+    }
+
+    /// The body of the answer and the value of its [`MAC_HEADER`].
+    ///
+    /// # Errors
+    /// Those of serializing.
+    pub fn sign(&self, key: &MacKey) -> Result<(String, String), serde_json::Error> {
+        let body = serde_json::to_string(self)?;
+        let mac = Base64UrlUnpadded::encode_string(&key.tag(body.as_bytes()));
+        Ok((body, mac))
+    }
+
+    /// The document in an answer to the request with this challenge.
+    ///
+    /// # Errors
+    /// [`StateError`]; nothing of the document counts then.
+    pub fn verify(body: &[u8], mac: &str, keys: &MacKeys, challenge: &Challenge) -> Result<Self, StateError> {
+        let mut tag = [0; 32];
+        let tag = Base64UrlUnpadded::decode(mac, &mut tag).map_err(|_| StateError::BadMac)?;
+        if body.len() > MAX_LENGTH {
+            return Err(StateError::TooLong);
+        }
+        if !keys.verify(body, tag) {
+            return Err(StateError::BadMac);
+        }
+        let document: Self = serde_json::from_slice(body).map_err(|_| StateError::Malformed)?;
+        if document.version != VERSION {
+            Err(StateError::Version(document.version))
+        } else if document.challenge != *challenge {
+            Err(StateError::WrongChallenge)
+        } else {
+            Ok(document)
+        }
+    }
+}
+
+/// Why an answer is not an edge state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// It is longer than any that origin makes.
+    #[error("the document is too long")]
+    TooLong,
+    /// The mac is not that of the body by a key that is known.
+    #[error("the mac is wrong")]
+    BadMac,
+    /// It is authentic and cannot be read.
+    #[error("the document cannot be read")]
+    Malformed,
+    /// It is of a version that is not understood.
+    #[error("version {0} of the document is not understood")]
+    Version(u32),
+    /// It answers another request.
+    #[error("the document answers another request")]
+    WrongChallenge,
+}
