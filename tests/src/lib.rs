@@ -1,1 +1,24 @@
-//! x
+//! The whole system, started for real: for a person (`cargo dev up`) and for the tests (`cargo dev test`).
+//!
+//! ```text
+//! command     what can be typed after `cargo dev`
+//! setup       what has to be there before anything starts: tools, packages, built binaries, the built worker
+//! up          `cargo dev up`: the story of one run, from an empty machine to the welcome
+//! test_run    `cargo dev test`: every test there is, on both databases
+//! system      the parts that run: origin, the edge, the upstream; their addresses, settings, secrets, health
+//! mailbox     a mail server that keeps what it is sent
+//! layering    which module may know which: `cargo dev check`
+//! ```
+
+pub mod command;
+pub mod failure;
+pub mod interruption;
+pub mod layering;
+pub mod mailbox;
+pub mod setup;
+pub mod system;
+pub mod test_run;
+pub mod up;
+
+mod clock;
+mod random;

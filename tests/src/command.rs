@@ -1,0 +1,160 @@
+//! What can be typed after `cargo dev`.
+
+use std::io::stdin;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::layering;
+use crate::setup::place::Place;
+use crate::setup::{self, Wanted, worker};
+use crate::system::setting::Setting;
+use crate::system::watchdog;
+use crate::test_run::{self, Database};
+use crate::up;
+
+/// Starts, tests and builds the whole of Countersign, and sets up what that needs.
+#[derive(Debug, Parser)]
+#[command(name = "cargo dev", bin_name = "cargo dev")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start origin, the edge, a demo upstream and a mailbox; stop them at Ctrl-C
+    Up(UpArguments),
+    /// Run every test there is, end to end on SQLite and on PostgreSQL
+    Test(TestArguments),
+    /// Build the worker into edge/build, where wrangler.toml looks for it
+    Build {
+        /// The policy file inside the worker [default: shared/policy.toml]
+        #[arg(long, value_name = "FILE", env = "COUNTERSIGN_POLICY")]
+        policy: Option<PathBuf>,
+    },
+    /// Install the tools and packages that the other commands need, and nothing else
+    Setup,
+    /// Check that no module imports against the layers
+    Check,
+    #[command(name = watchdog::COMMAND, hide = true)]
+    Watchdog,
+}
+
+#[derive(Debug, Args)]
+struct UpArguments {
+    /// Print one line of JSON when ready, and stop when standard input closes
+    #[arg(long)]
+    json: bool,
+    /// The edge's port; origin, upstream, mailbox and its SMTP have the next four (0 picks free ones)
+    #[arg(long, value_name = "N", default_value_t = 8787)]
+    port_base: u16,
+    /// The directory of the database and the generated secrets, kept between runs [default: .data]
+    #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
+    data: Option<PathBuf>,
+    /// Use a fresh temporary directory and remove it at the end
+    #[arg(long)]
+    ephemeral: bool,
+    /// A PostgreSQL database instead of SQLite in the data directory
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// The policy of both origin and edge [default: shared/policy.toml]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// A setting of origin (COUNTERSIGN_…) or a variable of the edge; repeatable
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<Setting>,
+    /// Build origin in the release profile
+    #[arg(long)]
+    release: bool,
+    /// Build origin with a clock that tests move (POST /test/clock)
+    #[arg(long)]
+    movable_clock: bool,
+}
+
+#[derive(Debug, Args)]
+struct TestArguments {
+    /// Run only the tests whose names contain this
+    name: Option<String>,
+    /// Run only the end-to-end tests, on one database
+    #[arg(long, value_enum)]
+    database: Option<Database>,
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn run() -> ExitCode {
+    match act(CommandLine::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Up(arguments) => {
+            let place = Place::find()?;
+            block_on(up::up(&place, options(&place, arguments)?))
+        }
+        Command::Test(TestArguments { name, database }) => {
+            block_on(test_run::test(&Place::find()?, &test_run::Options { name, database }))
+        }
+        Command::Build { policy } => worker::put_in_place(&Place::find()?, policy.as_deref()).map(drop),
+        Command::Setup => {
+            let place = Place::find()?;
+            setup::everything(&place)
+        }
+        Command::Check => layering::check(&Place::find()?.root),
+        Command::Watchdog => {
+            watchdog::watch(stdin().lock());
+            Ok(())
+        }
+    }
+}
+
+fn options(place: &Place, arguments: UpArguments) -> Result<up::Options, Failure> {
+    let data = arguments.data.unwrap_or_else(|| place.root.join(".data"));
+    let wanted = Wanted {
+        release: arguments.release,
+        movable_clock: arguments.movable_clock,
+        policy: arguments.policy,
+    };
+    Ok(up::Options {
+        json: arguments.json,
+        port_base: arguments.port_base,
+        data: (!arguments.ephemeral).then_some(data),
+        database_url: arguments.database_url,
+        settings: arguments.settings,
+        known: test_run::artifacts_list().map(|list| setup::Artifacts::read(&list)).transpose()?,
+        wanted,
+    })
+}
+
+/// All parts are started by this one thread, which does little else than wait.
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::io("the runtime did not start", "try again"))?;
+    let outcome = runtime.block_on(work);
+    // A build that nobody waits for any more ends with this program.
+    runtime.shutdown_background();
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+}

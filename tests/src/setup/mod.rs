@@ -1,0 +1,134 @@
+//! What has to be there before anything starts. All of it is made here, but for the four things that only the user
+//! can install; a second run finds everything and takes a moment.
+
+pub mod binary;
+pub mod npm;
+pub mod place;
+pub mod prerequisite;
+pub mod tool;
+pub mod worker;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use place::Place;
+
+/// What is built: which origin and which policy.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Origin in the release profile.
+    pub release: bool,
+    /// Origin with the clock that tests move.
+    pub movable_clock: bool,
+    /// The policy inside the worker; the example policy when there is none.
+    pub policy: Option<PathBuf>,
+}
+
+/// What a run needs, built.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Artifacts {
+    /// The `origin` binary.
+    pub origin: PathBuf,
+    /// The demo upstream's binary.
+    pub upstream: PathBuf,
+    /// The directory of the built worker: one main module and what it imports.
+    pub worker: PathBuf,
+    /// The Workers runtime.
+    pub workerd: PathBuf,
+}
+
+/// Sets everything up and builds what is wanted. What is known was built before, all but a worker with another policy.
+///
+/// # Errors
+/// The first thing that is missing or does not build.
+pub fn artifacts(place: &Place, wanted: &Wanted, known: Option<Artifacts>) -> Result<Artifacts, Failure> {
+    let worker = || worker::built(place, wanted.policy.as_deref());
+    match known {
+        Some(known) if wanted.policy.is_none() => Ok(known),
+        Some(known) => {
+            let _alone = place.lock()?;
+            Ok(Artifacts { worker: worker()?, ..known })
+        }
+        None => {
+            let _alone = place.lock()?;
+            prepare(place)?;
+            Ok(Artifacts {
+                origin: binary::origin(place, wanted.release, wanted.movable_clock)?,
+                upstream: binary::upstream(place)?,
+                worker: worker()?,
+                workerd: npm::workerd(place)?,
+            })
+        }
+    }
+}
+
+/// [`artifacts`] on a thread of its own, so that a signal is heard meanwhile.
+///
+/// # Errors
+/// As there.
+pub async fn in_background(
+    place: &Place,
+    wanted: &Wanted,
+    known: Option<Artifacts>,
+) -> Result<Artifacts, Failure> {
+    let (place, wanted) = (place.clone(), wanted.clone());
+    tokio::task::spawn_blocking(move || artifacts(&place, &wanted, known))
+        .await
+        .map_err(|error| Failure::new(format!("the build was lost: {error}"), "try again"))?
+}
+
+/// The tools and packages, without building anything.
+///
+/// # Errors
+/// The first thing that is missing.
+pub fn everything(place: &Place) -> Result<(), Failure> {
+    let _alone = place.lock()?;
+    prepare(place)?;
+    tool::wasm_bindgen(place)?;
+    tool::worker_build(place)?;
+    Ok(())
+}
+
+/// What every build needs. The caller holds the place's lock.
+fn prepare(place: &Place) -> Result<(), Failure> {
+    prerequisite::check()?;
+    prerequisite::wasm_target(place)?;
+    npm::install(place)
+}
+
+impl Artifacts {
+    /// Reads what [`Artifacts::write`] wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let text = fs::read(path).map_err(Failure::file(path))?;
+        serde_json::from_slice(&text).map_err(|error| {
+            Failure::new(format!("{}: {error}", path.display()), "run `cargo dev test` again")
+        })
+    }
+
+    /// Keeps the list for the systems that tests start.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+        let text = serde_json::to_vec(self)
+            .map_err(|error| Failure::new(format!("{}: {error}", path.display()), "use paths in UTF-8"))?;
+        fs::write(path, text).map_err(Failure::file(path))
+    }
+}
+
+/// Says on standard error what takes a while.
+fn say(step: &str) {
+    eprintln!("cargo dev: {step}");
+}
+
+/// Cargo as the one that started us, so that both are of one toolchain.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}

@@ -1,0 +1,238 @@
+//! A PostgreSQL server for the tests, from the package of npm that carries one, in a temporary directory.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::{DirBuilderExt, chown, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use rustix::process::geteuid;
+use serde::Deserialize;
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use crate::failure::Failure;
+use crate::random;
+
+use super::data::write_private;
+use super::process::Part;
+use super::watchdog::Watchdog;
+
+/// What to do about most of what can go wrong here.
+const REMEDY: &str = "see that TMPDIR exists and has some hundred megabytes free";
+
+/// A running server.
+#[derive(Debug)]
+pub struct Postgres {
+    part: Part,
+    url: String,
+    _directory: TempDir,
+}
+
+impl Postgres {
+    /// Makes a new, empty database cluster and starts a server on it. The server refuses to run as root: it is then
+    /// an unprivileged user's.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start(package: &Path, watchdog: &Arc<Watchdog>) -> Result<Self, Failure> {
+        let directory = tempfile::Builder::new()
+            .prefix("countersign-postgres-")
+            .tempdir()
+            .map_err(Failure::io("no temporary directory could be made", REMEDY))?;
+        let owner = Owner::of_the_server();
+        let native = installation(package, directory.path(), owner.as_ref())?;
+        let password = Base64UrlUnpadded::encode_string(&random::bytes::<18>()?);
+        let data = initialise(&native, directory.path(), &password, owner.as_ref())?;
+        let port = free_port()?;
+        let mut command = owned(&native.join("bin/postgres"), owner.as_ref());
+        command.arg("-D").arg(&data);
+        for setting in [
+            &format!("port={port}"),
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_connections=500",
+            // The cluster is thrown away; what the tests kill is origin, never the database's machine.
+            "fsync=off",
+        ] {
+            command.arg("-c").arg(setting);
+        }
+        let mut part = Part::start("postgres", command, watchdog)?;
+        until_ready(&mut part).await?;
+        let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
+        Ok(Self { part, url, _directory: directory })
+    }
+
+    /// The URL of the server's first database, for a role that may create others.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops the server and removes its directory.
+    pub async fn stop(self) {
+        self.part.stop().await;
+    }
+}
+
+/// The unprivileged user that the server runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owner {
+    user: u32,
+    group: u32,
+}
+
+impl Owner {
+    /// Nobody, when we are root; otherwise the server is ours.
+    fn of_the_server() -> Option<Self> {
+        let accounts = || fs::read_to_string("/etc/passwd").unwrap_or_default();
+        geteuid().is_root().then(|| Self::nobody(&accounts()))
+    }
+
+    fn nobody(accounts: &str) -> Self {
+        let ids = accounts.lines().find_map(|line| {
+            let mut fields = line.strip_prefix("nobody:")?.split(':').skip(1);
+            Some(Self { user: fields.next()?.parse().ok()?, group: fields.next()?.parse().ok()? })
+        });
+        ids.unwrap_or(Self { user: 65_534, group: 65_534 })
+    }
+}
+
+/// The server's programs and libraries, with the links that the package's install script would have made. For another
+/// owner they are copied to where that one can read them.
+fn installation(package: &Path, directory: &Path, owner: Option<&Owner>) -> Result<PathBuf, Failure> {
+    let Some(owner) = owner else {
+        link(package, package)?;
+        return Ok(package.join("native"));
+    };
+    chown(directory, Some(owner.user), Some(owner.group)).map_err(Failure::file(directory))?;
+    let native = directory.join("native");
+    copy(&package.join("native"), &native)?;
+    link(package, directory)?;
+    Ok(native)
+}
+
+/// Makes the links that `pg-symlinks.json` lists; both paths of each begin with `native`, and both are in one
+/// directory.
+fn link(package: &Path, root: &Path) -> Result<(), Failure> {
+    #[derive(Deserialize)]
+    struct Link {
+        source: PathBuf,
+        target: PathBuf,
+    }
+    let list = package.join("native/pg-symlinks.json");
+    let links: Vec<Link> = match fs::read(&list) {
+        Ok(text) => serde_json::from_slice(&text)
+            .map_err(|error| Failure::new(format!("{}: {error}", list.display()), "remove node_modules"))?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Failure::file(&list)(error)),
+    };
+    for Link { source, target } in links {
+        let (Some(name), path) = (source.file_name(), root.join(&target)) else { continue };
+        match symlink(name, &path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(Failure::file(&path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    if from.is_symlink() {
+        // Made again by `link`.
+        return Ok(());
+    }
+    if !from.is_dir() {
+        return fs::copy(from, to).map(drop).map_err(Failure::file(to));
+    }
+    fs::DirBuilder::new().mode(0o755).create(to).map_err(Failure::file(to))?;
+    for entry in fs::read_dir(from).map_err(Failure::file(from))?.flatten() {
+        copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// Makes the cluster, reachable only with the password.
+fn initialise(
+    native: &Path,
+    directory: &Path,
+    password: &str,
+    owner: Option<&Owner>,
+) -> Result<PathBuf, Failure> {
+    let (data, password_file) = (directory.join("data"), directory.join("password"));
+    write_private(&password_file, password)?;
+    if let Some(owner) = owner {
+        chown(&password_file, Some(owner.user), Some(owner.group)).map_err(Failure::file(&password_file))?;
+    }
+    let log = directory.join("initdb.log");
+    let output = File::create(&log).map_err(Failure::file(&log))?;
+    let status = owned(&native.join("bin/initdb"), owner)
+        .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
+        .arg("--pgdata")
+        .arg(&data)
+        .arg("--pwfile")
+        .arg(&password_file)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().map_err(Failure::file(&log))?)
+        .stderr(output)
+        .status()
+        .map_err(Failure::io(
+            "PostgreSQL's initdb did not start",
+            "remove node_modules and run the command again",
+        ))?;
+    if status.success() {
+        return Ok(data);
+    }
+    let said = fs::read_to_string(&log).unwrap_or_default();
+    let lines = said.lines().map(str::to_owned).collect();
+    Err(Failure::new(format!("PostgreSQL's initdb failed ({status})"), REMEDY).with_log(lines))
+}
+
+fn owned(program: &Path, owner: Option<&Owner>) -> Command {
+    let mut command = Command::new(program);
+    if let Some(owner) = owner {
+        command.uid(owner.user).gid(owner.group);
+    }
+    command.env_remove("PGDATA").env("LC_ALL", "C");
+    command
+}
+
+fn free_port() -> Result<u16, Failure> {
+    let address = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).and_then(|l| l.local_addr());
+    Ok(address.map_err(Failure::io("no free port was found", "stop what listens on so many of them"))?.port())
+}
+
+async fn until_ready(part: &mut Part) -> Result<(), Failure> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !part.has_said("database system is ready to accept connections") {
+        if Instant::now() > deadline {
+            return Err(part.failure("is not ready after 30 s"));
+        }
+        tokio::select! {
+            failure = part.ended() => return Err(failure),
+            () = sleep(Duration::from_millis(20)) => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_found_among_the_accounts() {
+        let accounts =
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:99:98:nobody:/nonexistent:/usr/sbin/nologin\n";
+        assert_eq!(Owner::nobody(accounts), Owner { user: 99, group: 98 });
+        assert_eq!(Owner::nobody(""), Owner { user: 65_534, group: 65_534 });
+    }
+}

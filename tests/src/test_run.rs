@@ -1,0 +1,113 @@
+//! `cargo dev test`: every test there is. Everything is built once; then come the tests of each crate, and the
+//! end-to-end tests twice, on SQLite and on PostgreSQL.
+
+use std::path::PathBuf;
+
+use crate::failure::Failure;
+use crate::interruption::interruption;
+use crate::setup::place::Place;
+use crate::setup::{self, Wanted, cargo, npm};
+use crate::system::postgres::Postgres;
+
+/// Which of the two databases the end-to-end tests run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Database {
+    /// The embedded one.
+    Sqlite,
+    /// The one for several origins.
+    Postgres,
+}
+
+/// Which tests run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only tests whose names contain this.
+    pub name: Option<String>,
+    /// Only on this database, and only end to end.
+    pub database: Option<Database>,
+}
+
+/// The variable that leads a system that a test starts to what was built for it.
+const ARTIFACTS: &str = "E2E_ARTIFACTS";
+
+/// Builds and runs the tests.
+///
+/// # Errors
+/// When something does not build, or tests fail: all are run before that is said.
+pub async fn test(place: &Place, options: &Options) -> Result<(), Failure> {
+    let end = interruption(false)?;
+    tokio::select! {
+        outcome = all(place, options) => outcome,
+        () = end => Err(Failure::new("stopped before all tests were run", "start them again")),
+    }
+}
+
+async fn all(place: &Place, options: &Options) -> Result<(), Failure> {
+    let wanted = Wanted { movable_clock: true, ..Wanted::default() };
+    let artifacts = place.target.join("e2e-artifacts.json");
+    setup::in_background(place, &wanted, None).await?.write(&artifacts)?;
+    let run = Run { place, name: options.name.as_deref(), artifacts };
+    run.cargo_test(&["--no-run"], &[]).await?;
+
+    let mut failed = Vec::new();
+    if options.database.is_none() {
+        failed.extend(run.cargo_test(&["--lib", "--bins"], &[]).await.err().map(|_| "of the crates"));
+        failed.extend(run.cargo_test(&["--doc"], &[]).await.err().map(|_| "in the documentation"));
+    }
+    if options.database != Some(Database::Postgres) {
+        failed.extend(run.on_sqlite().await.err().map(|_| "end to end on SQLite"));
+    }
+    if options.database != Some(Database::Sqlite) {
+        failed.extend(run.on_postgres().await?.err().map(|_| "end to end on PostgreSQL"));
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("tests failed: {}", failed.join(", ")), "see above"))
+}
+
+/// Where the artifacts of this run are listed, when this program was started by a test of it.
+#[must_use]
+pub fn artifacts_list() -> Option<PathBuf> {
+    std::env::var_os(ARTIFACTS).map(PathBuf::from)
+}
+
+/// One run of the tests, everything built.
+struct Run<'r> {
+    place: &'r Place,
+    name: Option<&'r str>,
+    artifacts: PathBuf,
+}
+
+impl Run<'_> {
+    async fn on_sqlite(&self) -> Result<(), Failure> {
+        self.cargo_test(&["--test", "e2e"], &[("E2E_DATABASE", "sqlite")]).await
+    }
+
+    /// The outer error is of the server, the inner one of the tests.
+    async fn on_postgres(&self) -> Result<Result<(), Failure>, Failure> {
+        let server = Postgres::start(&npm::postgres(self.place)?, &self.place.watchdog).await?;
+        let environment = [("E2E_DATABASE", "postgres"), ("E2E_POSTGRES_URL", server.url())];
+        let outcome = self.cargo_test(&["--test", "e2e"], &environment).await;
+        server.stop().await;
+        Ok(outcome)
+    }
+
+    /// Every call names the whole workspace: cargo then chooses the same features of every dependency and builds
+    /// nothing twice.
+    async fn cargo_test(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), Failure> {
+        let mut command = cargo();
+        command.args(["test", "--quiet", "--workspace", "--no-fail-fast"]).args(arguments);
+        command
+            .envs(environment.iter().copied())
+            .env(ARTIFACTS, &self.artifacts)
+            .current_dir(&self.place.root);
+        if let Some(name) = self.name {
+            command.args(["--", name]);
+        }
+        let place = self.place.clone();
+        tokio::task::spawn_blocking(move || place.run(&mut command, "`cargo test`", "see above"))
+            .await
+            .map_err(|error| Failure::new(format!("the tests were lost: {error}"), "try again"))?
+    }
+}
