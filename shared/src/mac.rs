@@ -10,6 +10,7 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::secret::{InvalidSecret, Secret};
 
@@ -122,9 +123,9 @@ impl MacKey {
     #[must_use]
     pub fn tag(&self, message: &[u8]) -> [u8; 32] {
         // A key shorter than the block is padded with zeros (RFC 2104 §2), so this cannot fail.
-        let mut block = [0; 64];
+        let mut block = Zeroizing::new([0; 64]);
         block[..32].copy_from_slice(self.key.expose());
-        Hmac::<Sha256>::new(&block.into()).chain_update(message).finalize().into_bytes().into()
+        Hmac::<Sha256>::new((&*block).into()).chain_update(message).finalize().into_bytes().into()
     }
 
     /// Whether this is the whole tag of the message, found out in constant time.

@@ -47,6 +47,11 @@ impl SealVerifier {
     /// [`SealError`] when the request has a seal that does not hold, or an identity header without one. It
     /// is never a reason to look at other credentials.
     pub fn verify(&self, parts: &Parts, now: Timestamp) -> Result<Option<(Identity, Sealed)>, SealError> {
+        // A digest alone says something about the body, and nothing about a seal.
+        let needs_seal = |name: &str| seal::concerns_seal(name) && name != seal::digest::HEADER;
+        if !parts.headers.keys().any(|name| needs_seal(name.as_str())) {
+            return Ok(None);
+        }
         let headers = relevant_headers(parts)?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         let message = Message {
@@ -56,11 +61,7 @@ impl SealVerifier {
             query: uri.query(),
             headers: &headers,
         };
-        let sealed = match seal::verify(&message, &self.keys, self.tag, now) {
-            Ok(sealed) => sealed,
-            Err(SealError::Missing) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let sealed = seal::verify(&message, &self.keys, self.tag, now)?;
         self.remember(&sealed, now)?;
         let identity = Identity::from_headers(headers).map_err(|_| SealError::InvalidIdentity)?;
         Ok(Some((identity, sealed)))
@@ -76,7 +77,7 @@ impl SealVerifier {
     }
 
     /// What the client called this host: of HTTP/2's `:authority` and `Host`, those that are there have to
-    /// agree. A request without a seal may lack both.
+    /// agree.
     fn authority_of<'p>(&'p self, parts: &'p Parts, uri: &'p Uri) -> Result<&'p str, SealError> {
         if let Some(authority) = &self.authority {
             return Ok(authority);

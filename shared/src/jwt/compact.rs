@@ -1,6 +1,6 @@
 //! The compact form (RFC 7515 §7.1), read so strictly that one token has one spelling.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ const MAX_HEADER_LENGTH: usize = 1024;
 
 /// A well-formed token that nothing is known to be true of. It shows what is needed to find the key and
 /// check the signature, and not the claims.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Unverified<'t> {
     token: &'t str,
     signing_input: &'t str,
@@ -97,6 +97,13 @@ impl<'t> Unverified<'t> {
     /// The JSON of the claims, for [`super::verify`] alone.
     pub(super) fn claims(&self) -> &[u8] {
         &self.claims
+    }
+}
+
+impl fmt::Debug for Unverified<'_> {
+    /// Nothing by which the token could be used.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unverified({}, {}, {:?}, …)", self.algorithm, self.key_id, self.typ)
     }
 }
 

@@ -287,3 +287,105 @@ impl TryFrom<&[Jwk]> for KeySet {
         keys.iter().map(PublicKey::try_from).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8037 Appendix A.2, with its thumbprint from Appendix A.3.
+    const ED25519: &str =
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// RFC 9449 §4.3, with its thumbprint from §6.1.
+    const P256: &str = r#"{"kty":"EC","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
+        "y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA","crv":"P-256"}"#;
+
+    fn read(json: &str) -> Result<PublicKey, InvalidKey> {
+        let jwk: Jwk = serde_json::from_str(json).unwrap();
+        PublicKey::try_from(&jwk)
+    }
+
+    #[test]
+    fn keys_and_thumbprints_are_those_of_the_rfcs() {
+        let key = read(ED25519).unwrap();
+        assert_eq!(key.algorithm(), Algorithm::EdDsa);
+        assert_eq!(key.bytes()[..4], [0xd7, 0x5a, 0x98, 0x01]);
+        assert_eq!(key.id().as_str(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+
+        let key = read(P256).unwrap();
+        assert_eq!(key.algorithm(), Algorithm::Es256);
+        assert_eq!((key.bytes().len(), key.bytes()[0], key.bytes()[32]), (64, 0x97, 0xf5));
+        assert_eq!(key.id().as_str(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+    }
+
+    #[test]
+    fn a_key_is_written_as_it_is_read() {
+        for json in [ED25519, P256] {
+            let key = read(json).unwrap();
+            let written = serde_json::to_string(&key.to_jwk()).unwrap();
+            assert_eq!(read(&written), Ok(key.clone()));
+            assert!(written.contains(&format!(
+                r#""kid":"{}","alg":"{}","use":"sig""#,
+                key.id(),
+                key.algorithm()
+            )));
+        }
+    }
+
+    #[test]
+    fn every_member_has_to_fit() {
+        let with = |json: &str, members: &str| read(&json.replacen('{', &format!("{{{members},"), 1));
+        for (json, members, wrong) in [
+            (ED25519, r#""alg":"ES256""#, "alg"),
+            (ED25519, r#""alg":"none""#, "alg"),
+            (P256, r#""alg":"EdDSA""#, "alg"),
+            (P256, r#""alg":"HS256""#, "alg"),
+            (P256, r#""use":"enc""#, "use"),
+            (P256, r#""kid":"another""#, "kid"),
+            (P256, r#""d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE""#, "d"),
+            (P256, r#""d":null"#, "d"),
+            (ED25519, r#""y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA""#, "y"),
+        ] {
+            assert_eq!(with(json, members), Err(InvalidKey(wrong)), "{members}");
+        }
+        for (json, from, to, wrong) in [
+            (ED25519, "OKP", "EC", "crv"),
+            (ED25519, "OKP", "oct", "kty"),
+            (ED25519, "OKP", "RSA", "kty"),
+            (ED25519, "Ed25519", "X25519", "crv"),
+            (ED25519, "URo\"", "URp\"", "x"),
+            (ED25519, "URo\"", "URo=\"", "x"),
+            (P256, "P-256", "P-384", "crv"),
+            (P256, "\"y\"", "\"z\"", "y"),
+            (P256, "\"l8t", "\"8t", "x"),
+            (P256, "\"9VE4", "\"AAAA9VE4", "y"),
+        ] {
+            assert_eq!(read(&json.replacen(from, to, 1)), Err(InvalidKey(wrong)), "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn an_algorithm_has_one_spelling() {
+        assert_eq!(Algorithm::from_name("ES256"), Some(Algorithm::Es256));
+        assert_eq!(Algorithm::from_name("EdDSA"), Some(Algorithm::EdDsa));
+        for name in ["", "none", "es256", "ES256 ", "EDDSA", "ES256K", "HS256", "RS256", "ES384"] {
+            assert_eq!(Algorithm::from_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_id_is_nobodys_path_or_query() {
+        for id in ["", "../../etc/passwd", "a b", "' OR 1=1", "a.b", "a/b", "k\u{0}", "ü", &"k".repeat(65)] {
+            assert!(id.parse::<KeyId>().is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_set_finds_its_keys_by_id() {
+        let keys: KeySet = [read(ED25519).unwrap(), read(P256).unwrap()].into_iter().collect();
+        for key in keys.iter() {
+            assert_eq!(keys.get(key.id()), Some(key));
+        }
+        assert_eq!(keys.get(&"unknown".parse().unwrap()), None);
+        assert_eq!(KeySet::try_from(keys.to_jwks().keys.as_slice()), Ok(keys));
+    }
+}

@@ -3,6 +3,8 @@
 //! A token is [`compact::Unverified`] until [`verify::verify`] has made it [`verify::Verified`]; there is
 //! no other way to its claims.
 
+#[cfg(test)]
+mod attacks;
 pub mod compact;
 pub mod keys;
 mod strict;

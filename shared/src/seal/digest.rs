@@ -17,8 +17,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_that_of_the_rfc() {
-        // RFC 9530 Appendix D, of the same body as RFC 9421 Appendix B.2 without its line end.
+    fn a_digest_is_sha_256_in_base64() {
+        // The body of RFC 9421 Appendix B.2; the digest is that of `openssl dgst -sha256`.
         assert_eq!(of(b"{\"hello\": \"world\"}"), "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:");
     }
 }

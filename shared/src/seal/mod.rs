@@ -29,7 +29,7 @@ pub const SIGNATURE_HEADER: &str = "signature";
 pub const MAX_LIFETIME: Duration = Duration::from_secs(30);
 
 /// How far ahead `created` may be, for clocks that are apart. `expires` is never stretched.
-pub const TOLERANCE: Duration = Duration::from_secs(30);
+pub const TOLERANCE: Duration = Duration::from_secs(10);
 
 /// The label of the signature in both headers.
 const LABEL: &str = "countersign";

@@ -66,7 +66,7 @@ pub const WINDOW: u64 = 65_536;
 const WORD: u64 = u64::BITS as u64;
 /// The most prefixes that are remembered at once.
 const MAX_PREFIXES: usize = 65_536;
-/// The most words of all windows together: 8 MiB, or 128 windows of full length… times eight.
+/// The most words of all windows together: 8 MiB, which is 1,024 windows of full length.
 const MAX_WORDS: usize = 1 << 20;
 /// Prefixes are kept beyond their last seal's end, so that a clock that is set back a little costs nothing.
 const KEPT: Duration = Duration::from_secs(60);
