@@ -1,13 +1,12 @@
 //! Roles, which users have, and permissions, which routes ask for. The policy says which role grants what.
 
-use std::{borrow::Borrow, fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
-
-macro_rules! name {
+/// A text that is a value of the type only if it passes `$is_valid`, wherever it comes from.
+macro_rules! checked_name {
     ($(#[$doc:meta])* $name:ident, $invalid:ident, $is_valid:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(
+            Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+        )]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Box<str>);
 
@@ -19,13 +18,13 @@ macro_rules! name {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
 
-        impl FromStr for $name {
+        impl std::str::FromStr for $name {
             type Err = $invalid;
 
             fn from_str(text: &str) -> Result<Self, $invalid> {
@@ -53,7 +52,7 @@ macro_rules! name {
             }
         }
 
-        impl Borrow<str> for $name {
+        impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
             }
@@ -61,11 +60,13 @@ macro_rules! name {
     };
 }
 
-name!(
+pub(crate) use checked_name;
+
+checked_name!(
     /// A role: `[a-z][a-z0-9_-]{0,31}`. So it needs no quoting in a header, a claim or a log line.
     RoleName, InvalidRoleName, is_role_name
 );
-name!(
+checked_name!(
     /// A permission: `resource:action`, each `[a-z_]+` and at most 31 long, or `*`, which stands for all.
     Permission, InvalidPermission, is_permission
 );

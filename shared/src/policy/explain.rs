@@ -1,0 +1,187 @@
+//! Why a request passes or does not: the answer of `origin policy explain`.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{
+    Allow, CrossSiteCheck, Decision, Freshness, NoRoute, Policy, RESERVED, Route, Subject, is_reserved,
+};
+use crate::{credential::Credential, path::CanonicalPath, problem::Kind, role::RoleName};
+
+/// What the policy says of one request, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The method that was asked about.
+    pub method: String,
+    /// The path in its canonical spelling.
+    pub path: String,
+    /// The roles that were asked about; `None` for a caller without a credential.
+    pub roles: Option<Vec<RoleName>>,
+    /// Whether the request passes, by at least one kind of credential.
+    pub allowed: bool,
+    /// The kind of problem that is answered where it does not pass.
+    pub problem: Option<&'static str>,
+    /// The pattern that decided.
+    pub pattern: Option<String>,
+    /// The line of the policy file on which its route begins.
+    pub line: Option<u32>,
+    /// The service that answers.
+    pub upstream: Option<String>,
+    /// The steps that led there, each a sentence.
+    pub reasons: Vec<String>,
+}
+
+impl Policy {
+    /// Explains what becomes of a request by a caller with these roles, or by one without a credential.
+    #[must_use]
+    pub fn explain(&self, method: &str, path: &CanonicalPath, roles: Option<&[RoleName]>) -> Explanation {
+        let mut reasons = Vec::new();
+        let found = self.route(method, path);
+        let (allowed, problem) = match &found {
+            Err(NoRoute::NotFound) => {
+                reasons.push(if is_reserved(path) {
+                    format!("paths under {} never pass the edge, whatever the policy says", reserved_text())
+                } else {
+                    "no pattern matches the path, and what is not listed does not pass".to_owned()
+                });
+                (false, Some(Kind::NotFound))
+            }
+            Err(NoRoute::MethodNotAllowed { allow }) => {
+                let allow = if allow.is_empty() { "none".to_owned() } else { allow.join(", ") };
+                reasons
+                    .push(format!("the pattern that matches best does not take {method}; it takes {allow}"));
+                (false, Some(Kind::MethodNotAllowed))
+            }
+            Ok(route) => {
+                reasons.extend(self.reasons_of(route, method));
+                self.judge(route, roles, &mut reasons)
+            }
+        };
+        let route = found.ok();
+        reasons.extend(self.beaten_patterns(path));
+        Explanation {
+            method: method.to_owned(),
+            path: path.to_string(),
+            roles: roles.map(<[RoleName]>::to_vec),
+            allowed,
+            problem: problem.map(Kind::slug),
+            pattern: route.map(|route| route.pattern.to_string()),
+            line: route.map(|route| route.line),
+            upstream: route.map(|route| route.upstream.to_string()),
+            reasons,
+        }
+    }
+
+    fn reasons_of(&self, route: &Route, method: &str) -> Vec<String> {
+        let mut reasons = vec![format!("{} takes {}", route.pattern, route.methods_text())];
+        reasons.push(match &route.allow {
+            Allow::Public => "it is public: credentials are not looked at".to_owned(),
+            Allow::Optional => {
+                "a login is optional: a bad bearer is refused, a dead cookie is anonymous".to_owned()
+            }
+            Allow::SignedIn => "it needs a login, with any role".to_owned(),
+            Allow::Permission(permission) => format!("it needs {permission}, {}", self.granting(permission)),
+        });
+        if route.freshness == Freshness::Strict {
+            reasons.push("it is strict: origin is asked for every request".to_owned());
+        }
+        match route.cross_site_check(method, route.credentials.session) {
+            CrossSiteCheck::None => {}
+            CrossSiteCheck::Origin => reasons.push("by cookie it must come from this site".to_owned()),
+            CrossSiteCheck::OriginAndToken => {
+                reasons.push("by cookie it must come from this site and carry x-csrf-token".to_owned());
+            }
+        }
+        reasons
+    }
+
+    fn granting(&self, permission: &crate::role::Permission) -> String {
+        let granting: Vec<&str> = self
+            .roles()
+            .filter(|role| self.grants(std::slice::from_ref(role), permission))
+            .map(RoleName::as_str)
+            .collect();
+        if granting.is_empty() {
+            "which no role grants".to_owned()
+        } else {
+            format!("granted by {}", granting.join(", "))
+        }
+    }
+
+    /// The outcome for either kind of credential; where they differ, the reasons say so.
+    fn judge(
+        &self,
+        route: &Route,
+        roles: Option<&[RoleName]>,
+        reasons: &mut Vec<String>,
+    ) -> (bool, Option<Kind>) {
+        let Some(roles) = roles else {
+            let decision = route.decide(None, self);
+            reasons.push(format!("without a credential: {decision}"));
+            return (decision == Decision::Allow, problem_of(&decision));
+        };
+        for role in roles.iter().filter(|role| !self.has_role(role)) {
+            reasons.push(format!("there is no role {role}: it grants nothing"));
+        }
+        let by = |credential| route.decide(Some(&Subject { roles, credential }), self);
+        let (session, bearer) = (by(Credential::Session), by(Credential::Bearer));
+        if session == bearer {
+            reasons.push(session.to_string());
+        } else {
+            reasons.push(format!("by session cookie: {session}"));
+            reasons.push(format!("by bearer token: {bearer}"));
+        }
+        let best = if session == Decision::Allow || bearer == Decision::CredentialKindRefused {
+            session
+        } else {
+            bearer
+        };
+        (best == Decision::Allow, problem_of(&best))
+    }
+
+    fn beaten_patterns(&self, path: &CanonicalPath) -> Option<String> {
+        let beaten: Vec<String> = self
+            .trie
+            .matching(path)
+            .skip(1)
+            .filter_map(|index| self.groups.get(index)?.first())
+            .filter_map(|&index| self.rules.routes.get(index))
+            .map(|route| format!("{} (line {})", route.pattern, route.line))
+            .collect();
+        (!beaten.is_empty()).then(|| format!("less specific, so not asked: {}", beaten.join(", ")))
+    }
+}
+
+const fn problem_of(decision: &Decision) -> Option<Kind> {
+    match decision {
+        Decision::Allow => None,
+        Decision::SignIn => Some(Kind::Unauthenticated),
+        Decision::CredentialKindRefused => Some(Kind::CredentialKind),
+        Decision::Forbidden(_) => Some(Kind::Forbidden),
+    }
+}
+
+pub(super) fn reserved_text() -> String {
+    RESERVED.map(|first| format!("/{first}")).join(", ")
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let caller = match &self.roles {
+            None => "without a credential".to_owned(),
+            Some(roles) if roles.is_empty() => "with no role".to_owned(),
+            Some(roles) => {
+                let roles: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+                format!("as {}", roles.join(", "))
+            }
+        };
+        let answer =
+            self.problem.map_or_else(|| "allowed".to_owned(), |problem| format!("refused ({problem})"));
+        writeln!(f, "{} {} {caller}: {answer}", self.method, self.path)?;
+        if let (Some(pattern), Some(line), Some(upstream)) = (&self.pattern, self.line, &self.upstream) {
+            writeln!(f, "  route: {pattern} on line {line}, to upstream {upstream}")?;
+        }
+        self.reasons.iter().try_for_each(|reason| writeln!(f, "  - {reason}"))
+    }
+}

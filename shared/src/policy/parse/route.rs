@@ -1,0 +1,320 @@
+//! One `[[routes]]` table: every key, and which of them go together.
+
+use super::{
+    closest,
+    document::{At, Faults, Place, Table},
+};
+use crate::{
+    origin_check::is_origin,
+    policy::{
+        Allow, Cors, Credentials, Csrf, Freshness, Pattern, RESERVED, Route, UpstreamName, is_routable,
+    },
+    role::Permission,
+};
+
+/// Seconds for which a route goes on with an old state when the file does not say it.
+const STALE_IF_ERROR_SECONDS: u32 = 300;
+
+/// A day: revocations are not to wait longer for an origin that is away.
+const MAX_STALE_IF_ERROR_SECONDS: u32 = 86_400;
+
+/// Browsers keep the answer to a preflight for two hours at most.
+const MAX_CORS_AGE_SECONDS: u32 = 7200;
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// What the rest of the file declares.
+pub(super) struct Declared {
+    /// The upstreams.
+    pub(super) upstreams: Vec<UpstreamName>,
+    /// All permissions that a role names.
+    pub(super) permissions: Vec<Permission>,
+    /// Whether a role has `*`.
+    pub(super) everything_is_granted: bool,
+}
+
+/// Reads the table; `None` if what is wrong leaves no route to go on with.
+pub(super) fn read(mut table: Table<'_>, declared: &Declared, faults: &mut Faults<'_>) -> Option<Route> {
+    let line = faults.line(&table.place);
+    let pattern = read_pattern(&mut table, faults);
+    let methods = read_methods(&mut table, faults);
+    let allow = read_allow(&mut table, declared, faults);
+    let public = allow == Some(Allow::Public);
+    let upstream = read_upstream(&mut table, declared, faults);
+    if let (Some(pattern), Some(upstream)) = (&pattern, &upstream) {
+        check_reserved(pattern, upstream, faults);
+    }
+    let credentials = read_credentials(&mut table, public, faults);
+    let freshness = read_freshness(&mut table, public, faults);
+    let csrf = read_csrf(&mut table, public, faults);
+    let cors = table.table("cors", faults).and_then(|cors| read_cors(cors, methods.as_deref(), faults));
+    let origins = table.texts("origins", faults).map(|list| read_origins(&list.value, faults));
+    let websocket = table.flag("websocket", faults);
+    let cache = table.flag("cache", faults);
+    let forward_credential = table.flag("forward_credential", faults);
+    let digest = table.flag("digest", faults);
+    table.close(faults);
+
+    let takes_get = methods.as_ref().is_none_or(|methods| methods.iter().any(|method| method == "GET"));
+    if let Some(flag) = websocket.as_ref().filter(|flag| flag.value && !takes_get) {
+        faults.add(
+            &flag.place,
+            "a WebSocket begins with GET, which the route does not take",
+            "add \"GET\" to methods",
+        );
+    }
+    if let Some(flag) = cache.as_ref().filter(|flag| flag.value && allow.is_some() && !public) {
+        let message =
+            "`cache` on a route that looks at credentials would serve one caller's answer to another";
+        faults.add(&flag.place, message, "remove it, or write allow = \"public\"");
+    }
+    if let Some(flag) = forward_credential.as_ref().filter(|flag| flag.value && public) {
+        let message = "a public route does not look at credentials, so it has none to forward";
+        faults.add(&flag.place, message, "remove it, or write allow = \"optional\"");
+    }
+    let is_set = |flag: Option<At<bool>>| flag.is_some_and(|flag| flag.value);
+    Some(Route {
+        pattern: pattern?.value,
+        methods,
+        allow: allow?,
+        credentials,
+        freshness,
+        csrf,
+        cors,
+        websocket: is_set(websocket),
+        cache: is_set(cache),
+        upstream: upstream?,
+        forward_credential: is_set(forward_credential),
+        origins: origins.unwrap_or_default(),
+        digest: is_set(digest),
+        line,
+    })
+}
+
+fn read_pattern(table: &mut Table<'_>, faults: &mut Faults<'_>) -> Option<At<Pattern>> {
+    let path = table.required_text("path", "add one, such as path = \"/reports/**\"", faults)?;
+    match path.value.parse() {
+        Ok(pattern) => Some(At { value: pattern, place: path.place }),
+        Err(reason) => {
+            let remedy = match path.value.trim_end_matches('/') {
+                shorter if shorter.len() < path.value.len() && !shorter.is_empty() => {
+                    format!("write {shorter:?}")
+                }
+                _ => "write a path such as \"/reports/{id}\" or \"/public/**\"".to_owned(),
+            };
+            faults.add(&path.place, format!("the path {:?}: {reason}", path.value), remedy);
+            None
+        }
+    }
+}
+
+/// Origin answers these paths itself, to signed calls or to operators; and `**` or a parameter in the first
+/// place would lead there.
+fn check_reserved(pattern: &At<Pattern>, upstream: &UpstreamName, faults: &mut Faults<'_>) {
+    let reserved = crate::policy::explain::reserved_text();
+    let path = &pattern.value;
+    match path.first_literal() {
+        Some(first) if RESERVED.contains(&first) => {
+            let message =
+                format!("the path {path} is never routed: {reserved} are not reached through the edge");
+            faults.add(&pattern.place, message, "remove the route");
+        }
+        None if upstream.as_str() == "origin" && !path.segments().is_empty() => {
+            let message = format!("the path {path} would lead to {reserved} of origin");
+            faults.add(&pattern.place, message, "begin it with a literal segment, such as \"/auth/**\"");
+        }
+        _ => {}
+    }
+}
+
+fn read_methods(table: &mut Table<'_>, faults: &mut Faults<'_>) -> Option<Vec<String>> {
+    let methods = table.texts("methods", faults)?;
+    for method in methods.value.iter().filter(|method| !is_routable(method.value)) {
+        let remedy = match closest(method.value, METHODS) {
+            Some(meant) => format!("write \"{meant}\""),
+            None => format!("there are {}; leave `methods` out for all of them", METHODS.join(", ")),
+        };
+        faults.add(&method.place, format!("{:?} is not a method that is routed", method.value), remedy);
+    }
+    Some(methods.value.iter().map(|method| method.value.to_owned()).collect())
+}
+
+fn read_allow(table: &mut Table<'_>, declared: &Declared, faults: &mut Faults<'_>) -> Option<Allow> {
+    let remedy = "add allow = \"signed_in\", \"public\", \"optional\" or a permission";
+    let allow = table.required_text("allow", remedy, faults)?;
+    match allow.value {
+        "public" => return Some(Allow::Public),
+        "optional" => return Some(Allow::Optional),
+        "signed_in" => return Some(Allow::SignedIn),
+        "*" => {
+            let remedy = "write \"public\" for everybody, \"signed_in\" for everybody with a login";
+            faults.add(&allow.place, "`*` grants everything and cannot be asked for", remedy);
+            return None;
+        }
+        _ => {}
+    }
+    let named = declared.permissions.iter().map(Permission::as_str);
+    let meant = closest(allow.value, named.chain(["public", "optional", "signed_in"]));
+    let permission: Option<Permission> = allow.value.parse().ok();
+    match permission {
+        Some(permission) if declared.permissions.contains(&permission) => Some(Allow::Permission(permission)),
+        // What only `*` grants is fine, unless it looks like a slip.
+        Some(permission) if declared.everything_is_granted && meant.is_none() => {
+            Some(Allow::Permission(permission))
+        }
+        _ => {
+            let remedy = match meant {
+                Some(meant) => format!("did you mean \"{meant}\"?"),
+                None if permission.is_some() => "add it to the permissions of a role".to_owned(),
+                None => {
+                    "write \"public\", \"optional\", \"signed_in\" or a permission such as \"reports:read\""
+                        .to_owned()
+                }
+            };
+            faults.add(&allow.place, format!("no role grants {:?}", allow.value), remedy);
+            None
+        }
+    }
+}
+
+fn read_upstream(
+    table: &mut Table<'_>,
+    declared: &Declared,
+    faults: &mut Faults<'_>,
+) -> Option<UpstreamName> {
+    let upstream = table.required_text("upstream", "name one of the [upstreams…]", faults)?;
+    let found = declared.upstreams.iter().find(|name| name.as_str() == upstream.value);
+    if found.is_none() {
+        let remedy = match closest(upstream.value, declared.upstreams.iter().map(UpstreamName::as_str)) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => format!("add [upstreams.{}]", upstream.value),
+        };
+        faults.add(&upstream.place, format!("there is no upstream {:?}", upstream.value), remedy);
+    }
+    found.cloned()
+}
+
+fn read_credentials(table: &mut Table<'_>, public: bool, faults: &mut Faults<'_>) -> Credentials {
+    let Some(list) = table.texts("credentials", faults) else { return Credentials::BOTH };
+    refuse_on_public("credentials", &list.place, public, faults);
+    let mut credentials = Credentials { session: false, bearer: false };
+    for kind in list.value {
+        match kind.value {
+            "session" => credentials.session = true,
+            "bearer" => credentials.bearer = true,
+            other => unknown_word(other, "kind of credential", &["session", "bearer"], &kind.place, faults),
+        }
+    }
+    credentials
+}
+
+fn read_freshness(table: &mut Table<'_>, public: bool, faults: &mut Faults<'_>) -> Freshness {
+    let freshness = table.text("freshness", faults);
+    let stale = table.number("stale_if_error", MAX_STALE_IF_ERROR_SECONDS, faults);
+    if let Some(freshness) = &freshness {
+        refuse_on_public("freshness", &freshness.place, public, faults);
+        match freshness.value {
+            "strict" => {
+                if let Some(stale) = stale {
+                    let message = "a strict route never goes on with an old state";
+                    faults.add(
+                        &stale.place,
+                        message,
+                        "remove `stale_if_error` or write freshness = \"bounded\"",
+                    );
+                }
+                return Freshness::Strict;
+            }
+            "bounded" => {}
+            other => unknown_word(other, "freshness", &["bounded", "strict"], &freshness.place, faults),
+        }
+    }
+    let stale_if_error_seconds = stale.map_or(STALE_IF_ERROR_SECONDS, |stale| stale.value);
+    Freshness::Bounded { stale_if_error_seconds }
+}
+
+fn read_csrf(table: &mut Table<'_>, public: bool, faults: &mut Faults<'_>) -> Csrf {
+    let default = if public { Csrf::None } else { Csrf::Token };
+    let Some(csrf) = table.text("csrf", faults) else { return default };
+    match csrf.value {
+        "origin" => Csrf::Origin,
+        "token" if public => {
+            let message = "a public route has no session for a CSRF token to belong to";
+            faults.add(&csrf.place, message, "write csrf = \"origin\" or remove it");
+            default
+        }
+        "token" => Csrf::Token,
+        other => {
+            unknown_word(other, "csrf", &["token", "origin"], &csrf.place, faults);
+            default
+        }
+    }
+}
+
+fn read_cors(mut table: Table<'_>, methods: Option<&[String]>, faults: &mut Faults<'_>) -> Option<Cors> {
+    let place = table.place.clone();
+    let origins = table.texts("origins", faults);
+    let cors_methods = read_methods(&mut table, faults);
+    let headers = table.texts("headers", faults);
+    let credentials = table.flag("credentials", faults).is_some_and(|flag| flag.value);
+    let max_age = table.number("max_age", MAX_CORS_AGE_SECONDS, faults);
+    table.close(faults);
+    for header in headers.iter().flat_map(|list| &list.value).filter(|header| !is_header_name(header.value)) {
+        let message = format!("{:?} is not the name of a header in lower case", header.value);
+        faults.add(&header.place, message, "write one such as \"x-csrf-token\"");
+    }
+    let Some(origins) = origins else {
+        faults.add(&place, "`cors` has no `origins`", "add the origins whose scripts may read the answers");
+        return None;
+    };
+    let everybody = origins.value.iter().any(|origin| origin.value == "*");
+    if everybody && (credentials || origins.value.len() > 1) {
+        let message =
+            "`*` stands alone, and never with credentials: every site could read what a visitor may";
+        faults.add(&origins.place, message, "list the origins, or remove `credentials`");
+    }
+    let listed = if everybody { vec!["*".to_owned()] } else { read_origins(&origins.value, faults) };
+    let defaults = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    Some(Cors {
+        origins: listed,
+        methods: cors_methods
+            .or_else(|| methods.map(<[String]>::to_vec))
+            .unwrap_or_else(|| defaults(&METHODS[..6])),
+        headers: headers.map_or_else(
+            || defaults(&["authorization", "content-type", "x-csrf-token"]),
+            |list| list.value.iter().map(|header| header.value.to_owned()).collect(),
+        ),
+        credentials,
+        max_age_seconds: max_age.map_or(600, |age| age.value),
+    })
+}
+
+fn read_origins(list: &[At<&str>], faults: &mut Faults<'_>) -> Vec<String> {
+    for origin in list.iter().filter(|origin| !is_origin(origin.value)) {
+        let message = format!("{:?} is not an origin as browsers send it", origin.value);
+        let remedy = "write scheme and host in lower case, a port only if it is not the scheme's own, nothing after: \
+                      \"https://app.example.com\"";
+        faults.add(&origin.place, message, remedy);
+    }
+    list.iter().map(|origin| origin.value.to_owned()).collect()
+}
+
+fn is_header_name(name: &str) -> bool {
+    let is_token = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+    !name.is_empty() && name.bytes().all(is_token)
+}
+
+fn refuse_on_public(key: &str, place: &Place, public: bool, faults: &mut Faults<'_>) {
+    if public {
+        let message = format!("`{key}` says nothing on a public route, which does not look at credentials");
+        faults.add(place, message, "remove it, or write allow = \"optional\" or \"signed_in\"");
+    }
+}
+
+fn unknown_word(word: &str, what: &str, known: &[&str], place: &Place, faults: &mut Faults<'_>) {
+    let remedy = match closest(word, known.iter().copied()) {
+        Some(meant) => format!("did you mean \"{meant}\"?"),
+        None => format!("write one of {}", known.join(", ")),
+    };
+    faults.add(place, format!("{word:?} is not a {what}"), remedy);
+}

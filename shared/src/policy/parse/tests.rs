@@ -1,0 +1,363 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::policy::{Credentials, Csrf, Freshness};
+
+const EXAMPLE: &str = include_str!("../../../policy.toml");
+
+/// A policy with roles and upstreams, to which a test adds its routes; they begin on line 12.
+const HEAD: &str = r#"version = 1
+[roles.viewer]
+permissions = ["reports:read"]
+[roles.editor]
+includes = ["viewer"]
+permissions = ["reports:write"]
+[roles.root]
+permissions = ["*"]
+[upstreams.demo]
+[upstreams.origin]
+
+"#;
+
+fn faults(text: &str) -> Vec<String> {
+    match Policy::from_toml("p.toml", text) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.iter().map(Fault::to_string).collect(),
+    }
+}
+
+/// The faults of one route with these lines beside its path.
+fn route_faults(lines: &str) -> Vec<String> {
+    faults(&format!("{HEAD}[[routes]]\npath = \"/a\"\n{lines}\n"))
+}
+
+fn one_route(lines: &str) -> crate::policy::Route {
+    let text =
+        format!("{HEAD}[[routes]]\npath = \"/a\"\nallow = \"signed_in\"\nupstream = \"demo\"\n{lines}\n");
+    Policy::from_toml("p.toml", &text).unwrap().routes().next().unwrap().clone()
+}
+
+#[test]
+fn the_example_is_good() {
+    assert_eq!(faults(EXAMPLE), Vec::<String>::new());
+}
+
+#[test]
+fn a_policy_survives_being_built_into_the_edge() {
+    let policy = Policy::from_toml("policy.toml", EXAMPLE).unwrap();
+    let json = serde_json::to_string(&policy).unwrap();
+    let read: Policy = serde_json::from_str(&json).unwrap();
+    assert_eq!(read.rules, policy.rules);
+    assert!(serde_json::from_str::<Policy>(&json.replace("\"demo\",\"origin\"", "\"origin\"")).is_err());
+}
+
+#[test]
+fn what_a_route_does_not_say_is_the_careful_choice() {
+    let route = one_route("");
+    assert_eq!(route.methods, None);
+    assert_eq!(route.credentials, Credentials::BOTH);
+    assert_eq!(route.freshness, Freshness::Bounded { stale_if_error_seconds: 300 });
+    assert_eq!(route.csrf, Csrf::Token);
+    assert_eq!((route.cors, route.origins), (None, vec![]));
+    assert!(!route.websocket && !route.cache && !route.forward_credential && !route.digest);
+    assert_eq!(route.line, 12);
+}
+
+#[test]
+fn a_route_says_all_it_can() {
+    let route = one_route(
+        "methods = [\"GET\", \"POST\"]\ncredentials = [\"session\"]\nstale_if_error = 0\ncsrf = \"origin\"\n\
+         origins = [\"https://b.example\"]\nwebsocket = true\nforward_credential = true\ndigest = true\n\
+         cors = { origins = [\"https://c.example\"], credentials = true, max_age = 60 }",
+    );
+    assert_eq!(route.credentials, Credentials { session: true, bearer: false });
+    assert_eq!(route.freshness, Freshness::Bounded { stale_if_error_seconds: 0 });
+    assert_eq!(route.csrf, Csrf::Origin);
+    assert!(route.websocket && route.forward_credential && route.digest);
+    let cors = route.cors.unwrap();
+    assert_eq!(cors.methods, ["GET", "POST"]);
+    assert_eq!(cors.headers, ["authorization", "content-type", "x-csrf-token"]);
+    assert!(cors.credentials && cors.max_age_seconds == 60);
+    assert_eq!(one_route("freshness = \"strict\"").freshness, Freshness::Strict);
+}
+
+#[test]
+fn all_faults_are_said_at_once_with_line_and_remedy() {
+    let text = r#"version = 2
+login = "/login"
+[roles.editor]
+includes = ["viewr"]
+permissions = ["reports"]
+[roles.viewer]
+premissions = ["reports:read"]
+[upstreams.Demo]
+[[routes]]
+path = "/a/"
+alow = "public"
+upstream = "demo"
+[[routes]]
+path = "/b"
+allow = "reports:raed"
+upstream = "nowhere"
+"#;
+    assert_eq!(
+        faults(text),
+        [
+            "p.toml:1: the policy does not say that it is of version 1; write `version = 1` at its beginning",
+            "p.toml:2: no route takes GET /login, the login page; add the route with allow = \"public\"",
+            "p.toml:4: role editor includes \"viewr\", which does not exist; did you mean \"viewer\"?",
+            "p.toml:5: \"reports\" is not a permission: `resource:action` of the letters a-z and _, or `*`; write one such as \"reports:read\"",
+            "p.toml:7: `premissions` of role viewer is unknown; did you mean `permissions`?",
+            "p.toml:8: \"Demo\" is not the name of an upstream: a lower-case letter, then at most 31 of a-z, 0-9 and -; rename it; its address is a variable, UPSTREAM_ and the name",
+            "p.toml:9: a route has no `allow`; add allow = \"signed_in\", \"public\", \"optional\" or a permission",
+            "p.toml:10: the path \"/a/\": a path pattern does not end with a slash: `/a` stands for `/a/` too; write \"/a\"",
+            "p.toml:11: `alow` of a route is unknown; did you mean `allow`?",
+            "p.toml:12: there is no upstream \"demo\"; add [upstreams.demo]",
+            "p.toml:15: no role grants \"reports:raed\"; add it to the permissions of a role",
+            "p.toml:16: there is no upstream \"nowhere\"; add [upstreams.nowhere]",
+        ]
+    );
+}
+
+#[test]
+fn text_that_is_no_toml_is_a_fault_with_its_line() {
+    let found = faults("version = 1\nlogin = \"/login\nroles = [\n");
+    assert!(found[0].starts_with("p.toml:2: not TOML: "), "{found:?}");
+    assert_eq!(faults("version = 1\nversion = 1\n").len(), 1);
+}
+
+#[test]
+fn a_tie_is_a_fault_whatever_the_names_of_parameters() {
+    let route = |path: &str, methods: &str| {
+        format!("[[routes]]\npath = \"{path}\"\n{methods}\nallow = \"public\"\nupstream = \"demo\"\n")
+    };
+    let both = |one: (&str, &str), other: (&str, &str)| {
+        faults(&format!("{HEAD}{}{}", route(one.0, one.1), route(other.0, other.1)))
+    };
+    let tied = "p.toml:17: the requests to /{b} are decided by the route on line 12 already; \
+                give the two routes different methods, or remove one";
+    assert_eq!(both(("/{a}", ""), ("/{b}", "")), [tied]);
+    assert_eq!(both(("/{a}", "methods = [\"GET\", \"PUT\"]"), ("/{b}", "methods = [\"PUT\"]")), [tied]);
+    assert!(both(("/{a}", "methods = [\"GET\"]"), ("/{b}", "methods = [\"PUT\"]")).is_empty());
+    assert!(both(("/{a}", "methods = [\"GET\"]"), ("/{b}", "")).is_empty());
+    assert!(both(("/{a}", ""), ("/**", "")).is_empty());
+    assert_eq!(both(("/caf%C3%A9", ""), ("/café", "")).len(), 1);
+}
+
+#[test]
+fn ties_are_said_beside_other_faults() {
+    let route = "[[routes]]\npath = \"/a\"\nallow = \"public\"\nupstream = \"demo\"\n";
+    let found = faults(&format!("{HEAD}{route}{route}cahce = true\n"));
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
+fn routes_do_not_lead_to_what_is_not_for_clients() {
+    let with_path = |path: &str, upstream: &str| {
+        faults(&format!(
+            "{HEAD}[[routes]]\npath = \"{path}\"\nallow = \"public\"\nupstream = \"{upstream}\"\n"
+        ))
+    };
+    for path in
+        ["/edge/**", "/edge", "/edge/state", "/{x}/state", "/**", "/metrics", "/health/{x}", "/h%65alth/**"]
+    {
+        assert_eq!(with_path(path, "origin").len(), 1, "{path}");
+    }
+    for path in ["/metrics", "/edge/**", "/health/live"] {
+        assert_eq!(with_path(path, "demo").len(), 1, "{path}");
+    }
+    for path in ["/**", "/{x}", "/edges", "/a/edge"] {
+        assert!(with_path(path, "demo").is_empty(), "{path}");
+    }
+    assert!(with_path("/", "origin").is_empty());
+}
+
+#[test]
+fn a_page_for_logging_in_that_needs_a_login_is_a_fault() {
+    let text = |allow: &str| {
+        format!(
+            "login = \"/in\"\n{HEAD}[[routes]]\npath = \"/in\"\nallow = \"{allow}\"\nupstream = \"demo\"\n"
+        )
+    };
+    assert!(faults(&text("public")).is_empty());
+    assert_eq!(
+        faults(&text("signed_in")),
+        ["p.toml:13: the login page /in needs a login itself; write allow = \"public\" for its route"]
+    );
+    assert_eq!(faults(&format!("login = \"https://evil.example\"\n{HEAD}")).len(), 1);
+}
+
+#[test]
+fn a_permission_that_no_role_names_is_a_slip_unless_a_role_has_all() {
+    let route = |allow: &str| route_faults(&format!("allow = \"{allow}\"\nupstream = \"demo\""));
+    assert!(route("keys:rotate").is_empty());
+    assert_eq!(
+        route("report:read"),
+        ["p.toml:14: no role grants \"report:read\"; did you mean \"reports:read\"?"]
+    );
+    assert_eq!(route("signedin"), ["p.toml:14: no role grants \"signedin\"; did you mean \"signed_in\"?"]);
+    assert_eq!(route("*").len(), 1);
+    assert_eq!(route("Public").len(), 1);
+}
+
+#[test]
+fn what_does_not_go_together_is_a_fault() {
+    for (lines, line) in [
+        ("allow = \"public\"\ncredentials = [\"session\"]", 15),
+        ("allow = \"public\"\nfreshness = \"strict\"", 15),
+        ("allow = \"public\"\ncsrf = \"token\"", 15),
+        ("allow = \"public\"\nforward_credential = true", 15),
+        ("allow = \"optional\"\ncache = true", 15),
+        ("allow = \"signed_in\"\ncache = true", 15),
+        ("allow = \"signed_in\"\nfreshness = \"strict\"\nstale_if_error = 1", 16),
+        ("allow = \"signed_in\"\nmethods = [\"POST\"]\nwebsocket = true", 16),
+        ("allow = \"signed_in\"\ncors = { origins = [\"*\"], credentials = true }", 15),
+        ("allow = \"signed_in\"\ncors = { origins = [\"*\", \"https://a\"] }", 15),
+        ("allow = \"signed_in\"\ncors = { }", 15),
+        ("allow = \"signed_in\"\ncors = { origins = [\"https://a\"], header = [\"x\"] }", 15),
+    ] {
+        let found = route_faults(&format!("{lines}\nupstream = \"demo\""));
+        assert_eq!(found.len(), 1, "{lines}: {found:?}");
+        assert!(found[0].starts_with(&format!("p.toml:{line}: ")), "{lines}: {found:?}");
+    }
+}
+
+#[test]
+fn every_key_refuses_what_it_does_not_mean() {
+    for line in [
+        "methods = []",
+        "methods = \"GET\"",
+        "methods = [\"get\"]",
+        "methods = [\"GET\", \"GET\"]",
+        "methods = [\"TRACE\"]",
+        "methods = [\"CONNECT\"]",
+        "methods = [1]",
+        "credentials = [\"cookie\"]",
+        "credentials = []",
+        "freshness = \"fresh\"",
+        "stale_if_error = -1",
+        "stale_if_error = 86401",
+        "stale_if_error = 1.5",
+        "stale_if_error = \"300\"",
+        "csrf = \"none\"",
+        "csrf = false",
+        "origins = [\"*\"]",
+        "origins = [\"null\"]",
+        "origins = [\"https://a.example/\"]",
+        "cors = true",
+        "cors = { origins = [\"null\"] }",
+        "cors = { origins = [\"https://a\"], headers = [\"X-Up\"] }",
+        "cors = { origins = [\"https://a\"], max_age = 7201 }",
+        "websocket = \"yes\"",
+        "digest = 1",
+        "timeout = 5",
+    ] {
+        let found = route_faults(&format!("allow = \"signed_in\"\nupstream = \"demo\"\n{line}"));
+        assert_eq!(found.len(), 1, "{line}: {found:?}");
+        assert!(found[0].starts_with("p.toml:16: "), "{line}: {found:?}");
+    }
+}
+
+#[test]
+fn roles_grant_what_they_include_and_circles_are_found() {
+    let policy = Policy::from_toml("p.toml", HEAD).unwrap();
+    let granted = |roles: &[&str]| {
+        let roles: Vec<_> = roles.iter().map(|role| role.parse().unwrap()).collect();
+        let permissions = policy.permissions(&roles);
+        permissions.iter().map(|permission| permission.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(granted(&["editor"]), ["reports:read", "reports:write"]);
+    assert_eq!(granted(&["viewer", "unknown"]), ["reports:read"]);
+    assert_eq!(granted(&["unknown"]), Vec::<String>::new());
+    assert_eq!(granted(&["root"]), ["*"]);
+
+    let circle = "version = 1\n[roles.a]\nincludes = [\"b\"]\n[roles.b]\nincludes = [\"a\"]\n[roles.c]\nincludes = [\"a\"]\n";
+    let found = faults(circle);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("p.toml:2: role a includes itself"), "{found:?}");
+}
+
+#[test]
+fn wrong_types_anywhere_are_faults() {
+    for text in [
+        "version = \"1\"",
+        "version = 1\nroles = 1",
+        "version = 1\nroles.a = 1",
+        "version = 1\nroles.a.includes = 1",
+        "version = 1\nroles.a.permissions = [[]]",
+        "version = 1\nroles.A = {}",
+        "version = 1\nupstreams = []",
+        "version = 1\nupstreams.demo = \"http://x\"",
+        "version = 1\nupstreams.demo = { url = \"http://x\" }",
+        "version = 1\nroutes = 1",
+        "version = 1\nroutes = [1]",
+        "version = 1\n[routes]\npath = \"/\"",
+        "version = 1\nlogin = 1",
+        "version = 1\nrouts = []",
+        "",
+    ] {
+        assert_eq!(faults(text).len(), 1, "{text}: {:?}", faults(text));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {
+        _ = Policy::from_toml("p.toml", &text);
+    }
+
+    #[test]
+    fn no_arrangement_of_words_makes_the_parser_panic(words in prop::collection::vec(word(), 0..40)) {
+        _ = Policy::from_toml("p.toml", &words.concat());
+    }
+
+    /// Each line of the example, changed somewhere, gives a policy or faults, and faults name their lines.
+    #[test]
+    fn a_damaged_example_is_read_or_refused(at in 0..EXAMPLE.len(), length in 0..40_usize, insert in word()) {
+        let (start, end) = (EXAMPLE.floor_char_boundary(at), EXAMPLE.ceil_char_boundary((at + length).min(EXAMPLE.len())));
+        let text = [&EXAMPLE[..start], insert, &EXAMPLE[end..]].concat();
+        if let Err(faults) = Policy::from_toml("p.toml", &text) {
+            prop_assert!(!faults.is_empty());
+            let lines = u32::try_from(text.lines().count()).unwrap() + 1;
+            prop_assert!(faults.iter().all(|fault| (1..=lines).contains(&fault.line) && !fault.remedy.is_empty()));
+        }
+    }
+}
+
+fn word() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "version = 1\n",
+        "[roles.a]\n",
+        "[roles.b]\n",
+        "[[routes]]\n",
+        "[upstreams.demo]\n",
+        "includes = [\"a\", \"b\"]\n",
+        "permissions = [\"*\"]\n",
+        "path = \"/{x}/**\"\n",
+        "path = \"/**\"\n",
+        "allow = \"public\"\n",
+        "allow = \"a:b\"\n",
+        "upstream = \"demo\"\n",
+        "methods = [\"GET\"]\n",
+        "cors = {",
+        "origins = [\"*\"]",
+        "}",
+        "\n",
+        "=",
+        "\"",
+        "[",
+        "]",
+        "é",
+        "1e400",
+        "0xffffffffffffffffff",
+        "-0",
+        "nan",
+        ".",
+        "'''",
+        "#",
+        "\r",
+        "\u{feff}",
+        "{ a = { b = [[",
+        "2020-01-01",
+    ])
+}

@@ -1,0 +1,193 @@
+//! Finding the rule for a path: a tree over segments, so that the cost depends on the path's depth and
+//! not on how many routes there are.
+
+use super::pattern::Segment;
+use crate::path::CanonicalPath;
+
+/// Patterns as a tree. What belongs to a pattern is an index: into the policy's groups of routes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trie {
+    root: Node,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Node {
+    /// Sorted by text.
+    literals: Vec<(Box<str>, Node)>,
+    parameter: Option<Box<Node>>,
+    /// The pattern that ends here.
+    end: Option<usize>,
+    /// The pattern that takes all from here on, by `**`.
+    rest: Option<usize>,
+}
+
+impl Trie {
+    /// The index under the pattern, which is `new` if the pattern was not there yet. Patterns that differ
+    /// in nothing but the names of parameters are one.
+    pub(super) fn insert(&mut self, pattern: &[Segment], new: usize) -> usize {
+        let mut node = &mut self.root;
+        for segment in pattern {
+            node = match segment {
+                Segment::Literal(text) => {
+                    let found = node.literals.binary_search_by(|(literal, _)| literal.cmp(text));
+                    let at = found.unwrap_or_else(|at| {
+                        node.literals.insert(at, (text.clone(), Node::default()));
+                        at
+                    });
+                    &mut node.literals[at].1
+                }
+                Segment::Parameter => node.parameter.get_or_insert_default(),
+                Segment::Rest => return *node.rest.get_or_insert(new),
+            };
+        }
+        *node.end.get_or_insert(new)
+    }
+
+    /// The index under the most specific pattern that matches.
+    pub(super) fn find(&self, path: &CanonicalPath) -> Option<usize> {
+        self.matching(path).next()
+    }
+
+    /// The indices under all patterns that match, the most specific first. Each node of the tree is looked
+    /// at once at most, and only those nodes that the path leads to.
+    pub(super) fn matching<'t>(&'t self, path: &'t CanonicalPath) -> Matching<'t> {
+        Matching { open: vec![Step::Visit(&self.root, path.below_root())] }
+    }
+}
+
+/// A walk through the tree, depth first, the more specific branch before the less specific.
+pub(super) struct Matching<'t> {
+    open: Vec<Step<'t>>,
+}
+
+enum Step<'t> {
+    /// Look at a node with the segments that are left, joined by slashes.
+    Visit(&'t Node, &'t str),
+    /// This pattern matches.
+    Found(usize),
+}
+
+impl Iterator for Matching<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            let (node, left) = match self.open.pop()? {
+                Step::Found(index) => return Some(index),
+                Step::Visit(node, left) => (node, left),
+            };
+            // A stack: what is pushed last is looked at first.
+            self.open.extend(node.rest.map(Step::Found));
+            if left.is_empty() {
+                self.open.extend(node.end.map(Step::Found));
+                continue;
+            }
+            let (segment, left) = left.split_once('/').unwrap_or((left, ""));
+            self.open.extend(node.parameter.as_deref().map(|child| Step::Visit(child, left)));
+            let literal = node.literals.binary_search_by(|(literal, _)| (**literal).cmp(segment)).ok();
+            self.open.extend(literal.map(|at| Step::Visit(&node.literals[at].1, left)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::policy::Pattern;
+
+    fn trie(patterns: &[Pattern]) -> Trie {
+        let mut trie = Trie::default();
+        for (index, pattern) in patterns.iter().enumerate() {
+            trie.insert(pattern.segments(), index);
+        }
+        trie
+    }
+
+    fn find(patterns: &[&str], path: &str) -> Option<String> {
+        let patterns: Vec<Pattern> = patterns.iter().map(|text| text.parse().unwrap()).collect();
+        let found = trie(&patterns).find(&CanonicalPath::parse(path).unwrap());
+        found.map(|index| patterns[index].to_string())
+    }
+
+    #[test]
+    fn nothing_matches_what_no_pattern_names() {
+        assert_eq!(find(&[], "/"), None);
+        assert_eq!(find(&["/a", "/a/{x}/c"], "/a/b"), None);
+        assert_eq!(find(&["/a/{x}"], "/a"), None);
+        assert_eq!(find(&["/a"], "/A"), None);
+    }
+
+    #[test]
+    fn the_walk_returns_from_a_branch_that_ends() {
+        let patterns = ["/users/me/keys", "/users/{id}/notes", "/users/**"];
+        assert_eq!(find(&patterns, "/users/me/notes").as_deref(), Some("/users/{id}/notes"));
+        assert_eq!(find(&patterns, "/users/me/other").as_deref(), Some("/users/**"));
+        assert_eq!(find(&patterns, "/users/me/keys").as_deref(), Some("/users/me/keys"));
+    }
+
+    #[test]
+    fn a_protected_branch_is_not_left_for_a_parameter() {
+        let patterns = ["/admin/**", "/{tenant}/public"];
+        assert_eq!(find(&patterns, "/admin/public").as_deref(), Some("/admin/**"));
+    }
+
+    #[test]
+    fn rest_takes_nothing_too_and_a_last_slash_changes_nothing() {
+        assert_eq!(find(&["/a/**"], "/a").as_deref(), Some("/a/**"));
+        assert_eq!(find(&["/a/**"], "/a/").as_deref(), Some("/a/**"));
+        assert_eq!(find(&["/a/**", "/a"], "/a/").as_deref(), Some("/a"));
+        assert_eq!(find(&["/**"], "/").as_deref(), Some("/**"));
+        assert_eq!(find(&["/", "/**"], "/").as_deref(), Some("/"));
+    }
+
+    #[test]
+    fn a_hostile_path_is_looked_at_along_the_tree_only() {
+        // Both branches at each of twelve levels: 2^13 nodes, and a path that goes on beyond them.
+        let patterns: Vec<Pattern> = (0..1 << 12)
+            .map(|bits: u32| {
+                let segments = (0..12).map(|i| if bits >> i & 1 == 0 { "/a" } else { "/{x}" });
+                segments.collect::<String>().parse().unwrap()
+            })
+            .collect();
+        let trie = trie(&patterns);
+        let path = CanonicalPath::parse(&"/a".repeat(1000)).unwrap();
+        assert_eq!(trie.find(&path), None);
+        assert_eq!(trie.matching(&CanonicalPath::parse(&"/a".repeat(12)).unwrap()).count(), 1 << 12);
+    }
+
+    /// The rule as the documentation states it, over all patterns one by one.
+    fn reference(patterns: &[Pattern], path: &CanonicalPath) -> Option<usize> {
+        let path: Vec<&str> = path.as_str().split('/').filter(|segment| !segment.is_empty()).collect();
+        let matches = |pattern: &Pattern| {
+            let segments = pattern.segments();
+            let open = segments.last() == Some(&Segment::Rest);
+            let fixed = if open { &segments[..segments.len() - 1] } else { segments };
+            let length_fits = if open { path.len() >= fixed.len() } else { path.len() == fixed.len() };
+            length_fits
+                && fixed.iter().zip(&path).all(|(segment, text)| match segment {
+                    Segment::Literal(literal) => &**literal == *text,
+                    _ => true,
+                })
+        };
+        let all = patterns.iter().enumerate().filter(|(_, pattern)| matches(pattern));
+        all.min_by(|(_, left), (_, right)| left.specificity(right)).map(|(index, _)| index)
+    }
+
+    fn patterns() -> impl Strategy<Value = Vec<Pattern>> {
+        let pattern = "(/([ab]|\\{x\\}|\\{y\\})){0,4}(/\\*\\*)?";
+        let pattern = pattern.prop_map(|text| if text.is_empty() { "/".to_owned() } else { text });
+        prop::collection::vec(pattern.prop_map(|text| text.parse().unwrap()), 0..24)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn the_tree_agrees_with_trying_all_patterns(patterns in patterns(), path in "(/[abc]){0,5}/?") {
+            let path = CanonicalPath::parse(if path.is_empty() { "/" } else { &path }).unwrap();
+            prop_assert_eq!(trie(&patterns).find(&path), reference(&patterns, &path));
+        }
+    }
+}
