@@ -1,1 +1,24 @@
-//! x
+//! The edge: it verifies who calls, decides by the policy, seals the identity and forwards the request.
+//!
+//! The way of a request is the order of the modules: [`gateway`] tells it on one screen. Everything is
+//! plain Rust over a [`platform::Platform`]; only `worker` knows Cloudflare Workers.
+
+pub mod authorize;
+pub mod cors;
+pub mod credential;
+pub mod forward;
+pub mod gateway;
+pub mod health;
+pub mod log;
+pub mod origin;
+pub mod platform;
+pub mod policy;
+pub mod reject;
+pub mod request;
+pub mod seal;
+pub mod session;
+pub mod settings;
+pub mod state;
+pub mod verify;
+#[cfg(target_arch = "wasm32")]
+mod worker;

@@ -1,0 +1,94 @@
+//! Whether the caller may: the cross-site proof, for strict routes origin's word, then the policy.
+
+use shared::{
+    csrf,
+    origin_check::{same_site, upgrade},
+    policy::{CrossSiteCheck, Decision, Freshness, Route, Subject},
+    problem::{Kind, Problem},
+};
+
+use crate::{
+    credential::Caller, gateway::Edge, log, origin, platform::Platform, reject::Refusal, request::Request,
+};
+
+/// Lets the request through or says why not. On a strict route the caller's roles become those of now.
+///
+/// # Errors
+/// The [`Refusal`] that the client gets.
+pub async fn authorize<P: Platform>(
+    edge: &Edge,
+    platform: &P,
+    route: &Route,
+    request: &Request<'_>,
+    caller: Option<&mut Caller>,
+) -> Result<(), Refusal> {
+    check_cross_site(edge, route, request, caller.as_deref())?;
+    let Some(caller) = caller else { return decide(edge, route, None) };
+    if route.freshness == Freshness::Strict {
+        check_with_origin(edge, platform, caller).await?;
+    }
+    decide(edge, route, Some(caller))
+}
+
+/// An unsafe request by cookie proves that it comes from this site; so does browser login, and an upgrade,
+/// which every site's scripts can ask for.
+fn check_cross_site(
+    edge: &Edge,
+    route: &Route,
+    request: &Request<'_>,
+    caller: Option<&Caller>,
+) -> Result<(), Refusal> {
+    let own_origins = &edge.settings.own_origins;
+    let origin = request.header("origin");
+    let handle = caller.and_then(|caller| caller.handle.as_ref());
+    if request.is_websocket() && handle.is_some() {
+        upgrade(origin, own_origins, &route.origins).map_err(|_| Refusal::from(Kind::CrossSite))?;
+    }
+    let check = route.cross_site_check(request.method, handle.is_some());
+    if check == CrossSiteCheck::None {
+        return Ok(());
+    }
+    let sec_fetch_site = request.header("sec-fetch-site");
+    same_site(request.method, sec_fetch_site, origin, own_origins, &route.origins)
+        .map_err(|_| Refusal::from(Kind::CrossSite))?;
+    match (check, handle) {
+        (CrossSiteCheck::OriginAndToken, Some(handle)) => {
+            let token = request.header(csrf::CSRF_HEADER).unwrap_or_default();
+            let is_good = csrf::verify(handle, token, &edge.keys.csrf);
+            if is_good { Ok(()) } else { Err(Kind::CsrfToken.into()) }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Nothing is ever late here: origin says whether the token still holds and which roles there are now.
+async fn check_with_origin<P: Platform>(
+    edge: &Edge,
+    platform: &P,
+    caller: &mut Caller,
+) -> Result<(), Refusal> {
+    match origin::check(edge, platform, caller).await {
+        Ok(Some(answer)) => {
+            caller.subject.roles = answer.roles;
+            Ok(())
+        }
+        Ok(None) if caller.handle.is_some() => Err(Refusal::login_wanted().because("no longer valid")),
+        Ok(None) => Err(Refusal::from(Kind::InvalidToken).because("no longer valid")),
+        Err(failure) => {
+            log::event(platform, "error", "strict check failed", &failure.to_string());
+            Err(Kind::Unavailable.into())
+        }
+    }
+}
+
+fn decide(edge: &Edge, route: &Route, caller: Option<&Caller>) -> Result<(), Refusal> {
+    let subject =
+        caller.map(|caller| Subject { roles: &caller.subject.roles, credential: caller.subject.credential });
+    match route.decide(subject.as_ref(), &edge.policy) {
+        Decision::Allow => Ok(()),
+        Decision::SignIn if route.credentials.session => Err(Refusal::login_wanted()),
+        Decision::SignIn => Err(Kind::Unauthenticated.into()),
+        Decision::CredentialKindRefused => Err(Kind::CredentialKind.into()),
+        Decision::Forbidden(permission) => Err(Problem::forbidden(permission).into()),
+    }
+}

@@ -1,0 +1,155 @@
+//! The way to the upstream and back: what it must not see is removed, what is sealed is set, and from its
+//! answer goes whatever would let one caller see another's.
+
+use shared::{
+    cookie::{ASSERTION_COOKIE, HANDLE_COOKIE},
+    csrf::CSRF_HEADER,
+    id::RequestId,
+    identity::is_impersonation,
+    policy::Route,
+};
+
+use crate::{
+    cors,
+    credential::Caller,
+    platform::{Edits, Forwarded, Outgoing},
+    request::Request,
+    seal::Sealable,
+    settings::{ORIGIN, Upstream},
+};
+
+/// The name by which one request is found in every log.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// Headers that concern only the connection on which they came (RFC 9110 §7.6.1).
+const HOP_BY_HOP: [&str; 7] = [
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+];
+
+/// Headers by which a shared cache between here and the client is told to keep an answer.
+const CACHE_CONTROLS: [&str; 3] = ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
+
+/// The request as the upstream gets it.
+#[must_use]
+pub fn outgoing<'h>(
+    route: &Route,
+    upstream: &Upstream,
+    request: &Request<'h>,
+    sealable: &Sealable<'_>,
+    sealed: Vec<(&'static str, String)>,
+    id: RequestId,
+) -> Outgoing<'h> {
+    let mut set = sealed;
+    let mut remove: Vec<&str> = Vec::new();
+    for &(name, value) in &request.headers {
+        match name {
+            "cookie" if !route.forward_credential => match without_ours(value) {
+                Some(rest) if rest.is_empty() => remove.push(name),
+                Some(rest) => set.push(("cookie", rest)),
+                None => {}
+            },
+            "authorization" | CSRF_HEADER if !route.forward_credential => remove.push(name),
+            "traceparent" | "tracestate" if !has_trace(request) => remove.push(name),
+            "upgrade" | "connection" if !request.is_websocket() => remove.push(name),
+            _ if HOP_BY_HOP.contains(&name) || is_impersonation(name) => remove.push(name),
+            _ => {}
+        }
+    }
+    set.push((REQUEST_ID_HEADER, id.to_string()));
+    let query = sealable.query.map(|query| ["?", query].concat()).unwrap_or_default();
+    let url = [&upstream.base, sealable.path.as_str(), &query].concat();
+    Outgoing { url, remove, set, body: None, cache: route.cache }
+}
+
+/// A `Cookie` header without our cookies, or `None` when it has none of them. A piece that only contains
+/// one goes as well: two such headers were joined by a comma, and it is a credential all the same.
+fn without_ours(cookies: &str) -> Option<String> {
+    let is_ours = |piece: &str| [HANDLE_COOKIE, ASSERTION_COOKIE].iter().any(|name| piece.contains(name));
+    let pieces = || cookies.split(';');
+    pieces()
+        .any(is_ours)
+        .then(|| pieces().filter(|piece| !is_ours(piece)).map(str::trim).collect::<Vec<_>>().join("; "))
+}
+
+/// Whether there is a trace to go on with (W3C Trace Context §3.2): a malformed one is not passed on.
+fn has_trace(request: &Request<'_>) -> bool {
+    request.header("traceparent").is_some_and(|value| {
+        let lengths = [2, 32, 16, 2];
+        let is_hex = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        value.split('-').count() == lengths.len()
+            && value.split('-').zip(lengths).all(|(part, length)| part.len() == length && is_hex(part))
+    })
+}
+
+/// What is changed of an upstream's answer.
+#[must_use]
+pub fn edits<R>(
+    route: &Route,
+    request: &Request<'_>,
+    caller: Option<&Caller>,
+    answer: &Forwarded<R>,
+    id: RequestId,
+) -> Edits {
+    let mut edits = Edits { set: vec![(REQUEST_ID_HEADER, id.to_string())], ..Edits::default() };
+    let sets_cookies = keep_our_cookies_ours(route, caller, &answer.headers, &mut edits);
+    if caller.is_some() || sets_cookies {
+        keep_private(&answer.headers, &mut edits);
+    }
+    if let Some(cors) = &route.cors {
+        cors::edit(cors, request, &answer.headers, &mut edits);
+    }
+    edits
+}
+
+/// Only origin sets cookies of our names; a renewed assertion is added unless origin has just set another.
+/// Says whether any cookie is set.
+fn keep_our_cookies_ours(
+    route: &Route,
+    caller: Option<&Caller>,
+    headers: &[(String, String)],
+    edits: &mut Edits,
+) -> bool {
+    let is_ours = |cookie: &str| {
+        let name = cookie.split('=').next().unwrap_or_default().trim();
+        [HANDLE_COOKIE, ASSERTION_COOKIE].iter().any(|ours| name.eq_ignore_ascii_case(ours))
+    };
+    let set: Vec<&str> =
+        headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, v)| v.as_str()).collect();
+    let any_ours = set.iter().any(|cookie| is_ours(cookie));
+    let is_origin = route.upstream.as_str() == ORIGIN;
+    if any_ours && !is_origin {
+        edits.remove.push("set-cookie".to_owned());
+        let theirs = set.iter().filter(|cookie| !is_ours(cookie));
+        edits.append.extend(theirs.map(|cookie| ("set-cookie", (*cookie).to_owned())));
+    }
+    let renewed = caller.and_then(|caller| caller.renewed.clone()).filter(|_| !(any_ours && is_origin));
+    edits.append.extend(renewed.map(|cookie| ("set-cookie", cookie)));
+    !set.is_empty()
+}
+
+/// No answer to one caller is served to another: what would let a shared cache keep it goes, and
+/// `private` comes.
+fn keep_private(headers: &[(String, String)], edits: &mut Edits) {
+    let value =
+        |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let present = CACHE_CONTROLS.iter().filter(|name| value(name).is_some());
+    edits.remove.extend(present.map(|name| (*name).to_owned()));
+    let is_shared = |directive: &&str| {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        name.eq_ignore_ascii_case("public")
+            || name.eq_ignore_ascii_case("s-maxage")
+            || name.to_ascii_lowercase().starts_with("private")
+    };
+    // A list in quotes has commas of its own; it is not worth a parser, and this is never wrong.
+    let control = value("cache-control").map(|text| if text.contains('"') { "no-store" } else { text });
+    let kept = control.into_iter().flat_map(|text| text.split(',')).map(str::trim);
+    let kept = kept.filter(|directive| !directive.is_empty() && !is_shared(directive));
+    let directives: Vec<&str> = std::iter::once("private").chain(kept).collect();
+    edits.set.push(("cache-control", directives.join(", ")));
+}

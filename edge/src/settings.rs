@@ -1,0 +1,220 @@
+//! What differs between environments: the worker's variables and secrets, all faults found together.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use shared::{
+    mac::{SharedSecret, SharedSecrets},
+    origin_check::is_origin,
+    policy::{Policy, UpstreamName},
+};
+
+/// The upstream that is the issuer itself.
+pub const ORIGIN: &str = "origin";
+
+/// The variable of its address, which is wanted whether or not the policy has a route to it.
+const ORIGIN_VARIABLE: &str = "UPSTREAM_ORIGIN";
+
+/// The settings of one worker.
+#[derive(Debug)]
+pub struct Settings {
+    /// The `iss` of every token.
+    pub issuer: String,
+    /// The `aud` of every token.
+    pub audience: String,
+    /// The origins of the site itself, as browsers write them. Never read from `Host`.
+    pub own_origins: Vec<String>,
+    /// The address of origin, for the edge's own calls.
+    pub origin: Upstream,
+    /// The address of each upstream of the policy.
+    pub upstreams: BTreeMap<UpstreamName, Upstream>,
+    /// What origin and edge share.
+    pub secrets: SharedSecrets,
+    /// How long origin lets an access token live.
+    pub access_lifetime: Duration,
+    /// How long origin lets an assertion live.
+    pub assertion_lifetime: Duration,
+    /// Up to this age the edge state is used without a thought.
+    pub fresh: Duration,
+    /// Past this age a request waits for a new edge state.
+    pub max_age: Duration,
+    /// The header in which whoever stands in front of the worker writes the client's address.
+    pub address_header: Option<String>,
+    /// The most bytes of a body whose digest a route wants.
+    pub body_limit: usize,
+    /// Which requests have a line in the log.
+    pub log: Logged,
+}
+
+/// The address of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Scheme and authority, without a slash at the end.
+    pub base: String,
+    /// What its `Host` header will say, and so what is sealed.
+    pub authority: String,
+}
+
+/// Which requests have a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logged {
+    /// Every one.
+    All,
+    /// Those that were refused.
+    Denials,
+    /// None.
+    Off,
+}
+
+/// A variable that is missing or wrong. It says what is wanted and never what was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    variable: String,
+    wanted: &'static str,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.variable, self.wanted)
+    }
+}
+
+impl Settings {
+    /// Reads the variables by `variable`, which gives `None` for those that are not set.
+    ///
+    /// # Errors
+    /// Every [`Fault`] there is. A worker without settings refuses every request.
+    pub fn read(policy: &Policy, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { variable, faults: Vec::new() };
+        let issuer = reader.required("ISSUER", "the issuer's URL is wanted, as in the tokens' `iss`", Some);
+        let audience = reader.optional("AUDIENCE", "", Some).or_else(|| issuer.clone());
+        let own_origins = reader.required("OWN_ORIGINS", OWN_ORIGINS_WANTED, origins);
+        let current = reader.required("COUNTERSIGN_SECRET", SECRET_WANTED, secret);
+        let previous = reader.optional("COUNTERSIGN_SECRET_PREVIOUS", SECRET_WANTED, secret);
+        let origin = reader.required(ORIGIN_VARIABLE, UPSTREAM_WANTED, Upstream::parse);
+        let mut upstreams = BTreeMap::new();
+        for name in policy.upstreams() {
+            let address = match name.as_str() {
+                ORIGIN => origin.clone(),
+                _ => reader.required(&name.variable(), UPSTREAM_WANTED, Upstream::parse),
+            };
+            upstreams.extend(address.map(|address| (name.clone(), address)));
+        }
+        let access_lifetime = reader.duration("ACCESS_TOKEN_SECONDS", 600, Duration::from_secs);
+        let assertion_lifetime = reader.duration("ASSERTION_SECONDS", 300, Duration::from_secs);
+        let fresh = reader.duration("FRESH_MS", 1000, Duration::from_millis);
+        let max_age = reader.duration("MAX_AGE_MS", 5000, Duration::from_millis);
+        let address_header = reader.optional("CLIENT_ADDRESS_HEADER", HEADER_WANTED, header_name);
+        let body_limit = reader.optional("BODY_LIMIT", NUMBER_WANTED, |text| text.parse().ok());
+        let log = reader.optional("LOG", "`all`, `denials` or `off` is wanted", logged);
+        match (issuer, audience, own_origins, current, origin) {
+            (Some(issuer), Some(audience), Some(own_origins), Some(current), Some(origin))
+                if reader.faults.is_empty() =>
+            {
+                Ok(Self {
+                    issuer,
+                    audience,
+                    own_origins,
+                    origin,
+                    upstreams,
+                    secrets: SharedSecrets::new(current, previous),
+                    access_lifetime,
+                    assertion_lifetime,
+                    fresh,
+                    max_age,
+                    address_header,
+                    body_limit: body_limit.unwrap_or(1024 * 1024),
+                    log: log.unwrap_or(Logged::All),
+                })
+            }
+            _ => Err(reader.faults),
+        }
+    }
+
+    /// Whether a request with this `Host` is for this site. Names of hosts have no case.
+    #[must_use]
+    pub fn is_own(&self, authority: &str) -> bool {
+        self.own_origins
+            .iter()
+            .filter_map(|origin| origin.split_once("://"))
+            .any(|(_, own)| own.eq_ignore_ascii_case(authority))
+    }
+}
+
+const OWN_ORIGINS_WANTED: &str =
+    "the site's origins are wanted, separated by commas, such as https://www.example.com";
+const SECRET_WANTED: &str = "32 bytes in unpadded base64url are wanted, the same as at origin";
+const UPSTREAM_WANTED: &str = "the upstream's origin is wanted, such as https://reports.internal:8443, without \
+                               a path or a slash at the end";
+const HEADER_WANTED: &str = "the name of a header is wanted, in lower case, such as cf-connecting-ip";
+const NUMBER_WANTED: &str = "a whole number is wanted";
+
+/// Reads variables and gathers what is wrong with them. An empty one counts as not set.
+struct Reader<F> {
+    variable: F,
+    faults: Vec<Fault>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        wanted: &'static str,
+        parse: impl Fn(String) -> Option<T>,
+    ) -> Option<T> {
+        let text = (self.variable)(name).filter(|text| !text.is_empty())?;
+        let value = parse(text);
+        if value.is_none() {
+            self.faults.push(Fault { variable: name.to_owned(), wanted });
+        }
+        value
+    }
+
+    fn required<T>(
+        &mut self,
+        name: &str,
+        wanted: &'static str,
+        parse: impl Fn(String) -> Option<T>,
+    ) -> Option<T> {
+        if (self.variable)(name).is_none_or(|text| text.is_empty()) {
+            self.faults.push(Fault { variable: name.to_owned(), wanted });
+            return None;
+        }
+        self.optional(name, wanted, parse)
+    }
+
+    fn duration(&mut self, name: &str, default: u64, unit: fn(u64) -> Duration) -> Duration {
+        unit(self.optional(name, NUMBER_WANTED, |text| text.parse().ok()).unwrap_or(default))
+    }
+}
+
+impl Upstream {
+    fn parse(text: String) -> Option<Self> {
+        // In this form a default port is left out, as it is in `Host` and in what is signed
+        // (RFC 9421 §2.2.3).
+        let authority = text.split_once("://").filter(|_| is_origin(&text))?.1.to_owned();
+        Some(Self { base: text, authority })
+    }
+}
+
+fn origins(text: String) -> Option<Vec<String>> {
+    let origins: Vec<String> = text.split(',').map(|origin| origin.trim().to_owned()).collect();
+    origins.iter().all(|origin| is_origin(origin)).then_some(origins)
+}
+
+fn secret(text: String) -> Option<SharedSecret> {
+    SharedSecret::from_base64url(&text).ok()
+}
+
+fn header_name(text: String) -> Option<String> {
+    let valid = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    valid.then_some(text)
+}
+
+fn logged(text: String) -> Option<Logged> {
+    match text.as_str() {
+        "all" => Some(Logged::All),
+        "denials" => Some(Logged::Denials),
+        "off" => Some(Logged::Off),
+        _ => None,
+    }
+}

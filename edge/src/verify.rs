@@ -1,0 +1,67 @@
+//! Tokens, verified against the keys of the edge state, and the caller that they make.
+
+use std::{rc::Rc, time::Duration};
+
+use shared::{
+    claims::{AccessClaims, TokenClaims},
+    credential::Credential,
+    jwt::verify::{Expected, Refused, Verified, verify},
+};
+
+use crate::{
+    credential::{Caller, Checked, Presented},
+    gateway::Edge,
+    platform::Platform,
+    settings::Settings,
+    state::{self, Patience, Unavailable},
+};
+
+/// Checks the bearer that was presented.
+///
+/// # Errors
+/// [`Unavailable`] when the keys cannot be had.
+pub async fn bearer<P: Platform>(
+    edge: &Rc<Edge>,
+    platform: &P,
+    presented: &Presented<'_>,
+    patience: Patience,
+) -> Result<Checked, Unavailable> {
+    let Some(token) = presented.bearer else { return Ok(Checked::Absent) };
+    let lifetime = edge.settings.access_lifetime;
+    Ok(match self::token::<AccessClaims, P>(edge, platform, token, lifetime, patience).await? {
+        Ok(verified) => {
+            let key = verified.key().clone();
+            let AccessClaims(claims) = verified.into_claims();
+            Checked::Good(Box::new(Caller::new(claims, key, Credential::Bearer, None)))
+        }
+        Err(refused) => Checked::Bad(refused),
+    })
+}
+
+/// Verifies one token.
+///
+/// A key that is not known causes a pull, but only if the document is older than `fresh`: whoever makes
+/// up key ids makes no traffic at origin.
+///
+/// # Errors
+/// [`Unavailable`] when the keys cannot be had or signatures cannot be checked; nothing is accepted then.
+pub async fn token<C: TokenClaims, P: Platform>(
+    edge: &Rc<Edge>,
+    platform: &P,
+    token: &str,
+    max_lifetime: Duration,
+    patience: Patience,
+) -> Result<Result<Verified<C>, Refused>, Unavailable> {
+    let Settings { issuer, audience, fresh, .. } = &edge.settings;
+    let expected = Expected { issuer, audience, max_lifetime };
+    let known = state::current(edge, platform, patience).await?;
+    let mut result = verify(token, &known.keys, platform, &expected, platform.now()).await;
+    if matches!(result, Err(Refused::UnknownKey(_))) && known.age(platform.now()) > *fresh {
+        let newer = state::newer_than(edge, platform, Some(known.as_of)).await?;
+        result = verify(token, &newer.keys, platform, &expected, platform.now()).await;
+    }
+    match result {
+        Err(Refused::Unavailable) => Err(Unavailable),
+        result => Ok(result),
+    }
+}

@@ -1,0 +1,63 @@
+//! What `glue.js` does, as Rust calls it.
+
+use js_sys::Array;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+use web_sys::{Request, Response};
+
+#[wasm_bindgen(module = "/src/worker/glue.js")]
+extern "C" {
+    /// The request's head, as [`crate::request::Request::parse`] reads it.
+    pub(super) fn read(request: &Request) -> String;
+
+    /// Status and headers of an answer, a line each.
+    pub(super) fn describe(response: &Response) -> String;
+
+    /// Sends the request on; an exception means that nobody answered.
+    #[wasm_bindgen(catch)]
+    pub(super) async fn forward(
+        request: &Request,
+        url: &str,
+        edits: &str,
+        body: Option<Box<[u8]>>,
+        cache: bool,
+    ) -> Result<JsValue, JsValue>;
+
+    /// An upstream's answer, changed.
+    #[wasm_bindgen(catch)]
+    pub(super) fn edited(response: &Response, edits: &str) -> Result<Response, JsValue>;
+
+    /// An answer of the edge itself.
+    #[wasm_bindgen(catch)]
+    pub(super) fn own(status: u16, edits: &str, body: &str) -> Result<Response, JsValue>;
+
+    /// Asks origin: an array of status, the value of the header `named`, and the body's bytes.
+    #[wasm_bindgen(catch)]
+    pub(super) async fn call(
+        url: &str,
+        edits: &str,
+        body: &[u8],
+        milliseconds: u32,
+        limit: u32,
+        named: &str,
+    ) -> Result<JsValue, JsValue>;
+
+    /// The request's whole body, or null when it is longer than the limit.
+    #[wasm_bindgen(catch)]
+    pub(super) async fn whole(request: &Request, limit: u32) -> Result<JsValue, JsValue>;
+
+    /// Whether a signature is good.
+    #[wasm_bindgen(catch)]
+    pub(super) async fn check(
+        algorithm: &str,
+        point: &[u8],
+        signature: &[u8],
+        text: &str,
+    ) -> Result<JsValue, JsValue>;
+}
+
+/// The parts of what [`call`] returns.
+pub(super) fn parts(reply: JsValue) -> (u16, Option<String>, Vec<u8>) {
+    let reply = Array::from(&reply);
+    let status = reply.get(0).as_f64().map_or(0, |status| status as u16);
+    (status, reply.get(1).as_string(), js_sys::Uint8Array::new(&reply.get(2)).to_vec())
+}

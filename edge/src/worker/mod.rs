@@ -1,0 +1,74 @@
+//! The border to Cloudflare Workers. Nothing else in this crate knows of it.
+
+mod glue;
+mod platform;
+
+use std::{cell::RefCell, rc::Rc};
+
+use shared::problem::Kind;
+use wasm_bindgen::JsValue;
+use web_sys::{Request as JsRequest, Response as JsResponse};
+use worker::{Context, Env, event};
+
+use self::platform::Workers;
+use crate::{
+    gateway::{self, Edge},
+    log,
+    platform::{Answer, Platform},
+    policy, reject,
+    request::Request,
+    settings::Settings,
+};
+
+thread_local! {
+    /// What this isolate has, from its first request on.
+    static EDGE: RefCell<Option<Rc<Edge>>> = const { RefCell::new(None) };
+}
+
+/// Answers a request. It never passes one on for want of a decision: an exception is a 500.
+#[event(fetch)]
+async fn fetch(request: JsRequest, env: Env, context: Context) -> worker::Result<JsResponse> {
+    let head = glue::read(&request);
+    let platform = Workers::new(request, context);
+    let answer = match (Request::parse(&head), isolate(&env, &platform)) {
+        (Some(request), Some(edge)) => gateway::handle(&edge, &platform, &request).await,
+        (None, _) => reject::unread(&Kind::MalformedRequest.into()),
+        (_, None) => reject::unread(&Kind::Internal.into()),
+    };
+    respond(answer).map_err(worker::Error::from)
+}
+
+/// What this isolate has; nothing when a setting is wrong, and then the log says which.
+fn isolate(env: &Env, platform: &Workers) -> Option<Rc<Edge>> {
+    if let Some(edge) = EDGE.with_borrow(Clone::clone) {
+        return Some(edge);
+    }
+    let complain = |fault: &dyn ToString| log::event(platform, "error", "not configured", &fault.to_string());
+    let policy = policy::built_in().map_err(|error| complain(&error)).ok()?;
+    let settings = Settings::read(&policy, |name| variable(env, name))
+        .map_err(|faults| faults.iter().for_each(|fault| complain(fault)))
+        .ok()?;
+    let random = platform.random().map_err(|error| complain(&error)).ok()?;
+    let edge = Rc::new(Edge::new(policy, settings, random));
+    EDGE.set(Some(Rc::clone(&edge)));
+    Some(edge)
+}
+
+/// A variable or a secret: to the worker both are text.
+fn variable(env: &Env, name: &str) -> Option<String> {
+    js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?.as_string()
+}
+
+fn respond(answer: Answer<JsResponse>) -> Result<JsResponse, JsValue> {
+    match answer {
+        Answer::Own { status, headers, body } => glue::own(status, &platform::lines('+', &headers), &body),
+        Answer::Edited(response, edits) => {
+            let removed = edits.remove.iter().map(|name| ["-", name].concat());
+            let edits =
+                removed.chain([platform::lines('=', &edits.set), platform::lines('+', &edits.append)]);
+            let edits: Vec<String> = edits.filter(|lines| !lines.is_empty()).collect();
+            glue::edited(&response, &edits.join("\n"))
+        }
+        Answer::Untouched(response) => Ok(response),
+    }
+}
