@@ -100,3 +100,86 @@ pub fn verify(
     let sealed = seal::verify(message, keys, Tag::EdgeCall, now)?;
     if sealed.is_body(body) { Ok(sealed) } else { Err(SealError::WrongBody) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{mac::SharedSecret, seal::nonce::NonceSource};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    const BODY: &[u8] = b"{}";
+
+    fn key() -> MacKey {
+        SharedSecret::new([1; 32]).edge_call_key()
+    }
+
+    fn check(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<(), SealError> {
+        let message = Message { method, authority: "origin.example", path, query: None, headers };
+        verify(&message, body, &key().into(), NOW).map(|_| ())
+    }
+
+    #[test]
+    fn a_call_counts_for_its_path_and_its_body() {
+        let nonce = NonceSource::new([1; 8]).next();
+        let signed = sign("origin.example", CHECK_PATH, BODY, &key(), NOW, nonce).unwrap();
+        let headers = signed.each_ref().map(|(name, value)| (*name, value.as_str()));
+        assert_eq!(check("POST", CHECK_PATH, &headers, BODY), Ok(()));
+        assert_eq!(check("POST", CHECK_PATH, &headers, b"{ }"), Err(SealError::WrongBody));
+        assert_eq!(check("POST", CHECK_PATH, &headers, b""), Err(SealError::WrongBody));
+        assert_eq!(check("POST", ASSERTIONS_PATH, &headers, BODY), Err(SealError::BadSignature));
+        assert_eq!(check("PUT", CHECK_PATH, &headers, BODY), Err(SealError::BadSignature));
+        assert_eq!(check("POST", CHECK_PATH, &headers[1..], BODY), Err(SealError::MissingHeader));
+        assert_eq!(check("POST", CHECK_PATH, &[], BODY), Err(SealError::Missing));
+    }
+
+    #[test]
+    fn a_call_whose_body_is_not_covered_is_none() {
+        let nonce = NonceSource::new([1; 8]).next();
+        let digest = digest::of(BODY);
+        let mut message = Message {
+            method: "POST",
+            authority: "origin.example",
+            path: CHECK_PATH,
+            query: None,
+            headers: &[],
+        };
+        let seal = seal::sign(&message, &key(), Tag::EdgeCall, NOW, LIFETIME, nonce).unwrap();
+        let headers = [
+            (digest::HEADER, digest.as_str()),
+            (seal::INPUT_HEADER, &seal.input),
+            (seal::SIGNATURE_HEADER, &seal.signature),
+        ];
+        message.headers = &headers;
+        assert_eq!(verify(&message, BODY, &key().into(), NOW), Err(SealError::WrongBody));
+    }
+
+    #[test]
+    fn the_seal_of_a_request_is_no_call() {
+        let digest = digest::of(BODY);
+        let covered = [(digest::HEADER, digest.as_str())];
+        let mut message = Message {
+            method: "POST",
+            authority: "origin.example",
+            path: CHECK_PATH,
+            query: None,
+            headers: &covered,
+        };
+        let nonce = NonceSource::new([1; 8]).next();
+        let seal = seal::sign(&message, &key(), Tag::Request, NOW, LIFETIME, nonce).unwrap();
+        let headers =
+            [covered[0], (seal::INPUT_HEADER, &seal.input), (seal::SIGNATURE_HEADER, &seal.signature)];
+        message.headers = &headers;
+        assert_eq!(verify(&message, BODY, &key().into(), NOW), Err(SealError::WrongTag));
+    }
+
+    #[test]
+    fn the_shapes_are_those_of_the_interface() {
+        let json = r#"{"session":"01010101-0101-0101-0101-010101010101","user":"02020202-0202-0202-0202-020202020202","epoch":3,"kid":"k"}"#;
+        let request: CheckRequest = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&request).unwrap(), json);
+        assert!(serde_json::from_str::<CheckRequest>(&json.replace("\"k\"", "\"../k\"")).is_err());
+        let request: AssertionRequest = serde_json::from_str(r#"{"handle":"h"}"#).unwrap();
+        assert_eq!((request.address, request.user_agent), (None, None));
+        assert!(serde_json::from_str::<CheckAnswer>(r#"{"roles":["Admin"],"epoch":1}"#).is_err());
+    }
+}

@@ -161,3 +161,101 @@ pub enum StateError {
     #[error("the document answers another request")]
     WrongChallenge,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{jwt::keys::PublicKey, mac::SharedSecret};
+
+    fn key(byte: u8) -> MacKey {
+        SharedSecret::new([byte; 32]).edge_state_key()
+    }
+
+    fn document() -> StateDocument {
+        StateDocument {
+            version: VERSION,
+            challenge: Challenge::new([3; 16]),
+            incarnation: "one".to_owned(),
+            number: 41,
+            issued: 1_800_000_000_123,
+            keys: vec![PublicKey::es256([4; 64]).to_jwk(), PublicKey::ed25519([5; 32]).to_jwk()],
+        }
+    }
+
+    fn verify(body: &str, mac: &str) -> Result<StateDocument, StateError> {
+        StateDocument::verify(body.as_bytes(), mac, &key(1).into(), &Challenge::new([3; 16]))
+    }
+
+    /// A text with a good mac, whatever it says.
+    fn verify_signed(body: &str) -> Result<StateDocument, StateError> {
+        verify(body, &Base64UrlUnpadded::encode_string(&key(1).tag(body.as_bytes())))
+    }
+
+    #[test]
+    fn a_document_is_read_as_it_was_signed() {
+        let (body, mac) = document().sign(&key(1)).unwrap();
+        let read = verify(&body, &mac).unwrap();
+        assert_eq!(read, document());
+        assert_eq!(read.key_set().unwrap().iter().count(), 2);
+        assert_eq!(read.issued().millis(), 1_800_000_000_123);
+        let keys = MacKeys::new(key(2), Some(key(1)));
+        assert!(StateDocument::verify(body.as_bytes(), &mac, &keys, &document().challenge).is_ok());
+    }
+
+    #[test]
+    fn a_forged_document_is_refused() {
+        let (body, mac) = document().sign(&key(1)).unwrap();
+        let (_, other) = document().sign(&key(2)).unwrap();
+        for (body, mac) in [
+            (body.replace("41", "40"), mac.clone()),
+            (format!("{body} "), mac.clone()),
+            (String::new(), mac.clone()),
+            (body.clone(), other),
+            (body.clone(), String::new()),
+            (body.clone(), format!("{mac}=")),
+            (body.clone(), mac[4..].to_owned()),
+            (body.clone(), "A".repeat(43)),
+            (body.clone(), "A".repeat(100_000)),
+        ] {
+            assert_eq!(verify(&body, &mac), Err(StateError::BadMac));
+        }
+    }
+
+    #[test]
+    fn an_answer_to_another_question_is_refused() {
+        let replayed = StateDocument { challenge: Challenge::new([9; 16]), ..document() };
+        let (body, mac) = replayed.sign(&key(1)).unwrap();
+        assert_eq!(verify(&body, &mac), Err(StateError::WrongChallenge));
+    }
+
+    #[test]
+    fn what_is_authentic_is_not_therefore_understood() {
+        let (body, _) = document().sign(&key(1)).unwrap();
+        assert_eq!(
+            verify_signed(&body.replace("\"version\":1", "\"version\":2")),
+            Err(StateError::Version(2))
+        );
+        assert_eq!(verify_signed("{}"), Err(StateError::Malformed));
+        assert_eq!(verify_signed(&body.replace("41", "-1")), Err(StateError::Malformed));
+        assert_eq!(verify_signed(&" ".repeat(MAX_LENGTH + 1)), Err(StateError::TooLong));
+        assert!(verify_signed(&body.replacen('{', "{\"rules\":[],", 1)).is_ok(), "a later version's member");
+        let wrong_key = body.replace("\"alg\":\"ES256\"", "\"alg\":\"EdDSA\"");
+        assert_eq!(verify_signed(&wrong_key).unwrap().key_set(), Err(InvalidKey("alg")));
+    }
+
+    #[test]
+    fn a_request_is_written_and_read() {
+        let request = StateRequest {
+            version: VERSION,
+            challenge: Challenge::new([0; 16]),
+            incarnation: None,
+            number: None,
+        };
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(json, r#"{"version":1,"challenge":"AAAAAAAAAAAAAAAAAAAAAA"}"#);
+        assert_eq!(serde_json::from_str::<StateRequest>(&json).unwrap(), request);
+        for challenge in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAAA=="] {
+            assert!(Challenge::try_from(challenge.to_owned()).is_err(), "{challenge}");
+        }
+    }
+}

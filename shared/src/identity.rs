@@ -190,3 +190,153 @@ pub(crate) fn starts_alike(name: &str, prefix: &str) -> bool {
     };
     name.len() >= prefix.len() && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn identity(roles: &[&str], credential: Credential) -> Identity {
+        let subject = Subject {
+            user: Uuid::from_bytes([1; 16]).into(),
+            roles: roles.iter().map(|role| role.parse().unwrap()).collect(),
+            session: Uuid::from_bytes([2; 16]).into(),
+            credential,
+            issued: Timestamp::from_seconds(1_800_000_000),
+            expires: Timestamp::from_seconds(1_800_000_300),
+        };
+        Identity { subject: Some(subject), address: Some([192, 0, 2, 1].into()) }
+    }
+
+    fn read(headers: &[(&'static str, String)]) -> Result<Identity, InvalidIdentity> {
+        Identity::from_headers(headers.iter().map(|(name, value)| (*name, value.as_str())))
+    }
+
+    #[test]
+    fn an_identity_is_read_as_it_was_written() {
+        let anonymous = Identity { subject: None, address: Some("2001:db8::1".parse().unwrap()) };
+        for identity in [
+            Identity::default(),
+            anonymous,
+            identity(&[], Credential::Bearer),
+            identity(&["viewer", "on-call_2"], Credential::Session),
+        ] {
+            assert_eq!(read(&identity.to_headers()), Ok(identity));
+        }
+    }
+
+    #[test]
+    fn headers_are_those_of_the_interface() {
+        let expected = [
+            ("x-identity-subject", "01010101-0101-0101-0101-010101010101"),
+            ("x-identity-roles", "viewer,editor"),
+            ("x-identity-session", "02020202-0202-0202-0202-020202020202"),
+            ("x-identity-credential", "session"),
+            ("x-identity-issued", "1800000000"),
+            ("x-identity-expires", "1800000300"),
+            ("x-identity-address", "192.0.2.1"),
+        ];
+        let headers = identity(&["viewer", "editor"], Credential::Session).to_headers();
+        assert!(headers.iter().map(|(name, value)| (*name, value.as_str())).eq(expected));
+    }
+
+    #[test]
+    fn half_a_subject_is_none_but_an_error() {
+        let headers = identity(&["viewer"], Credential::Session).to_headers();
+        for missing in [SUBJECT_HEADER, SESSION_HEADER, CREDENTIAL_HEADER, ISSUED_HEADER, EXPIRES_HEADER] {
+            let rest: Vec<_> = headers.iter().filter(|(name, _)| *name != missing).cloned().collect();
+            assert_eq!(read(&rest), Err(InvalidIdentity), "{missing}");
+        }
+        for alone in headers.iter().filter(|(name, _)| *name != ADDRESS_HEADER) {
+            assert_eq!(read(&[alone.clone()]), Err(InvalidIdentity), "{alone:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_good_and_stands_once() {
+        let headers = identity(&["viewer"], Credential::Session).to_headers();
+        for at in 0..headers.len() {
+            let mut twice = headers.clone();
+            twice.push(headers[at].clone());
+            assert_eq!(read(&twice), Err(InvalidIdentity));
+            for value in
+                ["", " ", "admin,", ",admin", "admin, viewer", "Admin", "1e9", "-0", "01", "1.2.3.4, 5.6.7.8"]
+            {
+                let mut changed = headers.clone();
+                changed[at].1 = value.to_owned();
+                assert_eq!(read(&changed), Err(InvalidIdentity), "{}: {value}", changed[at].0);
+            }
+        }
+    }
+
+    #[test]
+    fn look_alikes_are_known_by_any_spelling() {
+        for name in [
+            "x-identity-subject",
+            "X-Identity-Subject",
+            "x_identity_subject",
+            "x.identity.roles",
+            "X_Identity-anything",
+            "x-identity-",
+            "x-identity",
+            "signature",
+            "SIGNATURE",
+            "signature_input",
+            "forwarded",
+            "x-forwarded-for",
+            "x_forwarded.host",
+            "X-FORWARDED-URI",
+            "x-forwarded-prefix",
+            "x-real-ip",
+            "x_real_ip",
+            "true.client.ip",
+            "cf-connecting-ip",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-http-method-override",
+            "countersign-mac",
+        ] {
+            assert!(is_impersonation(name), "{name}");
+        }
+        for name in [
+            "",
+            "x",
+            "x-user",
+            "x_user",
+            "x.user",
+            "x-identit",
+            "xidentity-subject",
+            "signature-agent",
+            "signatures",
+            "authorization",
+            "cookie",
+            "traceparent",
+            "x-request-id",
+            "user-agent",
+            "host",
+        ] {
+            assert!(!is_impersonation(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_header_that_is_set_could_be_sent() {
+        for (name, _) in identity(&["viewer"], Credential::Bearer).to_headers() {
+            assert!(is_impersonation(name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics(headers in prop::collection::vec(("x-identity-[a-z]{0,10}|[ -~]{0,10}", ".{0,20}"), 0..8)) {
+            if let Ok(read) = Identity::from_headers(headers.iter().map(|(name, value)| (&**name, &**value))) {
+                prop_assert_eq!(read.subject, None);
+            }
+            for (name, _) in &headers {
+                prop_assert_eq!(is_impersonation(name), is_impersonation(&name.to_uppercase()));
+            }
+        }
+    }
+}

@@ -19,6 +19,8 @@
 
 mod extract;
 mod layer;
+#[cfg(test)]
+mod tests;
 mod verifier;
 
 pub use self::{

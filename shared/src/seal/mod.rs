@@ -4,6 +4,8 @@
 //! Covered are method, authority, path, query, every `x-identity-*` header and, where there is one, the
 //! body's digest. Any RFC 9421 library can check it; this one accepts no other spelling than it writes.
 
+#[cfg(test)]
+mod attacks;
 mod base;
 pub mod digest;
 pub mod nonce;

@@ -51,7 +51,11 @@ impl NonceSource {
     /// Takes a prefix that was drawn at random.
     #[must_use]
     pub const fn new(prefix: [u8; 8]) -> Self {
-        Self { prefix, counter: AtomicU64::new(0) }
+        Self::starting_at(prefix, 0)
+    }
+
+    pub(super) const fn starting_at(prefix: [u8; 8], counter: u64) -> Self {
+        Self { prefix, counter: AtomicU64::new(counter) }
     }
 
     /// The next nonce.
@@ -81,7 +85,7 @@ const PURGED_EVERY: Duration = Duration::from_secs(1);
 pub struct NonceMemory {
     windows: BTreeMap<[u8; 8], Window>,
     words: usize,
-    /// No seal that ends by then is accepted from an unknown prefix: it may be a forgotten one.
+    /// When the last seal of the forgotten prefixes ends.
     forgotten: Option<Timestamp>,
     purged: Option<Timestamp>,
 }
@@ -94,15 +98,15 @@ impl NonceMemory {
     pub fn accept(&mut self, nonce: Nonce, expires: Timestamp, now: Timestamp) -> Result<(), SealError> {
         if !self.windows.contains_key(&nonce.prefix) {
             self.purge(now);
-            let is_forgotten = self.forgotten.is_some_and(|forgotten| expires <= forgotten);
-            if is_forgotten || self.windows.len() >= MAX_PREFIXES {
+            if self.windows.len() >= MAX_PREFIXES {
                 return Err(SealError::Replayed);
             }
         }
         if self.words >= MAX_WORDS {
             self.shorten();
         }
-        let window = self.windows.entry(nonce.prefix).or_insert_with(|| Window::new(expires));
+        let forgotten = self.forgotten;
+        let window = self.windows.entry(nonce.prefix).or_insert_with(|| Window::new(forgotten));
         let before = window.words.len();
         let accepted = window.accept(nonce.counter, expires);
         self.words = self.words - before + window.words.len();
@@ -117,10 +121,10 @@ impl NonceMemory {
         self.purged = Some(now);
         let (words, forgotten) = (&mut self.words, &mut self.forgotten);
         self.windows.retain(|_, window| {
-            let is_over = window.expires + KEPT <= now;
+            let is_over = window.expires.is_none_or(|expires| expires + KEPT <= now);
             if is_over {
                 *words -= window.words.len();
-                *forgotten = (*forgotten).max(Some(window.expires));
+                *forgotten = (*forgotten).max(window.expires);
             }
             !is_over
         });
@@ -143,21 +147,23 @@ struct Window {
     first: u64,
     /// Words before this one count as seen.
     floor: u64,
+    /// What ends by then counts as seen: the prefix may have been forgotten before.
+    forgotten: Option<Timestamp>,
     /// When the last of its seals ends.
-    expires: Timestamp,
+    expires: Option<Timestamp>,
 }
 
 impl Window {
     const LENGTH: u64 = WINDOW / WORD;
 
-    const fn new(expires: Timestamp) -> Self {
-        Self { words: VecDeque::new(), first: 0, floor: 0, expires }
+    const fn new(forgotten: Option<Timestamp>) -> Self {
+        Self { words: VecDeque::new(), first: 0, floor: 0, forgotten, expires: None }
     }
 
     /// Sets the counter's bit, if the window reaches back to it and it is not set.
     fn accept(&mut self, counter: u64, expires: Timestamp) -> bool {
         let (place, bit) = (counter / WORD, 1 << (counter % WORD));
-        if place < self.floor {
+        if place < self.floor || Some(expires) <= self.forgotten {
             return false;
         }
         self.reach(place);
@@ -169,7 +175,7 @@ impl Window {
             return false;
         }
         *word |= bit;
-        self.expires = self.expires.max(expires);
+        self.expires = self.expires.max(Some(expires));
         true
     }
 
@@ -197,5 +203,126 @@ impl Window {
         self.words.shrink_to_fit();
         self.first += dropped as u64;
         self.floor = self.floor.max(self.first);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const END: Timestamp = Timestamp::from_seconds(30);
+    const NOW: Timestamp = Timestamp::from_seconds(0);
+
+    fn nonce(prefix: u64, counter: u64) -> Nonce {
+        Nonce { prefix: prefix.to_be_bytes(), counter }
+    }
+
+    #[test]
+    fn a_source_makes_each_nonce_once() {
+        let source = NonceSource::new([7; 8]);
+        let texts: BTreeSet<_> = (0..1000).map(|_| source.next().to_text()).collect();
+        assert_eq!(texts.len(), 1000);
+        for text in texts {
+            assert_eq!(Nonce::parse(&text).map(Nonce::to_text), Some(text));
+        }
+        for text in
+            ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAAAAAAAAAAA"]
+        {
+            assert_eq!(Nonce::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_window_slides_and_what_is_behind_it_counts_as_seen() {
+        let mut memory = NonceMemory::default();
+        let mut accept = |counter| memory.accept(nonce(1, counter), END, NOW).is_ok();
+        assert!(accept(100_000));
+        assert!(!accept(100_000));
+        assert!(accept(99_999), "they may come out of order");
+        assert!(accept(100_000 - WINDOW + WORD), "back to the window's first word");
+        assert!(!accept(100_000 - WINDOW - WORD));
+        assert!(accept(u64::MAX));
+        assert!(!accept(u64::MAX));
+        assert!(!accept(100_001));
+        assert!(accept(u64::MAX - 1));
+    }
+
+    #[test]
+    fn prefixes_do_not_disturb_each_other() {
+        let mut memory = NonceMemory::default();
+        for prefix in 0..100 {
+            assert_eq!(memory.accept(nonce(prefix, 5), END, NOW), Ok(()));
+        }
+        for prefix in 0..100 {
+            assert_eq!(memory.accept(nonce(prefix, 5), END, NOW), Err(SealError::Replayed));
+        }
+    }
+
+    #[test]
+    fn the_number_of_prefixes_is_bounded_and_the_last_is_refused() {
+        let mut memory = NonceMemory::default();
+        for prefix in 0..MAX_PREFIXES as u64 {
+            assert_eq!(memory.accept(nonce(prefix, 0), END, NOW), Ok(()));
+        }
+        assert_eq!(memory.accept(nonce(u64::MAX, 0), END, NOW), Err(SealError::Replayed));
+        assert_eq!(memory.accept(nonce(7, 1), END, NOW), Ok(()), "who is known goes on");
+        let later = END + KEPT;
+        assert_eq!(memory.accept(nonce(u64::MAX, 0), later + KEPT, later), Ok(()));
+        assert_eq!(memory.windows.len(), 1);
+    }
+
+    #[test]
+    fn the_length_of_all_windows_is_bounded() {
+        let mut memory = NonceMemory::default();
+        for prefix in 0..3000 {
+            for step in [0, 1] {
+                let counter = nonce(prefix, step * (WINDOW - WORD));
+                assert_eq!(memory.accept(counter, END, NOW), Ok(()));
+                assert_eq!(memory.accept(counter, END, NOW), Err(SealError::Replayed));
+            }
+            assert!(memory.words <= MAX_WORDS + 1024);
+        }
+        let held: usize = memory.windows.values().map(|window| window.words.len()).sum();
+        assert_eq!(held, memory.words);
+        for prefix in 0..3000 {
+            for step in [0, 1] {
+                let again = memory.accept(nonce(prefix, step * (WINDOW - WORD)), END, NOW);
+                assert_eq!(again, Err(SealError::Replayed), "shortened is not forgotten");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_forgotten_stays_refused_when_the_clock_is_set_back() {
+        let mut memory = NonceMemory::default();
+        assert_eq!(memory.accept(nonce(1, 1), END, NOW), Ok(()));
+        let later = END + KEPT;
+        assert_eq!(memory.accept(nonce(2, 1), later + KEPT, later), Ok(()));
+        assert_eq!(memory.windows.len(), 1, "the first prefix is forgotten");
+        assert_eq!(memory.accept(nonce(1, 1), END, NOW), Err(SealError::Replayed));
+        // Nor does it come back with a later seal of its maker.
+        assert_eq!(memory.accept(nonce(1, 0), END + KEPT, NOW), Ok(()));
+        assert_eq!(memory.accept(nonce(1, 1), END, NOW), Err(SealError::Replayed));
+    }
+
+    proptest! {
+        #[test]
+        fn no_seal_is_accepted_twice(
+            seals in prop::collection::vec((0_u64..4, 0_u64..200_000, 0_i64..200, 0_i64..300), 1..300),
+        ) {
+            let mut memory = NonceMemory::default();
+            let mut accepted = BTreeSet::new();
+            // The end of a seal is bound to its nonce; the clock jumps at will.
+            for (prefix, counter, end, now) in seals {
+                let counter = counter / 100 * 100 + u64::try_from(end).unwrap() % 100;
+                let end = Timestamp::from_seconds(i64::try_from(counter % 100).unwrap() * 2);
+                let seen = memory.accept(nonce(prefix, counter), end, Timestamp::from_seconds(now)).is_ok();
+                prop_assert!(!seen || accepted.insert((prefix, counter)));
+            }
+        }
     }
 }

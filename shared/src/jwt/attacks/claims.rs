@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NOW, check, check_as, check_claim, claims, header, signed, with};
+use super::{NOW, check, check_as, check_claim, claims, es256, header, signed, with};
 use crate::{
     claims::{AccessClaims, AssertionClaims},
     jwt::verify::Refused,
