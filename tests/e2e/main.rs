@@ -1,1 +1,11 @@
-fn main() {}
+//! The whole system from outside: the real worker in workerd, origin and its database, a service behind the edge.
+//!
+//! `cargo dev test` runs this binary twice, on SQLite and on PostgreSQL. By itself (`cargo test -p tests --test e2e`)
+//! it runs on SQLite. Each file is one topic; what they share is in `fixture`.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod fixture;
+
+mod contract;
+mod journey;

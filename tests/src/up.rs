@@ -96,7 +96,7 @@ impl System {
         let settings = settings(options, &wrangler, addresses, data)?;
         Mailbox::open(addresses.smtp, addresses.mail).await?;
 
-        let issuer = Origin::new(&artifacts.origin, &settings.origin);
+        let issuer = Origin::configured(&artifacts.origin, &settings.origin, data.path())?;
         issuer.migrate()?;
         issuer.create_user(ADMIN, "admin", &data.secrets.admin_password)?;
 

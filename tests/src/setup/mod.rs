@@ -4,6 +4,7 @@
 pub mod binary;
 pub mod npm;
 pub mod place;
+pub mod policy;
 pub mod prerequisite;
 pub mod tool;
 pub mod worker;
@@ -46,6 +47,9 @@ pub struct Artifacts {
 /// # Errors
 /// The first thing that is missing or does not build.
 pub fn artifacts(place: &Place, wanted: &Wanted, known: Option<Artifacts>) -> Result<Artifacts, Failure> {
+    if let Some(file) = &wanted.policy {
+        policy::check(file)?;
+    }
     let worker = || worker::built(place, wanted.policy.as_deref());
     match known {
         Some(known) if wanted.policy.is_none() => Ok(known),

@@ -2,23 +2,37 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::failure::Failure;
 
-/// Origin with all its settings: every command of it sees the same.
+use super::data::write_private;
+
+/// What the names of origin's settings begin with.
+const PREFIX: &str = "COUNTERSIGN_";
+
+/// Origin with all its settings in one file, which every command of it reads; a person can give it to others:
+/// `COUNTERSIGN_CONFIG=.data/origin.toml origin user list`.
 #[derive(Debug)]
-pub struct Origin<'s> {
-    program: &'s Path,
-    settings: &'s BTreeMap<String, String>,
+pub struct Origin<'a> {
+    program: &'a Path,
+    config: PathBuf,
 }
 
-impl<'s> Origin<'s> {
-    /// A built origin and its environment.
-    #[must_use]
-    pub const fn new(program: &'s Path, settings: &'s BTreeMap<String, String>) -> Self {
-        Self { program, settings }
+impl<'a> Origin<'a> {
+    /// A built origin, whose settings are written into `directory`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn configured(
+        program: &'a Path,
+        settings: &BTreeMap<String, String>,
+        directory: &Path,
+    ) -> Result<Self, Failure> {
+        let config = directory.join("origin.toml");
+        write_private(&config, &file(settings))?;
+        Ok(Self { program, config })
     }
 
     /// Creates or updates the schema.
@@ -70,16 +84,39 @@ impl<'s> Origin<'s> {
     fn command(&self) -> Command {
         let mut command = Command::new(self.program);
         for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"COUNTERSIGN_") {
+            if name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
                 command.env_remove(name);
             }
         }
-        command.envs(self.settings);
+        command.env("COUNTERSIGN_CONFIG", &self.config);
         command
     }
+}
+
+/// The settings as a file of origin: keys are in lower case and without the prefix, values are texts.
+fn file(settings: &BTreeMap<String, String>) -> String {
+    let table: toml::Table = settings
+        .iter()
+        .filter_map(|(name, value)| {
+            Some((name.strip_prefix(PREFIX)?.to_ascii_lowercase(), value.clone().into()))
+        })
+        .collect();
+    table.to_string()
 }
 
 fn refused(command: &str, output: &Output) -> Failure {
     let said = String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect();
     Failure::new(format!("`{command}` failed ({})", output.status), "its message stands above").with_log(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_become_a_file_of_origin() {
+        let settings = [("COUNTERSIGN_LISTEN", "127.0.0.1:1"), ("COUNTERSIGN_HASH_QUEUE", "8")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert_eq!(file(&settings), "hash_queue = \"8\"\nlisten = \"127.0.0.1:1\"\n");
+    }
 }

@@ -33,7 +33,9 @@ impl FromStr for Setting {
 const ORIGIN: &str = "COUNTERSIGN_";
 
 /// What both sides must say alike: origin's name for it, and the edge's.
-const SHARED: [(&str, &str); 5] = [
+const SHARED: [(&str, &str); 7] = [
+    ("COUNTERSIGN_ACCESS_TOKEN_SECONDS", "ACCESS_TOKEN_SECONDS"),
+    ("COUNTERSIGN_ASSERTION_SECONDS", "ASSERTION_SECONDS"),
     ("COUNTERSIGN_AUDIENCE", "AUDIENCE"),
     ("COUNTERSIGN_ISSUER", "ISSUER"),
     ("COUNTERSIGN_OWN_ORIGINS", "OWN_ORIGINS"),

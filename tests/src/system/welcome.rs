@@ -6,16 +6,18 @@ use super::address::Addresses;
 use super::data::{ADMIN, Data};
 
 /// The one line of `--json`; its members are a contract with whoever starts the system.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Welcome {
     edge: String,
     origin: String,
     upstream: String,
     admin: Admin,
     mail: String,
+    #[serde(skip)]
+    config: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Admin {
     email: &'static str,
     password: String,
@@ -31,13 +33,14 @@ impl Welcome {
             upstream: format!("http://{}", addresses.upstream),
             admin: Admin { email: ADMIN, password: data.secrets.admin_password.clone() },
             mail: format!("http://{}", addresses.mail),
+            config: data.path().join("origin.toml").display().to_string(),
         }
     }
 
     /// The same for a person. The lines work when pasted one after another into any POSIX shell.
     #[must_use]
     pub fn text(&self) -> String {
-        let Self { edge, origin, upstream, admin: Admin { email, password }, mail } = self;
+        let Self { edge, origin, upstream, admin: Admin { email, password }, mail, config } = self;
         format!(
             r#"
 Countersign is running.
@@ -47,6 +50,7 @@ Countersign is running.
   upstream  {upstream}      a demo service; it answers only what the edge has sealed
   mailbox   {mail}/messages
   admin     {email}  {password}
+  commands  COUNTERSIGN_CONFIG={config} cargo run --quiet --package origin -- user list
 
 Paste these one after another:
 
@@ -60,7 +64,7 @@ curl -s {edge}/api/echo -H "authorization: Bearer $(echo "$TOKENS" | sed 's/.*"a
 curl -s {edge}/oauth/token -d grant_type=refresh_token -d "refresh_token=$(echo "$TOKENS" | sed 's/.*"refresh_token":"\([^"]*\)".*/\1/')"; echo
 
 # Somebody registers and signs in the way a browser does: two cookies, kept in a jar.
-curl -s {edge}/auth/register -H 'content-type: application/json' -d '{{"email":"visitor@example.test","password":"{password}"}}' --next -s -c countersign.jar {edge}/auth/sessions -H 'content-type: application/json' -H 'sec-fetch-site: same-origin' -d '{{"email":"visitor@example.test","password":"{password}"}}'; echo
+curl -s {edge}/auth/register -H 'content-type: application/json' -d '{{"email":"visitor@example.test","password":"a visitor of this house"}}' --next -s -c countersign.jar {edge}/auth/sessions -H 'content-type: application/json' -H 'sec-fetch-site: same-origin' -d '{{"email":"visitor@example.test","password":"a visitor of this house"}}'; echo
 
 # The visitor has the role viewer, and payments are for editors: 403.
 curl -s -i -b countersign.jar {edge}/api/payments/7; echo

@@ -21,6 +21,25 @@ pub struct Wrangler {
     pub vars: BTreeMap<String, String>,
 }
 
+/// All that may stand in `wrangler.toml`: what is read here, and what concerns only building and deploying. Anything
+/// else could be a binding, which would be missing in every test until it is translated for workerd.
+const KNOWN: [&str; 14] = [
+    "build",
+    "compatibility_date",
+    "compatibility_flags",
+    "dev",
+    "env",
+    "limits",
+    "main",
+    "name",
+    "observability",
+    "placement",
+    "preview_urls",
+    "routes",
+    "vars",
+    "workers_dev",
+];
+
 impl Wrangler {
     /// Reads `wrangler.toml` in the repository's root.
     ///
@@ -28,8 +47,39 @@ impl Wrangler {
     /// When it is not there or says something else.
     pub fn read(root: &Path) -> Result<Self, Failure> {
         let path = root.join("wrangler.toml");
-        let text = fs::read_to_string(&path).map_err(Failure::file(&path))?;
-        toml::from_str(&text)
-            .map_err(|error| Failure::new(format!("wrangler.toml: {error}"), "correct the file"))
+        Self::parse(&fs::read_to_string(&path).map_err(Failure::file(&path))?)
+    }
+
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let faulty = |error: toml::de::Error| {
+            Failure::new(format!("wrangler.toml: {}", error.to_string().trim_end()), "correct the file")
+        };
+        let table: toml::Table = text.parse().map_err(faulty)?;
+        if let Some(key) = table.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+            return Err(Failure::new(
+                format!("wrangler.toml: `{key}` is not known to `cargo dev`"),
+                "translate it for workerd in tests/src/system/workerd.rs",
+            ));
+        }
+        table.try_into().map_err(faulty)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn date_and_variables_are_read() {
+        let text = "name = \"edge\"\ncompatibility_date = \"2026-04-01\"\n[vars]\nLOG = \"all\"\n";
+        let wrangler = Wrangler::parse(text).unwrap();
+        assert_eq!(wrangler.compatibility_date, "2026-04-01");
+        assert_eq!(wrangler.vars, BTreeMap::from([("LOG".to_owned(), "all".to_owned())]));
+    }
+
+    #[test]
+    fn a_binding_that_nobody_translates_is_refused() {
+        let text = "compatibility_date = \"2026-04-01\"\n[[kv_namespaces]]\nbinding = \"STATE\"\n";
+        assert!(Wrangler::parse(text).unwrap_err().to_string().contains("`kv_namespaces`"));
     }
 }
