@@ -232,7 +232,10 @@ impl fmt::Display for Decision {
             Self::Allow => f.write_str("allowed"),
             Self::SignIn => f.write_str("refused: a login is needed"),
             Self::CredentialKindRefused => f.write_str("refused: this kind of credential is not taken here"),
-            Self::Forbidden(permission) => write!(f, "refused: no role grants {permission}"),
+            Self::Forbidden(permission) => write!(f, "refused: {permission} is missing"),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,8 +156,31 @@ pub enum InvalidPattern {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Whether the pattern matches, segment by segment.
+    pub(in crate::policy) fn matches(pattern: &Pattern, path: &CanonicalPath) -> bool {
+        let path: Vec<&str> = path.as_str().split('/').filter(|segment| !segment.is_empty()).collect();
+        let (fixed, length_fits) = match pattern.segments.split_last() {
+            Some((Segment::Rest, fixed)) => (fixed, path.len() >= fixed.len()),
+            _ => (pattern.segments.as_slice(), path.len() == pattern.segments.len()),
+        };
+        let fits = |(segment, text): (&Segment, &&str)| match segment {
+            Segment::Literal(literal) => &**literal == *text,
+            _ => true,
+        };
+        length_fits && fixed.iter().zip(&path).all(fits)
+    }
+
+    /// Patterns of few words, so that many match.
+    pub(in crate::policy) fn pattern() -> impl Strategy<Value = Pattern> {
+        let text = "(/([ab]|\\{x\\}|\\{y\\})){0,4}(/\\*\\*)?";
+        text.prop_map(|text| if text.is_empty() { "/".to_owned() } else { text })
+            .prop_map(|text| text.parse().unwrap())
+    }
 
     #[test]
     fn a_pattern_is_literals_parameters_and_one_rest() {

@@ -95,7 +95,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::policy::Pattern;
+    use crate::policy::{Pattern, pattern::tests};
 
     fn trie(patterns: &[Pattern]) -> Trie {
         let mut trie = Trie::default();
@@ -159,33 +159,18 @@ mod tests {
 
     /// The rule as the documentation states it, over all patterns one by one.
     fn reference(patterns: &[Pattern], path: &CanonicalPath) -> Option<usize> {
-        let path: Vec<&str> = path.as_str().split('/').filter(|segment| !segment.is_empty()).collect();
-        let matches = |pattern: &Pattern| {
-            let segments = pattern.segments();
-            let open = segments.last() == Some(&Segment::Rest);
-            let fixed = if open { &segments[..segments.len() - 1] } else { segments };
-            let length_fits = if open { path.len() >= fixed.len() } else { path.len() == fixed.len() };
-            length_fits
-                && fixed.iter().zip(&path).all(|(segment, text)| match segment {
-                    Segment::Literal(literal) => &**literal == *text,
-                    _ => true,
-                })
-        };
-        let all = patterns.iter().enumerate().filter(|(_, pattern)| matches(pattern));
+        let all = patterns.iter().enumerate().filter(|(_, pattern)| tests::matches(pattern, path));
         all.min_by(|(_, left), (_, right)| left.specificity(right)).map(|(index, _)| index)
-    }
-
-    fn patterns() -> impl Strategy<Value = Vec<Pattern>> {
-        let pattern = "(/([ab]|\\{x\\}|\\{y\\})){0,4}(/\\*\\*)?";
-        let pattern = pattern.prop_map(|text| if text.is_empty() { "/".to_owned() } else { text });
-        prop::collection::vec(pattern.prop_map(|text| text.parse().unwrap()), 0..24)
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn the_tree_agrees_with_trying_all_patterns(patterns in patterns(), path in "(/[abc]){0,5}/?") {
+        fn the_tree_agrees_with_trying_all_patterns(
+            patterns in prop::collection::vec(tests::pattern(), 0..24),
+            path in "(/[abc]){0,5}/?",
+        ) {
             let path = CanonicalPath::parse(if path.is_empty() { "/" } else { &path }).unwrap();
             prop_assert_eq!(trie(&patterns).find(&path), reference(&patterns, &path));
         }

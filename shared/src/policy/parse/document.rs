@@ -113,6 +113,11 @@ impl<'t> Table<'t> {
         self.entries.get(key)
     }
 
+    /// Whether the key is there, whatever it holds.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     fn name_of(&self, key: &str) -> String {
         format!("`{key}` of {}", self.name)
     }
@@ -134,7 +139,7 @@ impl<'t> Table<'t> {
         remedy: &str,
         faults: &mut Faults<'_>,
     ) -> Option<At<&'t str>> {
-        if !self.entries.contains_key(key) {
+        if !self.has(key) {
             faults.add(&self.place, format!("{} has no `{key}`", self.name), remedy);
         }
         self.text(key, faults)

@@ -1,6 +1,7 @@
 //! The policy file: TOML, read so that all that is wrong with it is said at once, each with its line and
 //! what to do about it.
 
+mod cors;
 mod document;
 mod roles;
 mod route;
@@ -65,8 +66,9 @@ impl Policy {
 
 /// Reads the whole document, and the place of `login` where it is written.
 fn read(root: &mut Table<'_>, faults: &mut Faults<'_>) -> (Rules, Option<At<()>>) {
+    let stated = root.has("version");
     let version = root.number("version", u32::MAX, faults);
-    if version.as_ref().is_none_or(|version| version.value != VERSION) {
+    if version.as_ref().map_or(!stated, |version| version.value != VERSION) {
         let place = version.map_or(0..0, |version| version.place);
         faults.add(
             &place,

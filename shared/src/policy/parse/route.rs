@@ -1,14 +1,12 @@
 //! One `[[routes]]` table: every key, and which of them go together.
 
 use super::{
-    closest,
+    closest, cors,
     document::{At, Faults, Place, Table},
 };
 use crate::{
     origin_check::is_origin,
-    policy::{
-        Allow, Cors, Credentials, Csrf, Freshness, Pattern, RESERVED, Route, UpstreamName, is_routable,
-    },
+    policy::{Allow, Credentials, Csrf, Freshness, Pattern, RESERVED, Route, UpstreamName, is_routable},
     role::Permission,
 };
 
@@ -18,10 +16,8 @@ const STALE_IF_ERROR_SECONDS: u32 = 300;
 /// A day: revocations are not to wait longer for an origin that is away.
 const MAX_STALE_IF_ERROR_SECONDS: u32 = 86_400;
 
-/// Browsers keep the answer to a preflight for two hours at most.
-const MAX_CORS_AGE_SECONDS: u32 = 7200;
-
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// The methods that a remedy names.
+pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// What the rest of the file declares.
 pub(super) struct Declared {
@@ -41,13 +37,13 @@ pub(super) fn read(mut table: Table<'_>, declared: &Declared, faults: &mut Fault
     let allow = read_allow(&mut table, declared, faults);
     let public = allow == Some(Allow::Public);
     let upstream = read_upstream(&mut table, declared, faults);
-    if let (Some(pattern), Some(upstream)) = (&pattern, &upstream) {
-        check_reserved(pattern, upstream, faults);
+    if let Some(pattern) = &pattern {
+        check_reserved(pattern, upstream.as_ref(), faults);
     }
     let credentials = read_credentials(&mut table, public, faults);
     let freshness = read_freshness(&mut table, public, faults);
     let csrf = read_csrf(&mut table, public, faults);
-    let cors = table.table("cors", faults).and_then(|cors| read_cors(cors, methods.as_deref(), faults));
+    let cors = table.table("cors", faults).and_then(|cors| cors::read(cors, methods.as_deref(), faults));
     let origins = table.texts("origins", faults).map(|list| read_origins(&list.value, faults));
     let websocket = table.flag("websocket", faults);
     let cache = table.flag("cache", faults);
@@ -110,7 +106,7 @@ fn read_pattern(table: &mut Table<'_>, faults: &mut Faults<'_>) -> Option<At<Pat
 
 /// Origin answers these paths itself, to signed calls or to operators; and `**` or a parameter in the first
 /// place would lead there.
-fn check_reserved(pattern: &At<Pattern>, upstream: &UpstreamName, faults: &mut Faults<'_>) {
+fn check_reserved(pattern: &At<Pattern>, upstream: Option<&UpstreamName>, faults: &mut Faults<'_>) {
     let reserved = crate::policy::explain::reserved_text();
     let path = &pattern.value;
     match path.first_literal() {
@@ -119,7 +115,7 @@ fn check_reserved(pattern: &At<Pattern>, upstream: &UpstreamName, faults: &mut F
                 format!("the path {path} is never routed: {reserved} are not reached through the edge");
             faults.add(&pattern.place, message, "remove the route");
         }
-        None if upstream.as_str() == "origin" && !path.segments().is_empty() => {
+        None if upstream.is_some_and(|name| name.as_str() == "origin") && !path.segments().is_empty() => {
             let message = format!("the path {path} would lead to {reserved} of origin");
             faults.add(&pattern.place, message, "begin it with a literal segment, such as \"/auth/**\"");
         }
@@ -127,7 +123,7 @@ fn check_reserved(pattern: &At<Pattern>, upstream: &UpstreamName, faults: &mut F
     }
 }
 
-fn read_methods(table: &mut Table<'_>, faults: &mut Faults<'_>) -> Option<Vec<String>> {
+pub(super) fn read_methods(table: &mut Table<'_>, faults: &mut Faults<'_>) -> Option<Vec<String>> {
     let methods = table.texts("methods", faults)?;
     for method in methods.value.iter().filter(|method| !is_routable(method.value)) {
         let remedy = match closest(method.value, METHODS) {
@@ -251,45 +247,7 @@ fn read_csrf(table: &mut Table<'_>, public: bool, faults: &mut Faults<'_>) -> Cs
     }
 }
 
-fn read_cors(mut table: Table<'_>, methods: Option<&[String]>, faults: &mut Faults<'_>) -> Option<Cors> {
-    let place = table.place.clone();
-    let origins = table.texts("origins", faults);
-    let cors_methods = read_methods(&mut table, faults);
-    let headers = table.texts("headers", faults);
-    let credentials = table.flag("credentials", faults).is_some_and(|flag| flag.value);
-    let max_age = table.number("max_age", MAX_CORS_AGE_SECONDS, faults);
-    table.close(faults);
-    for header in headers.iter().flat_map(|list| &list.value).filter(|header| !is_header_name(header.value)) {
-        let message = format!("{:?} is not the name of a header in lower case", header.value);
-        faults.add(&header.place, message, "write one such as \"x-csrf-token\"");
-    }
-    let Some(origins) = origins else {
-        faults.add(&place, "`cors` has no `origins`", "add the origins whose scripts may read the answers");
-        return None;
-    };
-    let everybody = origins.value.iter().any(|origin| origin.value == "*");
-    if everybody && (credentials || origins.value.len() > 1) {
-        let message =
-            "`*` stands alone, and never with credentials: every site could read what a visitor may";
-        faults.add(&origins.place, message, "list the origins, or remove `credentials`");
-    }
-    let listed = if everybody { vec!["*".to_owned()] } else { read_origins(&origins.value, faults) };
-    let defaults = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    Some(Cors {
-        origins: listed,
-        methods: cors_methods
-            .or_else(|| methods.map(<[String]>::to_vec))
-            .unwrap_or_else(|| defaults(&METHODS[..6])),
-        headers: headers.map_or_else(
-            || defaults(&["authorization", "content-type", "x-csrf-token"]),
-            |list| list.value.iter().map(|header| header.value.to_owned()).collect(),
-        ),
-        credentials,
-        max_age_seconds: max_age.map_or(600, |age| age.value),
-    })
-}
-
-fn read_origins(list: &[At<&str>], faults: &mut Faults<'_>) -> Vec<String> {
+pub(super) fn read_origins(list: &[At<&str>], faults: &mut Faults<'_>) -> Vec<String> {
     for origin in list.iter().filter(|origin| !is_origin(origin.value)) {
         let message = format!("{:?} is not an origin as browsers send it", origin.value);
         let remedy = "write scheme and host in lower case, a port only if it is not the scheme's own, nothing after: \
@@ -297,11 +255,6 @@ fn read_origins(list: &[At<&str>], faults: &mut Faults<'_>) -> Vec<String> {
         faults.add(&origin.place, message, remedy);
     }
     list.iter().map(|origin| origin.value.to_owned()).collect()
-}
-
-fn is_header_name(name: &str) -> bool {
-    let is_token = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-    !name.is_empty() && name.bytes().all(is_token)
 }
 
 fn refuse_on_public(key: &str, place: &Place, public: bool, faults: &mut Faults<'_>) {

@@ -1,0 +1,290 @@
+//! The policy as a whole: against a matcher that tries every route, and on the example.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn path(text: &str) -> CanonicalPath {
+    CanonicalPath::parse(text).unwrap()
+}
+
+fn route(pattern: &str, methods: Option<&[&str]>, line: u32) -> Route {
+    Route {
+        pattern: pattern.parse().unwrap(),
+        methods: methods.map(|methods| methods.iter().map(|method| (*method).to_owned()).collect()),
+        allow: Allow::SignedIn,
+        credentials: Credentials::BOTH,
+        freshness: Freshness::Strict,
+        csrf: Csrf::Token,
+        cors: None,
+        websocket: false,
+        cache: false,
+        upstream: "demo".parse().unwrap(),
+        forward_credential: false,
+        origins: Vec::new(),
+        digest: false,
+        line,
+    }
+}
+
+fn rules(routes: Vec<Route>) -> Rules {
+    Rules {
+        login: "/login".to_owned(),
+        roles: BTreeMap::new(),
+        upstreams: ["demo".parse().unwrap()].into(),
+        routes,
+    }
+}
+
+/// The line of the route that is found, or the status.
+fn found(policy: &Policy, method: &str, text: &str) -> Result<u32, u16> {
+    match policy.route(method, &path(text)) {
+        Ok(route) => Ok(route.line),
+        Err(NoRoute::NotFound) => Err(404),
+        Err(NoRoute::MethodNotAllowed { .. }) => Err(405),
+    }
+}
+
+#[test]
+fn an_empty_policy_lets_nothing_through() {
+    let policy = rules(vec![]).compile().unwrap();
+    for text in ["/", "/login", "/a/b/c"] {
+        assert_eq!(found(&policy, "GET", text), Err(404));
+    }
+}
+
+#[test]
+fn the_most_specific_pattern_decides_alone() {
+    let policy =
+        rules(vec![route("/**", None, 1), route("/admin/{id}", Some(&["GET"]), 2)]).compile().unwrap();
+    assert_eq!(found(&policy, "GET", "/admin/7"), Ok(2));
+    assert_eq!(found(&policy, "GET", "/admin/7/"), Ok(2));
+    // Not the broader one, which may be open to everybody.
+    assert_eq!(found(&policy, "POST", "/admin/7"), Err(405));
+    assert_eq!(found(&policy, "POST", "/admin/7/x"), Ok(1));
+}
+
+#[test]
+fn methods_are_taken_by_name_before_by_default() {
+    let routes =
+        vec![route("/a", None, 1), route("/a", Some(&["GET", "POST"]), 2), route("/b", Some(&["HEAD"]), 3)];
+    let policy = rules(routes).compile().unwrap();
+    for (method, line) in [("GET", 2), ("POST", 2), ("HEAD", 2), ("PUT", 1), ("OPTIONS", 1), ("PROPFIND", 1)]
+    {
+        assert_eq!(found(&policy, method, "/a"), Ok(line), "{method}");
+    }
+    assert_eq!(found(&policy, "HEAD", "/b"), Ok(3));
+    assert_eq!(found(&policy, "GET", "/b"), Err(405));
+}
+
+#[test]
+fn methods_that_could_be_read_as_others_are_not_taken() {
+    let policy = rules(vec![route("/a", None, 1)]).compile().unwrap();
+    for method in
+        ["get", "Post", "TRACE", "TRACK", "CONNECT", "", "GET ", "G\u{c9}T", "GET/1", &"A".repeat(33)]
+    {
+        assert_eq!(found(&policy, method, "/a"), Err(405), "{method:?}");
+    }
+}
+
+#[test]
+fn a_refused_method_is_answered_with_those_that_are_taken() {
+    let policy = rules(vec![route("/a", Some(&["POST", "GET"]), 1)]).compile().unwrap();
+    let allow = ["GET", "HEAD", "POST"].map(str::to_owned).to_vec();
+    assert_eq!(policy.route("PUT", &path("/a")), Err(NoRoute::MethodNotAllowed { allow }));
+}
+
+#[test]
+fn reserved_paths_are_not_found_even_under_a_rule_for_everything() {
+    let policy = rules(vec![route("/**", None, 1), route("/edge/**", None, 2)]).compile().unwrap();
+    for text in
+        ["/edge", "/edge/state", "/%65dge/state", "/health/live", "/metrics", "/metrics/", "/metrics/x"]
+    {
+        assert_eq!(found(&policy, "GET", text), Err(404), "{text}");
+    }
+    assert_eq!(found(&policy, "GET", "/edges/state"), Ok(1));
+}
+
+#[test]
+fn an_upstream_s_address_is_in_a_variable_of_its_name() {
+    assert_eq!("demo".parse::<UpstreamName>().map(|name| name.variable()), Ok("UPSTREAM_DEMO".to_owned()));
+    assert_eq!("a-b2".parse::<UpstreamName>().map(|name| name.variable()), Ok("UPSTREAM_A_B2".to_owned()));
+    for bad in ["", "Demo", "a_b", "2a", "a b", &"a".repeat(33)] {
+        assert_eq!(bad.parse::<UpstreamName>(), Err(InvalidUpstreamName), "{bad}");
+    }
+}
+
+/// The rule as the documentation states it, over all routes one by one.
+fn reference(routes: &[Route], method: &str, path: &CanonicalPath) -> Result<u32, u16> {
+    let matching = || routes.iter().filter(|route| pattern::tests::matches(&route.pattern, path));
+    let best =
+        matching().map(|route| &route.pattern).min_by(|one, other| one.specificity(other)).ok_or(404_u16)?;
+    let group = || matching().filter(|route| route.pattern.specificity(best).is_eq());
+    let named =
+        |method: &str| group().find(|route| route.methods.iter().flatten().any(|named| named == method));
+    let got = named(method).or_else(|| named("GET").filter(|_| method == "HEAD"));
+    got.or_else(|| group().find(|route| route.methods.is_none())).map(|route| route.line).ok_or(405)
+}
+
+fn routes() -> impl Strategy<Value = Vec<Route>> {
+    let methods = prop::option::of(prop::sample::subsequence(vec!["GET", "HEAD", "POST"], 1..=2));
+    let one = (pattern::tests::pattern(), methods);
+    prop::collection::vec(one, 0..16).prop_map(|routes| {
+        let numbered = routes.into_iter().zip(1..);
+        numbered.map(|((pattern, methods), line)| route(pattern.as_str(), methods.as_deref(), line)).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn the_policy_agrees_with_trying_all_routes(
+        routes in routes(),
+        text in "(/[abc]){0,5}/?",
+        method in prop::sample::select(vec!["GET", "HEAD", "POST", "PUT"]),
+    ) {
+        let path = path(if text.is_empty() { "/" } else { &text });
+        // Those that tie are left out, as their author would have to.
+        let mut kept = Vec::new();
+        for route in routes {
+            kept.push(route);
+            if rules(kept.clone()).compile().is_err() {
+                kept.pop();
+            }
+        }
+        let policy = rules(kept.clone()).compile().unwrap();
+        prop_assert_eq!(found(&policy, method, path.as_str()), reference(&kept, method, &path));
+    }
+}
+
+#[cfg(feature = "policy-file")]
+mod example {
+    use super::*;
+    use crate::credential::Credential::{self, Bearer, Session};
+
+    fn example() -> Policy {
+        Policy::from_toml("shared/policy.toml", include_str!("../../policy.toml")).unwrap()
+    }
+
+    /// What a caller with the role and kind of credential is answered.
+    fn answer(policy: &Policy, method: &str, text: &str, caller: Option<(&str, Credential)>) -> String {
+        let route = match policy.route(method, &path(text)) {
+            Ok(route) => route,
+            Err(NoRoute::NotFound) => return "404".to_owned(),
+            Err(NoRoute::MethodNotAllowed { .. }) => return "405".to_owned(),
+        };
+        let roles: Vec<RoleName> = caller.iter().map(|(role, _)| role.parse().unwrap()).collect();
+        let subject = caller.map(|(_, credential)| Subject { roles: &roles, credential });
+        match route.decide(subject.as_ref(), policy) {
+            Decision::Allow => route.upstream.to_string(),
+            Decision::SignIn => "sign in".to_owned(),
+            Decision::CredentialKindRefused => "other kind".to_owned(),
+            Decision::Forbidden(permission) => permission.to_string(),
+        }
+    }
+
+    #[test]
+    fn it_decides_as_the_design_has_it() {
+        let policy = example();
+        let viewer = Some(("viewer", Bearer));
+        for (method, text, caller, expected) in [
+            ("GET", "/", viewer, "404"),
+            ("GET", "/api", viewer, "404"),
+            ("GET", "/reports/7", Some(("admin", Session)), "404"),
+            ("GET", "/metrics", Some(("admin", Session)), "404"),
+            ("POST", "/edge/state", Some(("admin", Session)), "404"),
+            ("GET", "/public/a/b", None, "demo"),
+            ("DELETE", "/public", None, "demo"),
+            ("GET", "/api/echo", None, "sign in"),
+            ("PATCH", "/api/echo", viewer, "demo"),
+            ("GET", "/api/echo/more", viewer, "404"),
+            ("GET", "/api/reports", None, "sign in"),
+            ("GET", "/api/reports", viewer, "demo"),
+            ("HEAD", "/api/reports/7", viewer, "demo"),
+            ("POST", "/api/reports", viewer, "reports:write"),
+            ("OPTIONS", "/api/reports/7", viewer, "reports:write"),
+            ("DELETE", "/api/reports/7/", Some(("editor", Session)), "demo"),
+            ("GET", "/api/reports", Some(("support", Session)), "reports:read"),
+            ("GET", "/api/reports", Some(("stranger", Session)), "reports:read"),
+            ("POST", "/api/payments/7", viewer, "reports:write"),
+            ("POST", "/api/payments/7", Some(("admin", Session)), "demo"),
+            ("GET", "/api/machine/x", viewer, "demo"),
+            ("GET", "/api/machine/x", Some(("admin", Session)), "other kind"),
+            ("GET", "/dashboard", Some(("viewer", Session)), "demo"),
+            ("GET", "/dashboard/x", viewer, "other kind"),
+            ("GET", "/dashboard/x", None, "sign in"),
+            ("POST", "/auth/sessions", None, "origin"),
+            ("GET", "/auth/sessions", None, "sign in"),
+            ("PUT", "/auth/sessions", viewer, "405"),
+            ("DELETE", "/auth/sessions/current", viewer, "origin"),
+            ("GET", "/auth/sessions/current", viewer, "405"),
+            ("GET", "/auth/me", viewer, "origin"),
+            ("GET", "/admin/users", viewer, "users:read"),
+            ("GET", "/admin/users", Some(("support", Session)), "origin"),
+            ("DELETE", "/admin/sessions/7", Some(("support", Bearer)), "origin"),
+        ] {
+            assert_eq!(answer(&policy, method, text, caller), expected, "{method} {text} {caller:?}");
+        }
+    }
+
+    #[test]
+    fn unsafe_requests_by_cookie_owe_a_proof_and_browser_login_does_without_one() {
+        use CrossSiteCheck::*;
+        let policy = example();
+        for (method, text, by_cookie, owed) in [
+            ("POST", "/auth/sessions", false, Origin),
+            ("POST", "/auth/sessions", true, Origin),
+            ("DELETE", "/auth/sessions", true, OriginAndToken),
+            ("DELETE", "/auth/sessions", false, None),
+            ("POST", "/auth/tokens", false, None),
+            ("POST", "/public/x", true, None),
+            ("GET", "/api/echo", true, None),
+            ("HEAD", "/api/echo", true, None),
+            ("POST", "/api/echo", true, OriginAndToken),
+            ("PROPFIND", "/api/echo", true, OriginAndToken),
+        ] {
+            let route = policy.route(method, &path(text)).unwrap();
+            assert_eq!(route.cross_site_check(method, by_cookie), owed, "{method} {text}");
+        }
+    }
+
+    #[test]
+    fn an_explanation_says_who_and_why() {
+        let policy = example();
+        let explain = |method: &str, text: &str, roles: Option<&[&str]>| {
+            let roles =
+                roles.map(|roles| roles.iter().map(|role| role.parse().unwrap()).collect::<Vec<RoleName>>());
+            policy.explain(method, &path(text), roles.as_deref())
+        };
+        let line = policy.route("POST", &path("/api/reports/7")).unwrap().line;
+        let text = explain("POST", "/api/reports/7", Some(&["viewer"])).to_string();
+        assert_eq!(
+            text,
+            format!(
+                "POST /api/reports/7 as viewer: refused (insufficient-scope)\n  \
+                   route: /api/reports/** on line {line}, to upstream demo\n  \
+                   - /api/reports/** takes any method\n  \
+                   - it needs reports:write, granted by admin, editor\n  \
+                   - by cookie it must come from this site and carry x-csrf-token\n  \
+                   - refused: reports:write is missing\n"
+            )
+        );
+        assert!(explain("GET", "/api/reports/7", Some(&["editor"])).allowed);
+        assert_eq!(explain("GET", "/api/echo", None).problem, Some("unauthenticated"));
+        assert_eq!(explain("GET", "/nothing", None).problem, Some("not-found"));
+        assert_eq!(explain("PUT", "/auth/me", None).problem, Some("method-not-allowed"));
+        assert!(explain("GET", "/edge/health", None).reasons[0].contains("never pass"));
+        let machine = explain("GET", "/api/machine/x", Some(&["viewer"]));
+        assert!(machine.allowed && machine.reasons.contains(&"by bearer token: allowed".to_owned()));
+        let stranger = explain("GET", "/api/echo", Some(&["stranger"]));
+        assert!(stranger.reasons.contains(&"there is no role stranger: it grants nothing".to_owned()));
+        let current = explain("DELETE", "/auth/sessions/current", Some(&[]));
+        assert!(
+            current
+                .reasons
+                .iter()
+                .any(|reason| reason.starts_with("less specific, so not asked: /auth/sessions/{id}"))
+        );
+    }
+}
