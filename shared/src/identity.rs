@@ -250,7 +250,7 @@ mod tests {
             assert_eq!(read(&rest), Err(InvalidIdentity), "{missing}");
         }
         for alone in headers.iter().filter(|(name, _)| *name != ADDRESS_HEADER) {
-            assert_eq!(read(&[alone.clone()]), Err(InvalidIdentity), "{alone:?}");
+            assert_eq!(read(std::slice::from_ref(alone)), Err(InvalidIdentity), "{alone:?}");
         }
     }
 

@@ -102,7 +102,7 @@ mod tests {
                 message("GET", "a", "/", Some(value)),
             ] {
                 // A query stands after its question mark, where a space is not at the edge of the value.
-                if !(message.query == Some(" a")) {
+                if message.query != Some(" a") {
                     assert_eq!(of(&message, &[], "").err(), Some(SealError::Unprintable), "{message:?}");
                 }
             }
