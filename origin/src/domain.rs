@@ -1,0 +1,138 @@
+//! What origin knows how to do: accounts, logins, sessions, refresh, keys and the audit log. It knows
+//! nothing of HTTP; every act takes a [`Context`] that says when, from where and by whom.
+
+pub mod accounts;
+mod assertions;
+pub mod audit;
+mod device;
+pub mod email;
+mod error;
+pub mod keys;
+pub mod login;
+mod password_change;
+pub mod passwords;
+pub mod principal;
+mod refresh;
+mod roles;
+mod sessions;
+mod settings;
+#[cfg(test)]
+mod tests;
+pub mod tokens;
+mod vault;
+
+use std::{net::IpAddr, sync::Arc};
+
+use shared::{
+    id::{RequestId, UserId},
+    mac::SharedSecrets,
+    policy::Policy,
+    secret::Secret,
+    time::Timestamp,
+};
+
+pub use self::{
+    assertions::{RenewedAssertion, Rights},
+    error::Error,
+    keys::SigningKey,
+    login::{BrowserCredentials, BrowserLogin},
+    principal::Principal,
+    settings::{Hashing, RoleLimits, Settings},
+    tokens::TokenGrant,
+};
+use self::{keys::KeyRing, passwords::Passwords, vault::Vault};
+pub use crate::store::{
+    audit::AuditRow,
+    sessions::{EndReason, Kind, Session},
+    users::User,
+};
+use crate::{random::Random, store::Store};
+
+/// When, from where and by whom something is done; it goes into the audit log with it.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The time, read once for the whole request and before anything that it is compared with.
+    pub now: Timestamp,
+    /// Where the client is.
+    pub address: Option<IpAddr>,
+    /// What the client says it is.
+    pub user_agent: Option<String>,
+    /// The request.
+    pub request_id: RequestId,
+    /// Who is signed in; nobody before a login, and in commands.
+    pub actor: Option<UserId>,
+}
+
+impl Context {
+    /// An act of nobody in particular.
+    #[must_use]
+    pub const fn new(now: Timestamp, request_id: RequestId) -> Self {
+        Self { now, address: None, user_agent: None, request_id, actor: None }
+    }
+
+    /// The same, done by this user.
+    #[must_use]
+    pub fn by(&self, actor: UserId) -> Self {
+        Self { actor: Some(actor), ..self.clone() }
+    }
+}
+
+/// The whole of what origin does, on one database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Domain(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    store: Store,
+    keys: KeyRing,
+    passwords: Passwords,
+    secrets: SharedSecrets,
+    policy: Arc<Policy>,
+    settings: Settings,
+    random: Random,
+}
+
+impl Domain {
+    /// Opens the domain on a database whose schema is current; the first time makes its keys.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails, [`Error::MasterKey`] when its keys were encrypted under
+    /// another master key, [`Error::Hashing`] when no hash can be computed with these settings.
+    pub async fn open(
+        store: Store,
+        master_key: &Secret<32>,
+        secrets: SharedSecrets,
+        policy: Arc<Policy>,
+        settings: Settings,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let random = Random;
+        let keys = KeyRing::open(&store, Vault::new(master_key), settings.algorithm, random, now).await?;
+        let passwords = Passwords::new(&settings.hashing, random)?;
+        Ok(Self(Arc::new(Parts { store, keys, passwords, secrets, policy, settings, random })))
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    /// The secrets shared with the edge.
+    #[must_use]
+    pub fn secrets(&self) -> &SharedSecrets {
+        &self.0.secrets
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+}

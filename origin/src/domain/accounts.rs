@@ -1,0 +1,160 @@
+//! Accounts: who there is, and who may no longer.
+
+use shared::{id::UserId, role::RoleName};
+
+use super::{
+    Context, Domain, Error, User,
+    audit::{Event, Kind},
+    email::EmailAddress,
+    passwords::Password,
+};
+use crate::store::{
+    self, Transaction,
+    sessions::{self, EndReason},
+    users::{self, NewUser, PasswordHash},
+};
+
+/// The role of an account that somebody made for themselves, if the policy has it.
+const SELF_REGISTERED: &str = "viewer";
+
+impl Domain {
+    /// Makes an account for whoever asks for one. For an address that has one, nothing happens and the
+    /// answer is the same, after the same work.
+    ///
+    /// # Errors
+    /// [`Error::InvalidEmail`] and those of [`Password::chosen`], which depend on what was sent alone;
+    /// [`Error::Overloaded`] when too many passwords wait to be hashed.
+    pub async fn register(&self, context: &Context, email: &str, password: &str) -> Result<(), Error> {
+        let address = EmailAddress::parse(email)?;
+        let password = Password::chosen(password, &address, self.0.settings.password_min_length)?;
+        let hash = self.0.passwords.hash(&password).await?;
+        let roles: Vec<RoleName> =
+            self.0.policy.roles().filter(|role| role.as_str() == SELF_REGISTERED).cloned().collect();
+
+        let mut transaction = self.0.store.begin().await?;
+        let event = match self.insert_user(&mut transaction, context, &address, Some(&hash), &roles).await? {
+            Some(user) => Event::success(Kind::AccountRegistered).subject(user).roles(&roles),
+            None => {
+                Event::failure(Kind::AccountRegistered, "address_taken").detail("email", address.lookup())
+            }
+        };
+        self.commit(transaction, context, event).await
+    }
+
+    /// Makes an account for somebody else. Without a password it cannot be logged in to by one.
+    ///
+    /// # Errors
+    /// Those of [`register`](Self::register), [`Error::AddressTaken`] and [`Error::UnknownRole`].
+    pub async fn create_user(
+        &self,
+        context: &Context,
+        email: &str,
+        password: Option<&str>,
+        roles: &[RoleName],
+    ) -> Result<UserId, Error> {
+        let address = EmailAddress::parse(email)?;
+        for role in roles {
+            self.must_have_role(role)?;
+        }
+        let hash = match password {
+            Some(password) => {
+                let password = Password::chosen(password, &address, self.0.settings.password_min_length)?;
+                Some(self.0.passwords.hash(&password).await?)
+            }
+            None => None,
+        };
+        let mut transaction = self.0.store.begin().await?;
+        let user = self
+            .insert_user(&mut transaction, context, &address, hash.as_ref(), roles)
+            .await?
+            .ok_or(Error::AddressTaken)?;
+        let event = Event::success(Kind::AccountCreated).subject(user).roles(roles);
+        self.commit(transaction, context, event).await?;
+        Ok(user)
+    }
+
+    /// The id of the new user; none when the address is taken.
+    async fn insert_user(
+        &self,
+        transaction: &mut Transaction,
+        context: &Context,
+        address: &EmailAddress,
+        password_hash: Option<&PasswordHash>,
+        roles: &[RoleName],
+    ) -> Result<Option<UserId>, Error> {
+        let id = UserId::new(context.now, self.0.random.bytes()?);
+        let user = NewUser {
+            id,
+            email: address.as_str(),
+            email_lookup: address.lookup(),
+            password_hash,
+            created_at: context.now,
+        };
+        if !users::insert(transaction, &user).await? {
+            return Ok(None);
+        }
+        for role in roles {
+            users::insert_role(transaction, id, role, context.now).await?;
+        }
+        Ok(Some(id))
+    }
+
+    /// Disables an account and ends all its sessions. Of a disabled one nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such user.
+    pub async fn disable(&self, context: &Context, user: UserId) -> Result<(), Error> {
+        let mut transaction = self.0.store.begin().await?;
+        if !users::disable(&mut transaction, user, context.now).await? {
+            return self.must_exist(transaction, user).await;
+        }
+        let ended =
+            sessions::end_all(&mut transaction, user, None, EndReason::UserDisabled, context.now).await?;
+        let event = Event::success(Kind::AccountDisabled).subject(user).detail("sessions_ended", ended);
+        self.commit(transaction, context, event).await
+    }
+
+    /// Enables a disabled account. Its sessions stay ended.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such user.
+    pub async fn enable(&self, context: &Context, user: UserId) -> Result<(), Error> {
+        let mut transaction = self.0.store.begin().await?;
+        if !users::enable(&mut transaction, user).await? {
+            return self.must_exist(transaction, user).await;
+        }
+        self.commit(transaction, context, Event::success(Kind::AccountEnabled).subject(user)).await
+    }
+
+    /// Nothing was changed: because nothing had to be, or because there is nobody?
+    async fn must_exist(&self, mut transaction: Transaction, user: UserId) -> Result<(), Error> {
+        let found = users::by_id(&mut *transaction, user).await?;
+        transaction.rollback().await.map_err(store::Error::from)?;
+        found.map(|_| ()).ok_or(Error::NotFound)
+    }
+
+    /// The user of this id.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails.
+    pub async fn find_user(&self, id: UserId) -> Result<Option<User>, Error> {
+        Ok(users::by_id(self.0.store.reads(), id).await?)
+    }
+
+    /// The user of this address, however it is spelt.
+    ///
+    /// # Errors
+    /// [`Error::InvalidEmail`] when it is not an address.
+    pub async fn find_user_by_email(&self, email: &str) -> Result<Option<User>, Error> {
+        let address = EmailAddress::parse(email)?;
+        Ok(users::by_email(self.0.store.reads(), address.lookup()).await?)
+    }
+
+    /// Users in the order in which they were made, from after the given one.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails.
+    pub async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, Error> {
+        Ok(users::list(self.0.store.reads(), after, limit).await?)
+    }
+}

@@ -1,0 +1,104 @@
+//! What the edge asks for: a new assertion for a browser's handle, and whether a session still holds.
+
+use std::{fmt, time::Duration};
+
+use shared::{
+    cookie::Handle,
+    id::{SessionId, UserId},
+    jwt::keys::KeyId,
+    role::RoleName,
+    secret::Digest,
+};
+
+use super::{
+    Context, Domain, Error,
+    audit::{Event, Kind},
+    tokens::Speaker,
+};
+use crate::store::{
+    holders,
+    renewal::{self, Renewed},
+};
+
+/// A new assertion beside an old handle.
+#[derive(Clone)]
+pub struct RenewedAssertion {
+    /// The assertion.
+    pub assertion: String,
+    /// How long it lives.
+    pub max_age: Duration,
+    /// The session.
+    pub session: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+}
+
+impl fmt::Debug for RenewedAssertion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RenewedAssertion(session {}, …)", self.session)
+    }
+}
+
+/// What a user may do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// The roles.
+    pub roles: Vec<RoleName>,
+    /// The epoch.
+    pub epoch: u64,
+}
+
+impl Domain {
+    /// A new assertion for this handle; none when its session is over or its user disabled. The session
+    /// counts as seen.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails.
+    pub async fn renew_assertion(
+        &self,
+        context: &Context,
+        handle: &Handle,
+    ) -> Result<Option<RenewedAssertion>, Error> {
+        let digest = handle.digest();
+        let keys = self.keys(context.now).await?;
+        let Some(renewed) = self.see(context, digest).await? else { return Ok(None) };
+        let Renewed { session, user, roles, epoch } = renewed;
+        let speaker = Speaker { user, session, roles: &roles, epoch };
+        // `iat` is from before the statement: what ends the session later is later than it.
+        let assertion = self.assertion(&keys, &speaker, digest, context.now)?;
+        Ok(Some(RenewedAssertion { assertion, max_age: self.0.settings.assertion_ttl, session, user }))
+    }
+
+    /// Marks the session of this handle as seen, if it is alive.
+    pub(super) async fn see(&self, context: &Context, handle: Digest) -> Result<Option<Renewed>, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        let renewed = renewal::renew(&mut *transaction, handle, context.now).await?;
+        let event = match &renewed {
+            Some(renewed) => {
+                Event::success(Kind::AssertionRenewed).subject(renewed.user).session(renewed.session)
+            }
+            None => Event::failure(Kind::AssertionRenewed, "session_over"),
+        };
+        self.commit(transaction, context, event).await?;
+        Ok(renewed)
+    }
+
+    /// What the user may do now, if all that a token says still holds: its session is alive and this
+    /// user's, its rights are not outdated and its key was not withdrawn.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails.
+    pub async fn check(
+        &self,
+        context: &Context,
+        session: SessionId,
+        user: UserId,
+        epoch: u64,
+        kid: &KeyId,
+    ) -> Result<Option<Rights>, Error> {
+        let holder = holders::by_token(self.0.store.reads(), session, kid.as_str(), context.now).await?;
+        Ok(holder
+            .filter(|holder| holder.user == user && holder.epoch == epoch)
+            .map(|holder| Rights { roles: holder.roles, epoch: holder.epoch }))
+    }
+}

@@ -1,0 +1,181 @@
+//! The audit log: what happened, to whom, from where, when and why. An event commits in the transaction
+//! of what it tells of; a failure commits in one of its own.
+
+use serde_json::{Map, Value};
+use shared::{
+    id::{EventId, SessionId, UserId},
+    role::RoleName,
+};
+
+use super::{Context, Domain, Error, device, principal::Principal};
+use crate::{
+    random::Random,
+    store::{
+        self, Transaction,
+        audit::{self as rows, AuditRow},
+        words::words,
+    },
+};
+
+words! {
+    /// What happened. The words are for keeps: whoever evaluates the log relies on them.
+    Kind {
+        /// Somebody asked for an account.
+        AccountRegistered = "account.registered",
+        /// An account was made by an administrator.
+        AccountCreated = "account.created",
+        /// An account was disabled, its sessions ended.
+        AccountDisabled = "account.disabled",
+        /// A disabled account was enabled.
+        AccountEnabled = "account.enabled",
+        /// A role was given.
+        RoleGranted = "role.granted",
+        /// A role was taken away.
+        RoleRevoked = "role.revoked",
+        /// Somebody logged in, or tried to.
+        Login = "login",
+        /// A password was changed, or somebody tried to.
+        PasswordChanged = "password.changed",
+        /// A password's hash was replaced by a stronger one.
+        PasswordRehashed = "password.rehashed",
+        /// A session was ended.
+        SessionEnded = "session.ended",
+        /// All sessions of a user were ended, but perhaps one.
+        SessionsEnded = "sessions.ended",
+        /// A browser's assertion was renewed, or was refused.
+        AssertionRenewed = "assertion.renewed",
+        /// A refresh token was exchanged.
+        RefreshRotated = "refresh.rotated",
+        /// A refresh token that was just exchanged got the same child again.
+        RefreshRepeated = "refresh.repeated",
+        /// A lost answer: a child that was never used was replaced.
+        RefreshDisplaced = "refresh.displaced",
+        /// A refresh token was refused.
+        RefreshRefused = "refresh.refused",
+        /// A refresh token was used that no honest client uses: its session ended.
+        RefreshTheft = "refresh.theft",
+        /// A key was made.
+        KeyCreated = "key.created",
+        /// A request was denied.
+        RequestDenied = "request.denied",
+    }
+}
+
+/// An event in the making.
+#[derive(Debug)]
+pub(super) struct Event {
+    kind: Kind,
+    reason: Option<&'static str>,
+    success: bool,
+    subject: Option<UserId>,
+    session: Option<SessionId>,
+    detail: Map<String, Value>,
+}
+
+impl Event {
+    pub(super) fn success(kind: Kind) -> Self {
+        Self { kind, reason: None, success: true, subject: None, session: None, detail: Map::new() }
+    }
+
+    pub(super) fn failure(kind: Kind, reason: &'static str) -> Self {
+        Self { reason: Some(reason), success: false, ..Self::success(kind) }
+    }
+
+    /// Why it was done.
+    pub(super) fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// To whom it was done.
+    pub(super) fn subject(mut self, user: impl Into<Option<UserId>>) -> Self {
+        self.subject = user.into();
+        self
+    }
+
+    /// In which session, or to which.
+    pub(super) fn session(mut self, session: impl Into<Option<SessionId>>) -> Self {
+        self.session = session.into();
+        self
+    }
+
+    /// More. What comes from outside is a JSON string here and can pretend to be nothing else.
+    pub(super) fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.detail.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Roles that it is about.
+    pub(super) fn roles(self, roles: &[RoleName]) -> Self {
+        let roles: Vec<Value> = roles.iter().map(|role| Value::from(role.as_str())).collect();
+        self.detail("roles", roles)
+    }
+
+    /// Appends the event in a transaction.
+    pub(super) async fn insert(
+        self,
+        transaction: &mut Transaction,
+        context: &Context,
+        random: Random,
+    ) -> Result<(), Error> {
+        let row = AuditRow {
+            id: EventId::new(context.now, random.bytes()?),
+            at: context.now,
+            kind: self.kind.as_str().to_owned(),
+            success: self.success,
+            reason: self.reason.map(str::to_owned),
+            actor: context.actor,
+            subject: self.subject,
+            session: self.session,
+            address: context.address.map(|address| address.to_string()),
+            user_agent: device::user_agent(context.user_agent.as_deref()),
+            request_id: context.request_id,
+            detail: if self.detail.is_empty() { None } else { Some(Value::Object(self.detail).to_string()) },
+        };
+        Ok(rows::insert(transaction, &row).await?)
+    }
+}
+
+impl Domain {
+    /// Records that a request was denied, for a reason that stands in the program's text.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the log cannot be written.
+    pub async fn record_denial(
+        &self,
+        context: &Context,
+        reason: &'static str,
+        principal: Option<&Principal>,
+    ) -> Result<(), Error> {
+        let event = Event::failure(Kind::RequestDenied, reason)
+            .subject(principal.map(|principal| principal.user))
+            .session(principal.map(|principal| principal.session));
+        self.record_alone(context, event).await
+    }
+
+    /// The audit log in its order, from after the event of the given number; the numbers go with it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when it cannot be read.
+    pub async fn list_audit(&self, after: u64, limit: u32) -> Result<Vec<(u64, AuditRow)>, Error> {
+        Ok(rows::list(self.0.store.reads(), after, limit).await?)
+    }
+
+    /// Appends an event that tells of no change.
+    pub(super) async fn record_alone(&self, context: &Context, event: Event) -> Result<(), Error> {
+        let transaction = self.0.store.begin().await?;
+        self.commit(transaction, context, event).await
+    }
+
+    /// Commits a change together with its event.
+    pub(super) async fn commit(
+        &self,
+        mut transaction: Transaction,
+        context: &Context,
+        event: Event,
+    ) -> Result<(), Error> {
+        event.insert(&mut transaction, context, self.0.random).await?;
+        transaction.commit().await.map_err(store::Error::from)?;
+        Ok(())
+    }
+}

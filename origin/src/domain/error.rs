@@ -1,0 +1,88 @@
+//! What can go wrong in the domain. Rich here and in the log; `http` says how much of it a caller is told.
+
+use shared::role::RoleName;
+
+use super::email::InvalidEmail;
+use crate::{random, store};
+
+/// An act that did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is not one.
+    #[error("{0}")]
+    InvalidEmail(#[from] InvalidEmail),
+    /// A new password is too short.
+    #[error("a password has at least {minimum} characters")]
+    PasswordTooShort {
+        /// The fewest.
+        minimum: usize,
+    },
+    /// A password is longer than any that is hashed.
+    #[error("a password has at most {maximum} bytes")]
+    PasswordTooLong {
+        /// The most.
+        maximum: usize,
+    },
+    /// A password has a character that none can have.
+    #[error("a password has no NUL character")]
+    PasswordUnusable,
+    /// A new password is the user's own address.
+    #[error("a password is not one's own address")]
+    PasswordIsAddress,
+    /// Address and password do not go together. Why is in the audit log alone.
+    #[error("the address or the password is wrong")]
+    InvalidCredentials,
+    /// There is a user of this address.
+    #[error("there is a user of this address")]
+    AddressTaken,
+    /// The policy has no such role.
+    #[error("the policy has no role {0}")]
+    UnknownRole(RoleName),
+    /// There is no such thing, or it is somebody else's.
+    #[error("there is no such thing")]
+    NotFound,
+    /// The session that this was asked in is over.
+    #[error("the session is over")]
+    Unauthenticated,
+    /// An access token is refused.
+    #[error("the access token is refused")]
+    InvalidToken,
+    /// An access token has expired.
+    #[error("the access token has expired")]
+    ExpiredToken,
+    /// A refresh token is refused (RFC 6749 §5.2).
+    #[error("the refresh token is refused")]
+    InvalidGrant,
+    /// Too many passwords wait to be hashed.
+    #[error("too many passwords are being hashed")]
+    Overloaded,
+    /// Others kept changing the same row; nothing was done, and a retry is worth it.
+    #[error("the same row is being changed by too many others")]
+    Contended,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// There is no randomness.
+    #[error(transparent)]
+    Random(#[from] random::Unavailable),
+    /// A hash could not be computed, or one that is kept cannot be read.
+    #[error("the password hash failed: {0}")]
+    Hashing(String),
+    /// What is kept encrypted cannot be decrypted.
+    #[error("{what} cannot be decrypted: the master key is not the one that it was encrypted under")]
+    MasterKey {
+        /// What, without any of it.
+        what: String,
+    },
+    /// A key that is kept is not one.
+    #[error("the key {kid} cannot be used: {problem}")]
+    Key {
+        /// Which.
+        kid: String,
+        /// Why.
+        problem: String,
+    },
+    /// A token could not be signed.
+    #[error("a token could not be signed: {0}")]
+    Signing(String),
+}

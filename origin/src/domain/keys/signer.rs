@@ -1,0 +1,154 @@
+//! Signing and checking signatures with jwt-simple. Only the signature is left to it: what a token must
+//! say is decided in `shared`, alike for origin and edge.
+
+use jwt_simple::prelude::{
+    ECDSAP256KeyPairLike, ECDSAP256PublicKeyLike, ES256KeyPair, ES256PublicKey, Ed25519KeyPair,
+    Ed25519PublicKey, EdDSAKeyPairLike, EdDSAPublicKeyLike, HeaderOptions, JWTClaims, NoCustomClaims,
+    UnixTimeStamp, VerificationOptions,
+};
+use serde::Serialize;
+use shared::{
+    claims::TokenClaims,
+    jwt::{
+        compact::Unverified,
+        keys::{Algorithm, PublicKey},
+        verify::{CheckUnavailable, SignatureCheck},
+    },
+};
+use zeroize::Zeroizing;
+
+use crate::domain::Error;
+
+/// A key pair that signs tokens. It does not print.
+pub(in crate::domain) struct Signer {
+    pair: Pair,
+    public: PublicKey,
+}
+
+enum Pair {
+    Es256(Box<ES256KeyPair>),
+    EdDsa(Box<Ed25519KeyPair>),
+}
+
+impl Signer {
+    /// A new key pair.
+    pub(super) fn generate(algorithm: Algorithm) -> Result<Self, Error> {
+        Self::new(match algorithm {
+            Algorithm::Es256 => Pair::Es256(Box::new(ES256KeyPair::generate())),
+            Algorithm::EdDsa => Pair::EdDsa(Box::new(Ed25519KeyPair::generate())),
+        })
+    }
+
+    /// The key pair of what [`private`](Self::private) gave.
+    pub(super) fn from_private(algorithm: &str, private: &[u8]) -> Result<Self, Error> {
+        let pair = match Algorithm::from_name(algorithm) {
+            Some(Algorithm::Es256) => {
+                ES256KeyPair::from_bytes(private).map(|pair| Pair::Es256(Box::new(pair)))
+            }
+            Some(Algorithm::EdDsa) => {
+                Ed25519KeyPair::from_bytes(private).map(|pair| Pair::EdDsa(Box::new(pair)))
+            }
+            None => return Err(unusable("", format_args!("unknown algorithm {algorithm}"))),
+        };
+        Self::new(pair.map_err(|error| unusable("", error))?)
+    }
+
+    fn new(pair: Pair) -> Result<Self, Error> {
+        let (pair, public) = match pair {
+            Pair::Es256(pair) => {
+                let point = pair.key_pair().public_key().to_bytes_uncompressed();
+                let public = public_key("", Algorithm::Es256.name(), point.get(1..).unwrap_or_default())?;
+                (Pair::Es256(Box::new(pair.with_key_id(public.id().as_str()))), public)
+            }
+            Pair::EdDsa(pair) => {
+                let public = public_key("", Algorithm::EdDsa.name(), &pair.public_key().to_bytes())?;
+                (Pair::EdDsa(Box::new(pair.with_key_id(public.id().as_str()))), public)
+            }
+        };
+        Ok(Self { pair, public })
+    }
+
+    /// The private part, to be encrypted.
+    pub(super) fn private(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(match &self.pair {
+            Pair::Es256(pair) => pair.to_bytes(),
+            Pair::EdDsa(pair) => pair.to_bytes(),
+        })
+    }
+
+    /// The public part.
+    pub(in crate::domain) const fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// A token that says this, of this kind of token's type.
+    pub(in crate::domain) fn sign<C: TokenClaims + Serialize>(&self, claims: C) -> Result<String, Error> {
+        // All that the token says stands in `custom`: jwt-simple would read the clock for the rest.
+        let claims = JWTClaims {
+            issued_at: None,
+            expires_at: None,
+            invalid_before: None,
+            issuer: None,
+            subject: None,
+            audiences: None,
+            jwt_id: None,
+            nonce: None,
+            custom: claims,
+        };
+        let header = HeaderOptions { signature_type: Some(C::TYP.to_owned()), content_type: None };
+        match &self.pair {
+            Pair::Es256(pair) => pair.sign_with_options(claims, &header),
+            Pair::EdDsa(pair) => pair.sign_with_options(claims, &header),
+        }
+        .map_err(|error| Error::Signing(error.to_string()))
+    }
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Signer({}, …)", self.public.id())
+    }
+}
+
+/// A public key as it is kept in the database.
+pub(super) fn public_key(kid: &str, algorithm: &str, bytes: &[u8]) -> Result<PublicKey, Error> {
+    let key = match Algorithm::from_name(algorithm) {
+        Some(Algorithm::Es256) => bytes.try_into().map(PublicKey::es256),
+        Some(Algorithm::EdDsa) => bytes.try_into().map(PublicKey::ed25519),
+        None => return Err(unusable(kid, format_args!("unknown algorithm {algorithm}"))),
+    };
+    let key = key.map_err(|_| unusable(kid, "its length is another"))?;
+    if kid.is_empty() || key.id().as_str() == kid { Ok(key) } else { Err(unusable(kid, "its id is another")) }
+}
+
+fn unusable(kid: &str, problem: impl std::fmt::Display) -> Error {
+    Error::Key { kid: kid.to_owned(), problem: problem.to_string() }
+}
+
+/// Checks signatures by jwt-simple.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::domain) struct SignatureChecker;
+
+impl SignatureCheck for SignatureChecker {
+    async fn check(&self, key: &PublicKey, token: &Unverified<'_>) -> Result<bool, CheckUnavailable> {
+        // Times are judged by our own clock, in `shared`: at the epoch nothing has expired.
+        let options = VerificationOptions {
+            accept_future: true,
+            artificial_time: Some(UnixTimeStamp::from_secs(0)),
+            time_tolerance: None,
+            ..VerificationOptions::default()
+        };
+        let token = token.token();
+        Ok(match key.algorithm() {
+            Algorithm::Es256 => {
+                let point = [&[4], key.bytes()].concat();
+                ES256PublicKey::from_bytes(&point)
+                    .and_then(|key| key.verify_token::<NoCustomClaims>(token, Some(options)))
+                    .is_ok()
+            }
+            Algorithm::EdDsa => Ed25519PublicKey::from_bytes(key.bytes())
+                .and_then(|key| key.verify_token::<NoCustomClaims>(token, Some(options)))
+                .is_ok(),
+        })
+    }
+}

@@ -1,0 +1,289 @@
+//! Login by address and password, for either kind of client.
+//!
+//! Whatever is wrong, the answer is the same and takes one hash. A session is made only if, at that
+//! moment, the user still has the hash that was verified and the roles that were read.
+
+use std::{fmt, time::Duration};
+
+use shared::{
+    cookie::Handle,
+    csrf,
+    id::{SessionId, UserId},
+    refresh::RefreshToken,
+    secret::Digest,
+    time::Timestamp,
+};
+
+use super::{
+    Context, Domain, Error, TokenGrant, User,
+    audit::{Event, Kind as EventKind},
+    device,
+    email::EmailAddress,
+    keys::Keys,
+    passwords::Password,
+    tokens::Speaker,
+};
+use crate::store::{
+    self,
+    sessions::{self, Kind, NewSession},
+    users::{self, Credentials, PasswordHash},
+};
+
+/// How often a login is tried while what it was verified against keeps changing.
+const ATTEMPTS: usize = 4;
+
+/// The counter of a token session's first refresh token.
+const FIRST: u64 = 1;
+
+/// What a browser gets for its login.
+#[derive(Clone, Debug)]
+pub struct BrowserLogin {
+    /// Who logged in.
+    pub user: User,
+    /// The session.
+    pub session: SessionId,
+    /// What the browser is to keep.
+    pub credentials: BrowserCredentials,
+}
+
+/// What a browser keeps of a session. It does not print.
+#[derive(Clone)]
+pub struct BrowserCredentials {
+    /// The session's handle.
+    pub handle: Handle,
+    /// How long it can be of use.
+    pub handle_max_age: Duration,
+    /// The assertion that counts beside the handle.
+    pub assertion: String,
+    /// How long it lives.
+    pub assertion_max_age: Duration,
+    /// The token against cross-site requests that belongs to the handle.
+    pub csrf_token: String,
+}
+
+impl fmt::Debug for BrowserCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BrowserCredentials(…)")
+    }
+}
+
+/// Somebody whose password was verified, as they were when its hash was read.
+struct Proven {
+    user: User,
+    hash: PasswordHash,
+}
+
+/// A session that was made.
+struct Opened {
+    user: User,
+    session: SessionId,
+    absolute: Duration,
+}
+
+impl Domain {
+    /// Logs a browser in, with a handle that nobody has seen before.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCredentials`], whatever is wrong with them; [`Error::Overloaded`] when too many
+    /// passwords wait to be hashed.
+    pub async fn login_browser(
+        &self,
+        context: &Context,
+        email: &str,
+        password: &str,
+        device: Option<&str>,
+    ) -> Result<BrowserLogin, Error> {
+        let handle = self.new_handle()?;
+        let opened = self.open_session(context, email, password, device, Some(handle.digest())).await?;
+        let Opened { user, session, absolute } = opened;
+        let speaker = Speaker { user: user.id, session, roles: &user.roles, epoch: user.epoch };
+        let keys = self.keys(context.now).await?;
+        let credentials = self.browser_credentials(&keys, &speaker, handle, absolute, context.now)?;
+        Ok(BrowserLogin { session, credentials, user })
+    }
+
+    /// Logs any other client in.
+    ///
+    /// # Errors
+    /// Those of [`login_browser`](Self::login_browser).
+    pub async fn login_token(
+        &self,
+        context: &Context,
+        email: &str,
+        password: &str,
+        device: Option<&str>,
+    ) -> Result<TokenGrant, Error> {
+        let Opened { user, session, .. } = self.open_session(context, email, password, device, None).await?;
+        let speaker = Speaker { user: user.id, session, roles: &user.roles, epoch: user.epoch };
+        let keys = self.keys(context.now).await?;
+        self.token_grant(&keys, &speaker, FIRST, context.now)
+    }
+
+    pub(super) fn new_handle(&self) -> Result<Handle, Error> {
+        Ok(Handle::mint(self.0.random.bytes()?, self.0.secrets.handle_keys().current()))
+    }
+
+    pub(super) fn browser_credentials(
+        &self,
+        keys: &Keys,
+        speaker: &Speaker<'_>,
+        handle: Handle,
+        handle_max_age: Duration,
+        now: Timestamp,
+    ) -> Result<BrowserCredentials, Error> {
+        let digest = handle.digest();
+        Ok(BrowserCredentials {
+            assertion: self.assertion(keys, speaker, digest, now)?,
+            assertion_max_age: self.0.settings.assertion_ttl,
+            csrf_token: csrf::token(&digest, self.0.secrets.csrf_keys().current()),
+            handle,
+            handle_max_age,
+        })
+    }
+
+    pub(super) fn token_grant(
+        &self,
+        keys: &Keys,
+        speaker: &Speaker<'_>,
+        counter: u64,
+        now: Timestamp,
+    ) -> Result<TokenGrant, Error> {
+        let refresh = RefreshToken { session: speaker.session, counter };
+        Ok(TokenGrant {
+            access_token: self.access_token(keys, speaker, now)?,
+            expires_in: self.0.settings.access_ttl,
+            refresh_token: refresh.to_text(keys.refresh.current()),
+            session: speaker.session,
+            user: speaker.user,
+        })
+    }
+
+    /// Verifies the password, then makes the session if what was verified still holds.
+    async fn open_session(
+        &self,
+        context: &Context,
+        email: &str,
+        password: &str,
+        device: Option<&str>,
+        handle: Option<Digest>,
+    ) -> Result<Opened, Error> {
+        let device = device::device(device);
+        let user_agent = device::user_agent(context.user_agent.as_deref());
+        let mut verified = None;
+        for _ in 0..ATTEMPTS {
+            let proven = self.prove(context, email, password, verified.take()).await?;
+            let kind = if handle.is_some() { Kind::Browser } else { Kind::Token };
+            let limits = self.0.settings.limits(kind, &proven.user.roles);
+            let session = NewSession {
+                id: SessionId::new(context.now, self.0.random.bytes()?),
+                user: proven.user.id,
+                epoch: proven.user.epoch,
+                verified: &proven.hash,
+                handle,
+                device: device.as_deref(),
+                address: context.address.map(|address| address.to_string()),
+                user_agent: user_agent.as_deref(),
+                created_at: context.now,
+                idle: limits.idle,
+                absolute: limits.absolute,
+            };
+            let mut transaction = self.0.store.begin().await?;
+            if sessions::insert(&mut transaction, self.0.store.dialect(), &session).await? {
+                let event = Event::success(EventKind::Login)
+                    .subject(session.user)
+                    .session(session.id)
+                    .because(kind.as_str());
+                self.commit(transaction, &context.by(session.user), event).await?;
+                let opened = Opened { session: session.id, absolute: limits.absolute, user: proven.user };
+                self.strengthen(context, opened.user.id, password, &proven.hash).await;
+                return Ok(opened);
+            }
+            // The password, the roles or the account changed meanwhile: all is read and judged again.
+            transaction.rollback().await.map_err(store::Error::from)?;
+            verified = Some(proven.hash);
+        }
+        Err(Error::Contended)
+    }
+
+    /// Reads the user and verifies the password, unless it was verified against the same hash before.
+    async fn prove(
+        &self,
+        context: &Context,
+        email: &str,
+        password: &str,
+        verified: Option<PasswordHash>,
+    ) -> Result<Proven, Error> {
+        let address = EmailAddress::parse(email).ok();
+        let Ok(password) = Password::presented(password) else {
+            // No account can have it, so that no hash is computed tells nothing of this one.
+            return self.refuse_login(context, address.as_ref(), None, "unusable_password").await;
+        };
+        let found = match &address {
+            Some(address) => users::credentials_by_email(self.0.store.reads(), address.lookup()).await?,
+            None => None,
+        };
+        let reason = match &found {
+            _ if address.is_none() => "invalid_address",
+            None => "unknown_address",
+            Some(found) if found.user.disabled_at.is_some() => "user_disabled",
+            Some(Credentials { password_hash: None, .. }) => "no_password",
+            Some(_) => "wrong_password",
+        };
+        let (user, hash) = found.map(|found| (found.user, found.password_hash)).unzip();
+        let hash = hash.flatten().filter(|_| reason == "wrong_password");
+
+        let is_verified = match (&hash, &verified) {
+            (Some(hash), Some(verified)) if hash == verified => true,
+            _ => self.0.passwords.verify(&password, hash.as_ref()).await?,
+        };
+        match (user, hash) {
+            (Some(user), Some(hash)) if is_verified => Ok(Proven { user, hash }),
+            (user, _) => self.refuse_login(context, address.as_ref(), user.map(|user| user.id), reason).await,
+        }
+    }
+
+    async fn refuse_login(
+        &self,
+        context: &Context,
+        address: Option<&EmailAddress>,
+        user: Option<UserId>,
+        reason: &'static str,
+    ) -> Result<Proven, Error> {
+        let event = Event::failure(EventKind::Login, reason).subject(user);
+        // What is not an address may be a password in the wrong field: it is not written down.
+        let event = match address {
+            Some(address) => event.detail("email", address.lookup()),
+            None => event,
+        };
+        self.record_alone(context, event).await?;
+        Err(Error::InvalidCredentials)
+    }
+
+    /// Replaces a hash of older parameters, now that the password is at hand. The login counts without.
+    async fn strengthen(&self, context: &Context, user: UserId, password: &str, verified: &PasswordHash) {
+        if !self.0.passwords.is_outdated(verified) {
+            return;
+        }
+        if let Err(error) = self.rehash(context, user, password, verified).await {
+            tracing::warn!(%user, %error, "the password's hash stays as it is");
+        }
+    }
+
+    async fn rehash(
+        &self,
+        context: &Context,
+        user: UserId,
+        password: &str,
+        verified: &PasswordHash,
+    ) -> Result<(), Error> {
+        let stronger = self.0.passwords.hash(&Password::presented(password)?).await?;
+        let mut transaction = self.0.store.begin().await?;
+        if users::rehash(&mut transaction, user, verified, &stronger).await? {
+            let event = Event::success(EventKind::PasswordRehashed).subject(user);
+            self.commit(transaction, &context.by(user), event).await?;
+        } else {
+            transaction.rollback().await.map_err(store::Error::from)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Changing one's password: the current one is asked for, all other sessions end, the epoch grows, and
+//! the session that it is done in goes on with another handle.
+
+use super::{
+    BrowserCredentials, Context, Domain, Error, Principal,
+    audit::{Event, Kind as EventKind},
+    email::EmailAddress,
+    passwords::Password,
+    tokens::Speaker,
+};
+use crate::store::{
+    self, holders,
+    sessions::{self, EndReason, Kind},
+    users::{self, Credentials, PasswordHash},
+};
+
+/// How often a change is tried while the hash that was verified keeps being replaced.
+const ATTEMPTS: usize = 4;
+
+impl Domain {
+    /// Changes the password of who is signed in. A browser gets what it is to keep from now on; another
+    /// client's refresh token goes on.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCredentials`] when `current` is not the password, those of [`Password::chosen`]
+    /// for `new`, [`Error::Unauthenticated`] when the session ended meanwhile.
+    pub async fn change_password(
+        &self,
+        context: &Context,
+        principal: &Principal,
+        current: &str,
+        new: &str,
+    ) -> Result<Option<BrowserCredentials>, Error> {
+        let address = EmailAddress::parse(&principal.email)?;
+        let new = Password::chosen(new, &address, self.0.settings.password_min_length)?;
+        for _ in 0..ATTEMPTS {
+            let verified = self.prove_current(context, principal, current).await?;
+            let hash = self.0.passwords.hash(&new).await?;
+            if let Some(changed) = self.replace_hash(context, principal, &verified, &hash).await? {
+                return Ok(changed);
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// The hash that the current password was verified against.
+    async fn prove_current(
+        &self,
+        context: &Context,
+        principal: &Principal,
+        current: &str,
+    ) -> Result<PasswordHash, Error> {
+        let found = users::credentials_by_id(self.0.store.reads(), principal.user).await?;
+        let hash = match found {
+            Some(Credentials { user, .. }) if user.disabled_at.is_some() => {
+                return Err(Error::Unauthenticated);
+            }
+            Some(Credentials { password_hash, .. }) => password_hash,
+            None => return Err(Error::Unauthenticated),
+        };
+        let is_verified = match Password::presented(current) {
+            Ok(current) => self.0.passwords.verify(&current, hash.as_ref()).await?,
+            Err(_) => false,
+        };
+        match hash {
+            Some(hash) if is_verified => Ok(hash),
+            _ => {
+                let event = Event::failure(EventKind::PasswordChanged, "wrong_password")
+                    .subject(principal.user)
+                    .session(principal.session);
+                self.record_alone(context, event).await?;
+                Err(Error::InvalidCredentials)
+            }
+        }
+    }
+
+    /// None when another change of the password came first.
+    async fn replace_hash(
+        &self,
+        context: &Context,
+        principal: &Principal,
+        verified: &PasswordHash,
+        hash: &PasswordHash,
+    ) -> Result<Option<Option<BrowserCredentials>>, Error> {
+        let Context { now, .. } = *context;
+        let (user, session) = (principal.user, principal.session);
+        let keys = self.keys(now).await?;
+        let mut transaction = self.0.store.begin().await?;
+        if users::change_password(&mut transaction, user, verified, hash).await?.is_none() {
+            transaction.rollback().await.map_err(store::Error::from)?;
+            return Ok(None);
+        }
+        let ended =
+            sessions::end_all(&mut transaction, user, Some(session), EndReason::PasswordChanged, now).await?;
+        let handle = match principal.kind {
+            Kind::Browser => {
+                let handle = self.new_handle()?;
+                sessions::change_handle(&mut transaction, session, handle.digest(), now).await?;
+                Some(handle)
+            }
+            Kind::Token => None,
+        };
+        // The session may have been ended while the passwords were hashed; then nothing changes.
+        let holder = holders::by_id(&mut *transaction, session, now).await?.ok_or(Error::Unauthenticated)?;
+        let speaker = Speaker { user, session, roles: &holder.roles, epoch: holder.epoch };
+        let credentials = handle
+            .map(|handle| {
+                let max_age = holder.absolute_expires_at.since(now);
+                self.browser_credentials(&keys, &speaker, handle, max_age, now)
+            })
+            .transpose()?;
+        let event = Event::success(EventKind::PasswordChanged)
+            .subject(user)
+            .session(session)
+            .detail("sessions_ended", ended);
+        self.commit(transaction, context, event).await?;
+        Ok(Some(credentials))
+    }
+}

@@ -1,0 +1,166 @@
+//! Passwords: what is taken for one, and hashing them without letting anyone exhaust the machine.
+
+use std::sync::Arc;
+
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
+    password_hash::{self, phc},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+use super::{Error, Hashing, email::EmailAddress};
+use crate::{random::Random, store::users::PasswordHash};
+
+/// The longest password that is hashed, in bytes as received: far more than the 64 characters that have
+/// to be accepted (NIST SP 800-63B-4 §3.1.1.2), and little enough to normalise without a thought.
+pub const MAX_BYTES: usize = 1024;
+
+/// A password in Unicode NFC, whole. It does not print and is wiped when dropped.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// A password that somebody presents. Only what could never have been accepted is refused.
+    ///
+    /// # Errors
+    /// [`Error::PasswordTooLong`] and [`Error::PasswordUnusable`]; both before anything is hashed.
+    pub fn presented(text: &str) -> Result<Self, Error> {
+        if text.len() > MAX_BYTES {
+            return Err(Error::PasswordTooLong { maximum: MAX_BYTES });
+        }
+        if text.contains('\0') {
+            return Err(Error::PasswordUnusable);
+        }
+        // Room for the whole from the start, so that growing leaves no copy behind.
+        let mut normal = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
+        normal.extend(text.nfc());
+        Ok(Self(normal))
+    }
+
+    /// A password that the user of this address wants to have from now on.
+    ///
+    /// # Errors
+    /// Those of [`presented`](Self::presented), [`Error::PasswordTooShort`] and
+    /// [`Error::PasswordIsAddress`].
+    pub fn chosen(text: &str, address: &EmailAddress, min_length: usize) -> Result<Self, Error> {
+        let password = Self::presented(text)?;
+        if password.0.chars().count() < min_length {
+            return Err(Error::PasswordTooShort { minimum: min_length });
+        }
+        if password.0.eq_ignore_ascii_case(address.lookup()) {
+            return Err(Error::PasswordIsAddress);
+        }
+        Ok(password)
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// Hashes by argon2id, a bounded number at once and a bounded number waiting.
+#[derive(Debug)]
+pub struct Passwords {
+    params: Params,
+    /// Verified against where there is no hash, so that the answer takes as long.
+    dummy: PasswordHash,
+    /// One for each hash that is computed.
+    turns: Arc<Semaphore>,
+    /// One for each hash that is computed or waits for its turn.
+    places: Arc<Semaphore>,
+    random: Random,
+}
+
+impl Passwords {
+    /// # Errors
+    /// [`Error::Hashing`] when argon2 does not take these parameters.
+    pub(super) fn new(hashing: &Hashing, random: Random) -> Result<Self, Error> {
+        let params = Params::new(hashing.memory_kib, hashing.iterations, 1, None).map_err(failed)?;
+        let turns = hashing.parallel.clamp(1, Semaphore::MAX_PERMITS);
+        let places = turns.saturating_add(hashing.queue).min(Semaphore::MAX_PERMITS);
+        let dummy = compute(&params, &random.bytes::<32>()?, &random.bytes::<16>()?)?;
+        Ok(Self {
+            params,
+            dummy,
+            turns: Arc::new(Semaphore::new(turns)),
+            places: Arc::new(Semaphore::new(places)),
+            random,
+        })
+    }
+
+    /// The hash of a password, with a salt of its own.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] at once when too many are waiting.
+    pub async fn hash(&self, password: &Password) -> Result<PasswordHash, Error> {
+        let salt = self.random.bytes::<16>()?;
+        let (params, password) = (self.params.clone(), password.clone());
+        self.in_turn(move || compute(&params, password.0.as_bytes(), &salt)).await
+    }
+
+    /// Whether this is the password of the hash. Without a hash it is not, and that takes as long.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] at once when too many are waiting.
+    pub async fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<bool, Error> {
+        let is_real = hash.is_some();
+        let hash = hash.unwrap_or(&self.dummy).clone();
+        let password = password.clone();
+        let matches = self.in_turn(move || matches(password.0.as_bytes(), &hash)).await?;
+        Ok(matches && is_real)
+    }
+
+    /// Whether a hash was made with other parameters than new ones are.
+    #[must_use]
+    pub fn is_outdated(&self, hash: &PasswordHash) -> bool {
+        let Ok(parsed) = phc::PasswordHash::new(hash.expose()) else { return true };
+        let same_algorithm = parsed.algorithm.as_str() == Algorithm::Argon2id.as_str()
+            && parsed.version == Some(Version::V0x13.into());
+        !same_algorithm
+            || Params::try_from(&parsed).map_or(true, |params| {
+                (params.m_cost(), params.t_cost(), params.p_cost())
+                    != (self.params.m_cost(), self.params.t_cost(), self.params.p_cost())
+            })
+    }
+
+    /// Computes when there is a turn. Both permits go with the computation: a client that hangs up while
+    /// it runs frees neither, so hanging up is no way around the bound.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        compute: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::Overloaded)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Error::Overloaded)?;
+        let permits: [OwnedSemaphorePermit; 2] = [place, turn];
+        let computed = tokio::task::spawn_blocking(move || {
+            let computed = compute();
+            drop(permits);
+            computed
+        });
+        computed.await.map_err(|error| Error::Hashing(error.to_string()))?
+    }
+}
+
+fn compute(params: &Params, password: &[u8], salt: &[u8]) -> Result<PasswordHash, Error> {
+    let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
+        .hash_password_with_salt(password, salt)
+        .map_err(failed)?;
+    Ok(PasswordHash::new(hash.to_string()))
+}
+
+fn matches(password: &[u8], hash: &PasswordHash) -> Result<bool, Error> {
+    let hash = phc::PasswordHash::new(hash.expose()).map_err(failed)?;
+    match Argon2::default().verify_password(password, &hash) {
+        Ok(()) => Ok(true),
+        Err(password_hash::Error::PasswordInvalid) => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::Hashing(error.to_string())
+}

@@ -1,0 +1,233 @@
+//! Refresh: each token is exchanged once, a lost answer can be asked for again, and a token that no
+//! honest client uses ends the session (RFC 9700 §4.14).
+
+use shared::{id::SessionId, refresh::RefreshToken, time::Timestamp};
+
+use super::{
+    Context, Domain, EndReason, Error, Settings, TokenGrant,
+    audit::{Event, Kind},
+    keys::Keys,
+    tokens::Speaker,
+};
+use crate::store::{
+    self, Transaction,
+    rotation::{self, Grant, Rotation, Spent},
+    users,
+};
+
+/// How often a call that lost to another reads again. Each loss means that another call went on.
+const ATTEMPTS: usize = 64;
+
+/// What a presented refresh token is worth, by the counters that were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worth {
+    /// Nothing: the session is over or its user disabled.
+    Nothing,
+    /// It is the current one: it is exchanged.
+    Rotation,
+    /// It was just exchanged: the same child again.
+    SameChild,
+    /// It was exchanged, and the child never used: the answer was lost.
+    FreshChild,
+    /// No honest client has a use for it.
+    Theft(Cause),
+}
+
+/// Why it was theft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// Its successor was used, so its owner had the answer.
+    SuccessorUsed,
+    /// Another child took its place, so its owner had asked again.
+    Displaced,
+    /// Its answer was asked for again too late.
+    TooLate,
+    /// It was never handed out by this database, such as before a backup was restored.
+    NeverIssued,
+}
+
+impl Cause {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::SuccessorUsed => "successor_used",
+            Self::Displaced => "displaced",
+            Self::TooLate => "too_late",
+            Self::NeverIssued => "never_issued",
+        }
+    }
+}
+
+/// The table of what a token is worth. An age below zero, of clocks that differ, counts as none.
+fn worth(presented: u64, read: &Rotation, settings: &Settings, now: Timestamp) -> Worth {
+    if !read.alive {
+        return Worth::Nothing;
+    }
+    if presented == read.current {
+        return Worth::Rotation;
+    }
+    if presented > read.current {
+        return Worth::Theft(Cause::NeverIssued);
+    }
+    match read.spent {
+        Some(Spent { counter, .. }) if presented > counter => Worth::Theft(Cause::Displaced),
+        Some(Spent { counter, rotated_at }) if presented == counter => {
+            if now.since(read.issued_at) <= settings.grace {
+                Worth::SameChild
+            } else if now.since(rotated_at) <= settings.retry {
+                Worth::FreshChild
+            } else {
+                Worth::Theft(Cause::TooLate)
+            }
+        }
+        Some(_) => Worth::Theft(Cause::SuccessorUsed),
+        None => Worth::Theft(Cause::NeverIssued),
+    }
+}
+
+impl Domain {
+    /// New tokens for a refresh token.
+    ///
+    /// # Errors
+    /// [`Error::InvalidGrant`] when it is worth nothing, made up, or stolen.
+    pub async fn refresh(&self, context: &Context, token: &str) -> Result<TokenGrant, Error> {
+        let keys = self.keys(context.now).await?;
+        // A made-up token is refused without a look at the database.
+        let RefreshToken { session, counter } =
+            RefreshToken::parse(token, &keys.refresh).ok_or(Error::InvalidGrant)?;
+        for _ in 0..ATTEMPTS {
+            // Nearly always it is the current one, so that is tried before anything is read.
+            if let Some(grant) = self.rotate(context, &keys, session, counter).await? {
+                return Ok(grant);
+            }
+            let Some(read) = rotation::read(self.0.store.reads(), session, context.now).await? else {
+                return self.refuse_refresh(context, session, None).await;
+            };
+            let answer = match worth(counter, &read, &self.0.settings, context.now) {
+                Worth::Nothing => return self.refuse_refresh(context, session, Some(&read)).await,
+                // It became the current one only now, which no honest client can know of: judged again.
+                Worth::Rotation => None,
+                Worth::SameChild => self.repeat(context, &keys, session, &read).await?,
+                Worth::FreshChild => self.displace(context, &keys, session, &read).await?,
+                Worth::Theft(cause) => {
+                    if self.end_for_theft(context, session, counter, &read, cause).await? {
+                        return Err(Error::InvalidGrant);
+                    }
+                    None
+                }
+            };
+            if let Some(grant) = answer {
+                return Ok(grant);
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Takes a refresh token back (RFC 7009): any of a session's tokens ends it. One that is unknown, or
+    /// whose session is over, is no error (RFC 7009 §2.2).
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails.
+    pub async fn revoke_refresh_token(&self, context: &Context, token: &str) -> Result<(), Error> {
+        let keys = self.keys(context.now).await?;
+        let Some(RefreshToken { session, .. }) = RefreshToken::parse(token, &keys.refresh) else {
+            return Ok(());
+        };
+        if let Some(read) = rotation::read(self.0.store.reads(), session, context.now).await? {
+            self.end(&context.by(read.user), session, read.user, EndReason::Revoked).await?;
+        }
+        Ok(())
+    }
+
+    async fn rotate(
+        &self,
+        context: &Context,
+        keys: &Keys,
+        session: SessionId,
+        counter: u64,
+    ) -> Result<Option<TokenGrant>, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        let granted = rotation::rotate(&mut transaction, session, counter, context.now).await?;
+        self.answer(context, keys, session, transaction, granted, Kind::RefreshRotated).await
+    }
+
+    async fn repeat(
+        &self,
+        context: &Context,
+        keys: &Keys,
+        session: SessionId,
+        read: &Rotation,
+    ) -> Result<Option<TokenGrant>, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        let granted = rotation::repeat(&mut transaction, session, read, context.now).await?;
+        self.answer(context, keys, session, transaction, granted, Kind::RefreshRepeated).await
+    }
+
+    async fn displace(
+        &self,
+        context: &Context,
+        keys: &Keys,
+        session: SessionId,
+        read: &Rotation,
+    ) -> Result<Option<TokenGrant>, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        let granted = rotation::displace(&mut transaction, session, read, context.now).await?;
+        self.answer(context, keys, session, transaction, granted, Kind::RefreshDisplaced).await
+    }
+
+    /// Commits what was granted and answers it; none when another call changed the counters first.
+    async fn answer(
+        &self,
+        context: &Context,
+        keys: &Keys,
+        session: SessionId,
+        transaction: Transaction,
+        granted: Option<Grant>,
+        kind: Kind,
+    ) -> Result<Option<TokenGrant>, Error> {
+        let Some(Grant { user, roles, epoch, counter }) = granted else {
+            transaction.rollback().await.map_err(store::Error::from)?;
+            return Ok(None);
+        };
+        let event = Event::success(kind).subject(user).session(session).detail("counter", counter);
+        self.commit(transaction, &context.by(user), event).await?;
+        let speaker = Speaker { user, session, roles: &roles, epoch };
+        self.token_grant(keys, &speaker, counter, context.now).map(Some)
+    }
+
+    async fn refuse_refresh(
+        &self,
+        context: &Context,
+        session: SessionId,
+        read: Option<&Rotation>,
+    ) -> Result<TokenGrant, Error> {
+        let event = Event::failure(Kind::RefreshRefused, "session_over")
+            .session(session)
+            .subject(read.map(|read| read.user));
+        self.record_alone(context, event).await?;
+        Err(Error::InvalidGrant)
+    }
+
+    /// Ends the session, once. False when another call changed it first.
+    async fn end_for_theft(
+        &self,
+        context: &Context,
+        session: SessionId,
+        counter: u64,
+        read: &Rotation,
+        cause: Cause,
+    ) -> Result<bool, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        users::lock(&mut transaction, self.0.store.dialect(), read.user).await?;
+        if !rotation::end_for_theft(&mut transaction, session, read, context.now).await? {
+            transaction.rollback().await.map_err(store::Error::from)?;
+            return Ok(false);
+        }
+        let event = Event::failure(Kind::RefreshTheft, cause.as_str())
+            .subject(read.user)
+            .session(session)
+            .detail("presented", counter)
+            .detail("current", read.current);
+        self.commit(transaction, context, event).await?;
+        Ok(true)
+    }
+}

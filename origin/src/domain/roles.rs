@@ -1,0 +1,53 @@
+//! Giving and taking roles. The epoch grows with either, so that no token goes on telling of the old ones.
+
+use shared::{id::UserId, role::RoleName};
+
+use super::{
+    Context, Domain, Error,
+    audit::{Event, Kind},
+};
+use crate::store::{self, sessions, users};
+
+impl Domain {
+    /// Gives a role. False when the user has it already.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRole`] when the policy does not have it, [`Error::NotFound`] without such a user.
+    pub async fn grant_role(&self, context: &Context, user: UserId, role: &RoleName) -> Result<bool, Error> {
+        self.must_have_role(role)?;
+        let mut transaction = self.0.store.begin().await?;
+        // The user's row first: a login that read the old roles makes no session after this.
+        let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
+        if !users::insert_role(&mut transaction, user, role, context.now).await? {
+            transaction.rollback().await.map_err(store::Error::from)?;
+            return Ok(false);
+        }
+        // Sessions that were made without the role keep no longer limits than those made with it.
+        for limits in self.0.settings.role_limits.iter().filter(|limits| limits.role == *role) {
+            sessions::shorten(&mut transaction, user, limits.idle, limits.absolute).await?;
+        }
+        let event = Event::success(Kind::RoleGranted).subject(user).detail("role", role.as_str());
+        self.commit(transaction, context, event.detail("epoch", epoch)).await?;
+        Ok(true)
+    }
+
+    /// Takes a role away, also one that the policy no longer has. False when the user does not have it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without such a user.
+    pub async fn revoke_role(&self, context: &Context, user: UserId, role: &RoleName) -> Result<bool, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
+        if !users::delete_role(&mut transaction, user, role).await? {
+            transaction.rollback().await.map_err(store::Error::from)?;
+            return Ok(false);
+        }
+        let event = Event::success(Kind::RoleRevoked).subject(user).detail("role", role.as_str());
+        self.commit(transaction, context, event.detail("epoch", epoch)).await?;
+        Ok(true)
+    }
+
+    pub(super) fn must_have_role(&self, role: &RoleName) -> Result<(), Error> {
+        if self.0.policy.has_role(role) { Ok(()) } else { Err(Error::UnknownRole(role.clone())) }
+    }
+}

@@ -1,0 +1,111 @@
+//! Sessions as their owners and administrators see them: listing and ending them.
+//!
+//! Whatever ends a session takes the user's row first, so that it and a login cannot cross.
+
+use shared::{
+    id::{SessionId, UserId},
+    time::Timestamp,
+};
+
+use super::{
+    Context, Domain, EndReason, Error, Principal, Session,
+    audit::{Event, Kind},
+};
+use crate::store::{self, sessions, users};
+
+impl Domain {
+    /// The user's live sessions, the one seen last first.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails.
+    pub async fn list_sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, Error> {
+        Ok(sessions::live_of(self.0.store.reads(), user, now).await?)
+    }
+
+    /// The session of this id, whether alive or not.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails.
+    pub async fn find_session(&self, id: SessionId) -> Result<Option<Session>, Error> {
+        Ok(sessions::by_id(self.0.store.reads(), id).await?)
+    }
+
+    /// Ends the session that this is asked in.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails. A session that is over already stays so.
+    pub async fn logout(&self, context: &Context, principal: &Principal) -> Result<(), Error> {
+        self.end(context, principal.session, principal.user, EndReason::Logout).await?;
+        Ok(())
+    }
+
+    /// Ends a session of one's own.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is somebody else's, or over.
+    pub async fn end_own_session(
+        &self,
+        context: &Context,
+        principal: &Principal,
+        session: SessionId,
+    ) -> Result<(), Error> {
+        let reason = if session == principal.session { EndReason::Logout } else { EndReason::Ended };
+        if self.end(context, session, principal.user, reason).await? { Ok(()) } else { Err(Error::NotFound) }
+    }
+
+    /// Ends all sessions of one's own, this one too. How many.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails.
+    pub async fn end_all_own(&self, context: &Context, principal: &Principal) -> Result<u64, Error> {
+        self.end_all_sessions(context, principal.user).await
+    }
+
+    /// Ends anybody's session, for an administrator.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none, or it is over.
+    pub async fn end_session(&self, context: &Context, session: SessionId) -> Result<(), Error> {
+        let found = sessions::by_id(self.0.store.reads(), session).await?.ok_or(Error::NotFound)?;
+        if self.end(context, session, found.user, EndReason::Ended).await? {
+            Ok(())
+        } else {
+            Err(Error::NotFound)
+        }
+    }
+
+    /// Ends all sessions of a user. How many.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such user.
+    pub async fn end_all_sessions(&self, context: &Context, user: UserId) -> Result<u64, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        if !users::lock(&mut transaction, self.0.store.dialect(), user).await? {
+            return Err(Error::NotFound);
+        }
+        let ended = sessions::end_all(&mut transaction, user, None, EndReason::Ended, context.now).await?;
+        let event = Event::success(Kind::SessionsEnded).subject(user).detail("sessions_ended", ended);
+        self.commit(transaction, context, event).await?;
+        Ok(ended)
+    }
+
+    /// Whether there was a session of this user that had not ended.
+    pub(super) async fn end(
+        &self,
+        context: &Context,
+        session: SessionId,
+        user: UserId,
+        reason: EndReason,
+    ) -> Result<bool, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        users::lock(&mut transaction, self.0.store.dialect(), user).await?;
+        if !sessions::end(&mut transaction, session, user, reason, context.now).await? {
+            transaction.rollback().await.map_err(store::Error::from)?;
+            return Ok(false);
+        }
+        let event =
+            Event::success(Kind::SessionEnded).subject(user).session(session).because(reason.as_str());
+        self.commit(transaction, context, event).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,85 @@
+//! What the domain lets its operator decide. Whoever reads the configuration has checked it.
+
+use std::time::Duration;
+
+use shared::{jwt::keys::Algorithm, role::RoleName};
+
+use crate::store::sessions::Kind;
+
+/// The settings of the domain.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The `iss` of every token.
+    pub issuer: String,
+    /// The `aud` of every token.
+    pub audience: String,
+    /// The `client_id` of every token.
+    pub client_id: String,
+    /// How long an access token lives.
+    pub access_ttl: Duration,
+    /// How long an assertion lives.
+    pub assertion_ttl: Duration,
+    /// How long a session lives, whatever happens.
+    pub absolute: Duration,
+    /// How long a browser's session lives unused.
+    pub idle_browser: Duration,
+    /// How long a token session lives unused.
+    pub idle_token: Duration,
+    /// Shorter limits for the sessions of users with these roles.
+    pub role_limits: Vec<RoleLimits>,
+    /// How long a spent refresh token gives the same child again, counted from when that was issued.
+    pub grace: Duration,
+    /// How long a spent refresh token is taken for a lost answer, counted from its exchange.
+    pub retry: Duration,
+    /// The fewest characters of a new password.
+    pub password_min_length: usize,
+    /// How passwords are hashed.
+    pub hashing: Hashing,
+    /// By what new signing keys sign.
+    pub algorithm: Algorithm,
+}
+
+/// Shorter limits for the sessions of users with a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleLimits {
+    /// The role.
+    pub role: RoleName,
+    /// How long a session lives, whatever happens.
+    pub absolute: Duration,
+    /// How long a session lives unused.
+    pub idle: Duration,
+}
+
+/// How passwords are hashed, by argon2id with one lane (RFC 9106 §4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hashing {
+    /// The memory of one hash in KiB.
+    pub memory_kib: u32,
+    /// The passes over it.
+    pub iterations: u32,
+    /// How many are computed at once.
+    pub parallel: usize,
+    /// How many more may wait for their turn.
+    pub queue: usize,
+}
+
+/// How long a session may last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) absolute: Duration,
+    pub(super) idle: Duration,
+}
+
+impl Settings {
+    /// The limits of a session of a user with these roles: the shortest of all that apply.
+    pub(super) fn limits(&self, kind: Kind, roles: &[RoleName]) -> Limits {
+        let idle = match kind {
+            Kind::Browser => self.idle_browser,
+            Kind::Token => self.idle_token,
+        };
+        let general = Limits { absolute: self.absolute, idle };
+        self.role_limits.iter().filter(|limits| roles.contains(&limits.role)).fold(general, |limits, role| {
+            Limits { absolute: limits.absolute.min(role.absolute), idle: limits.idle.min(role.idle) }
+        })
+    }
+}

@@ -1,0 +1,10 @@
+//! The issuer of Countersign: it checks credentials, keeps sessions, rotates refresh tokens, signs, and
+//! writes down what happened.
+//!
+//! Dependencies point one way: `http` → `domain` → `store`. Only [`clock`] reads the system's time and
+//! only [`random`] its randomness; everything else takes `now` and random bytes as arguments.
+
+pub mod clock;
+pub mod domain;
+pub mod random;
+pub mod store;

@@ -1,0 +1,123 @@
+//! The database: SQLite on one machine, or PostgreSQL for several origins behind one address.
+//!
+//! The same statements serve both, through sqlx's `Any` driver; what differs stands in [`Dialect`]. Each
+//! race is settled by one conditional statement, and what has to happen together happens in one
+//! [`Transaction`].
+
+pub mod audit;
+mod connection;
+mod error;
+pub mod holders;
+pub mod keys;
+pub mod meta;
+pub mod renewal;
+pub mod rotation;
+mod row;
+mod schema;
+pub mod sessions;
+pub mod users;
+pub mod words;
+
+use std::time::Duration;
+
+use shared::time::Timestamp;
+use sqlx::AnyPool;
+
+pub use self::error::Error;
+
+/// A transaction that may write. Dropped without [`commit`](sqlx::Transaction::commit), nothing of it
+/// happened.
+pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;
+
+/// What the two databases do differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// One writer at a time: whoever begins waits for the one before, and needs no row locks.
+    Sqlite,
+    /// Many writers: a row that must not change meanwhile is locked.
+    Postgres,
+}
+
+/// The furthest that origin's clock and the database's may be apart.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
+
+/// An open database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    dialect: Dialect,
+    reads: AnyPool,
+    writes: AnyPool,
+}
+
+impl Store {
+    /// Opens the database at `sqlite:…` or `postgres://…`, without touching its schema.
+    ///
+    /// # Errors
+    /// [`Error::Address`] when the URL is neither, [`Error::Unreachable`] when nothing answers there.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        connection::open(url).await
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Brings the schema to this version. A newer schema is left as it is: an upgrade may be under way,
+    /// and a migration leaves the previous origin working.
+    ///
+    /// # Errors
+    /// [`Error::Migration`] when a migration fails or one that was applied has been edited since.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        schema::migrate(self).await
+    }
+
+    /// Whether the database answers, has a schema that this origin knows, and agrees on the time.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], [`Error::SchemaBehind`] or [`Error::ClockApart`].
+    pub async fn ready(&self, now: Timestamp) -> Result<(), Error> {
+        schema::is_current(self).await?;
+        let difference = match self.dialect {
+            // An embedded database has no clock but this machine's.
+            Dialect::Sqlite => Duration::ZERO,
+            Dialect::Postgres => {
+                let there = meta::time(&self.reads).await?;
+                there.since(now).max(now.since(there))
+            }
+        };
+        if difference > MAX_CLOCK_DIFFERENCE {
+            return Err(Error::ClockApart { difference });
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// On SQLite it holds the write lock from its first statement: one that reads and then writes would
+    /// fail with `SQLITE_BUSY_SNAPSHOT` otherwise, whatever the timeout.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when no connection is free in time.
+    pub async fn begin(&self) -> Result<Transaction, Error> {
+        let begin = match self.dialect {
+            Dialect::Sqlite => "BEGIN IMMEDIATE",
+            // The conditional statements rely on seeing what was committed while they waited for a row.
+            Dialect::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        };
+        Ok(self.writes.begin_with(begin).await?)
+    }
+
+    /// Where single statements that only read go.
+    #[must_use]
+    pub const fn reads(&self) -> &AnyPool {
+        &self.reads
+    }
+
+    /// Closes every connection, after what is under way.
+    pub async fn close(&self) {
+        self.writes.close().await;
+        self.reads.close().await;
+    }
+}

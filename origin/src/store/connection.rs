@@ -1,0 +1,98 @@
+//! Opening a database: what is asked of every connection before it is used.
+
+use std::{sync::Once, time::Duration};
+
+use sqlx::{
+    AnyPool, Executor,
+    any::{AnyConnectOptions, AnyPoolOptions},
+};
+
+use super::{Dialect, Error, Store};
+
+/// How long a request waits for a connection before it is told to come back later.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that was idle for longer is tried before it is used.
+const TRY_AFTER_IDLE: Duration = Duration::from_secs(1);
+
+const SQLITE_READERS: u32 = 8;
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// An answered request survives a power cut: FULL also for the log of WAL mode.
+const SQLITE_WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000";
+const SQLITE_READER: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000";
+const POSTGRES: &str = "SET synchronous_commit = on; SET statement_timeout = '10s'; \
+     SET idle_in_transaction_session_timeout = '10s'";
+
+pub(super) async fn open(url: &str) -> Result<Store, Error> {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
+
+    let dialect = dialect(url)?;
+    let options: AnyConnectOptions = url.parse().map_err(|_| Error::Address)?;
+    Ok(match dialect {
+        Dialect::Sqlite => {
+            // One writer, so that writers queue fairly instead of polling for the file's lock. It comes
+            // first, since it turns on the mode in which readers do not block it.
+            let writes = pool(options.clone(), 1, SQLITE_WRITER).await?;
+            let reads = pool(options, SQLITE_READERS, SQLITE_READER).await?;
+            Store { dialect, reads, writes }
+        }
+        Dialect::Postgres => {
+            let pool = pool(options, POSTGRES_CONNECTIONS, POSTGRES).await?;
+            Store { dialect, reads: pool.clone(), writes: pool }
+        }
+    })
+}
+
+fn dialect(url: &str) -> Result<Dialect, Error> {
+    let (scheme, rest) = url.split_once(':').ok_or(Error::Address)?;
+    match scheme {
+        // A database in memory would be another one for each connection.
+        "sqlite" if !rest.contains(":memory:") && !rest.contains("mode=memory") => Ok(Dialect::Sqlite),
+        "postgres" | "postgresql" => Ok(Dialect::Postgres),
+        _ => Err(Error::Address),
+    }
+}
+
+async fn pool(options: AnyConnectOptions, size: u32, setup: &'static str) -> Result<AnyPool, Error> {
+    let pool = AnyPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for < TRY_AFTER_IDLE {
+                    return Ok(true);
+                }
+                Ok(sqlx::Connection::ping(connection).await.is_ok())
+            })
+        })
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(setup).await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await?;
+    Ok(pool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_says_which_database_it_is() {
+        for url in ["sqlite:data.db", "sqlite:///var/data.db?mode=rwc"] {
+            assert_eq!(dialect(url).unwrap(), Dialect::Sqlite, "{url}");
+        }
+        for url in ["postgres://u@h/d", "postgresql://u@h/d"] {
+            assert_eq!(dialect(url).unwrap(), Dialect::Postgres, "{url}");
+        }
+        for url in ["", "data.db", "mysql://u@h/d", "sqlite::memory:", "sqlite://x?mode=memory"] {
+            assert!(matches!(dialect(url), Err(Error::Address)), "{url}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Renewing a browser's assertion: one statement that succeeds only on a live session of an enabled user.
+
+use shared::{
+    id::{SessionId, UserId},
+    role::RoleName,
+    secret::Digest,
+    time::Timestamp,
+};
+use sqlx::any::AnyExecutor;
+
+use super::{
+    Error,
+    row::Columns,
+    sessions::{enabled, live},
+    users::roles,
+};
+
+/// What an assertion tells of, as it was when the session was seen.
+#[derive(Clone, Debug)]
+pub struct Renewed {
+    /// The session.
+    pub session: SessionId,
+    /// The user.
+    pub user: UserId,
+    /// The user's roles.
+    pub roles: Vec<RoleName>,
+    /// The user's epoch.
+    pub epoch: u64,
+}
+
+/// Marks the session of this handle as seen, from which its idle limit counts anew. None when there is
+/// no such live session of an enabled user.
+pub async fn renew<'e>(
+    executor: impl AnyExecutor<'e>,
+    handle: Digest,
+    now: Timestamp,
+) -> Result<Option<Renewed>, Error> {
+    let row = sqlx::query(concat!(
+        "UPDATE sessions SET last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
+        "WHERE sessions.handle_digest = $1 AND ",
+        live!("$2"),
+        " AND ",
+        enabled!(),
+        " RETURNING id, user_id, (SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id) AS epoch, ",
+        roles!("sessions.user_id")
+    ))
+    .bind(handle.as_bytes().to_vec())
+    .bind(now.millis())
+    .fetch_optional(executor)
+    .await?;
+    row.map(|row| {
+        Ok(Renewed {
+            session: row.parsed("id")?,
+            user: row.parsed("user_id")?,
+            roles: row.roles("roles")?,
+            epoch: row.count("epoch")?,
+        })
+    })
+    .transpose()
+}

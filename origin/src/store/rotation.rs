@@ -1,0 +1,200 @@
+//! The refresh token's rotation on the session's row. Each change is one conditional UPDATE on the
+//! counters that were read, so of several callers one wins and the others read again.
+
+use shared::{
+    id::{SessionId, UserId},
+    role::RoleName,
+    time::Timestamp,
+};
+use sqlx::any::{AnyExecutor, AnyRow};
+
+use super::{
+    Error, Transaction,
+    row::{Columns, as_count, as_number, corrupt},
+    sessions::{EndReason, enabled, live},
+    users::roles,
+};
+
+/// A token session's counters, and whether anything can still be had for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Whose session it is.
+    pub user: UserId,
+    /// Whether the session is alive and its user enabled.
+    pub alive: bool,
+    /// The counter of the newest refresh token.
+    pub current: u64,
+    /// When that token was issued.
+    pub issued_at: Timestamp,
+    /// The counter that was exchanged last, if one was.
+    pub spent: Option<Spent>,
+}
+
+/// A refresh token that was exchanged for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// Its counter.
+    pub counter: u64,
+    /// When it was exchanged.
+    pub rotated_at: Timestamp,
+}
+
+/// What new tokens tell of, read in the statement that allowed them.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The user.
+    pub user: UserId,
+    /// The user's roles.
+    pub roles: Vec<RoleName>,
+    /// The user's epoch.
+    pub epoch: u64,
+    /// The counter of the refresh token that goes with them.
+    pub counter: u64,
+}
+
+macro_rules! granting {
+    ($($part:expr),+) => {
+        concat!(
+            $($part,)+
+            " AND sessions.kind = 'token' AND ", live!("$2"), " AND ", enabled!(),
+            " RETURNING user_id, current_counter, ",
+            "(SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id) AS epoch, ",
+            roles!("sessions.user_id")
+        )
+    };
+}
+
+/// Exchanges the current token: it becomes the spent one and its successor the current. None when it is
+/// not the current one, or nothing can be had for it.
+pub async fn rotate(
+    transaction: &mut Transaction,
+    session: SessionId,
+    current: u64,
+    now: Timestamp,
+) -> Result<Option<Grant>, Error> {
+    let row = sqlx::query(granting!(
+        "UPDATE sessions SET spent_counter = current_counter, current_counter = current_counter + 1, ",
+        "rotated_at = $2, issued_at = $2, last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
+        "WHERE sessions.id = $1 AND current_counter = $3"
+    ))
+    .bind(session.to_string())
+    .bind(now.millis())
+    .bind(as_number(current))
+    .fetch_optional(&mut **transaction)
+    .await?;
+    row.as_ref().map(grant).transpose()
+}
+
+/// Gives the current token again, to who shows the spent one: it is marked as seen, nothing rotates.
+/// None when the counters are no longer the ones that were read, or nothing can be had for them.
+pub async fn repeat(
+    transaction: &mut Transaction,
+    session: SessionId,
+    read: &Rotation,
+    now: Timestamp,
+) -> Result<Option<Grant>, Error> {
+    let row = sqlx::query(granting!(
+        "UPDATE sessions SET last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
+        "WHERE sessions.id = $1 AND current_counter = $3 AND spent_counter = $4"
+    ))
+    .bind(session.to_string())
+    .bind(now.millis())
+    .bind(as_number(read.current))
+    .bind(read.spent.map(|spent| as_number(spent.counter)))
+    .fetch_optional(&mut **transaction)
+    .await?;
+    row.as_ref().map(grant).transpose()
+}
+
+/// Puts a fresh token in the place of the current one that was never used. None when the counters are no
+/// longer the ones that were read, or nothing can be had for them.
+pub async fn displace(
+    transaction: &mut Transaction,
+    session: SessionId,
+    read: &Rotation,
+    now: Timestamp,
+) -> Result<Option<Grant>, Error> {
+    let row = sqlx::query(granting!(
+        "UPDATE sessions SET current_counter = current_counter + 1, issued_at = $2, ",
+        "last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
+        "WHERE sessions.id = $1 AND current_counter = $3 AND spent_counter = $4"
+    ))
+    .bind(session.to_string())
+    .bind(now.millis())
+    .bind(as_number(read.current))
+    .bind(read.spent.map(|spent| as_number(spent.counter)))
+    .fetch_optional(&mut **transaction)
+    .await?;
+    row.as_ref().map(grant).transpose()
+}
+
+/// Ends the session over a token that no honest client shows. False when the counters are no longer the
+/// ones that were read, or it had ended. The caller has locked the user's row.
+pub async fn end_for_theft(
+    transaction: &mut Transaction,
+    session: SessionId,
+    read: &Rotation,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let updated = sqlx::query(concat!(
+        "UPDATE sessions SET ended_at = $2, end_reason = $3 ",
+        "WHERE id = $1 AND kind = 'token' AND current_counter = $4 AND COALESCE(spent_counter, -1) = $5 AND ",
+        live!("$2"),
+        " AND ",
+        enabled!()
+    ))
+    .bind(session.to_string())
+    .bind(now.millis())
+    .bind(EndReason::RefreshReuse.as_str())
+    .bind(as_number(read.current))
+    .bind(read.spent.map_or(-1, |spent| as_number(spent.counter)))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// The counters of a token session, whether alive or not.
+pub async fn read<'e>(
+    executor: impl AnyExecutor<'e>,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<Option<Rotation>, Error> {
+    let row = sqlx::query(concat!(
+        "SELECT user_id, current_counter, issued_at, spent_counter, rotated_at, CASE WHEN ",
+        live!("$2"),
+        " AND ",
+        enabled!(),
+        " THEN 1 ELSE 0 END AS alive FROM sessions WHERE sessions.id = $1 AND sessions.kind = 'token'"
+    ))
+    .bind(session.to_string())
+    .bind(now.millis())
+    .fetch_optional(executor)
+    .await?;
+    row.as_ref().map(rotation).transpose()
+}
+
+fn rotation(row: &AnyRow) -> Result<Rotation, Error> {
+    let spent = match (row.number_or_null("spent_counter")?, row.time_or_null("rotated_at")?) {
+        (Some(counter), Some(rotated_at)) => {
+            Some(Spent { counter: as_count("spent_counter", counter)?, rotated_at })
+        }
+        (None, None) => None,
+        _ => return Err(corrupt("rotated_at", "a spent counter has a time")),
+    };
+    Ok(Rotation {
+        user: row.parsed("user_id")?,
+        alive: row.count("alive")? == 1,
+        current: row.count("current_counter")?,
+        issued_at: row.time("issued_at")?,
+        spent,
+    })
+}
+
+fn grant(row: &AnyRow) -> Result<Grant, Error> {
+    Ok(Grant {
+        user: row.parsed("user_id")?,
+        roles: row.roles("roles")?,
+        epoch: row.count("epoch")?,
+        counter: row.count("current_counter")?,
+    })
+}

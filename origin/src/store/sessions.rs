@@ -1,0 +1,303 @@
+//! Sessions: one row for each login of either kind.
+
+use std::time::Duration;
+
+use shared::{
+    id::{SessionId, UserId},
+    secret::Digest,
+    time::Timestamp,
+};
+use sqlx::any::{AnyExecutor, AnyRow};
+
+use super::{
+    Dialect, Error, Transaction,
+    row::{Columns, as_number, corrupt},
+    users::PasswordHash,
+    words::words,
+};
+
+/// The condition on a row of `sessions` to be alive at the time in the given parameter.
+macro_rules! live {
+    ($now:literal) => {
+        concat!(
+            "sessions.ended_at IS NULL AND sessions.absolute_expires_at > ",
+            $now,
+            " AND sessions.idle_expires_at > ",
+            $now
+        )
+    };
+}
+/// The condition on a row of `sessions` that its user is not disabled.
+macro_rules! enabled {
+    () => {
+        "EXISTS (SELECT 1 FROM users AS u WHERE u.id = sessions.user_id AND u.disabled_at IS NULL)"
+    };
+}
+pub(super) use {enabled, live};
+
+words! {
+    /// How the client holds its session.
+    Kind {
+        /// By a cookie.
+        Browser = "browser",
+        /// By an access token and a refresh token.
+        Token = "token",
+    }
+}
+
+words! {
+    /// Why a session ended before its time.
+    EndReason {
+        /// The client logged out.
+        Logout = "logout",
+        /// The user ended it from another session, or an administrator did.
+        Ended = "ended",
+        /// The user's password changed in another session.
+        PasswordChanged = "password_changed",
+        /// The user was disabled.
+        UserDisabled = "user_disabled",
+        /// The client gave its refresh token back (RFC 7009).
+        Revoked = "revoked",
+        /// A refresh token was used that no honest client uses.
+        RefreshReuse = "refresh_reuse",
+    }
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The id: the `sid` of every token.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// How the client holds it.
+    pub kind: Kind,
+    /// What the client calls its device.
+    pub device: Option<String>,
+    /// Where it was made from.
+    pub address: Option<String>,
+    /// By what it was made.
+    pub user_agent: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last renewed or refreshed.
+    pub last_seen_at: Timestamp,
+    /// When it ends if nothing happens before.
+    pub expires_at: Timestamp,
+    /// When it was ended and why, if it was.
+    pub end: Option<(Timestamp, EndReason)>,
+}
+
+/// A session to be.
+#[derive(Debug)]
+pub struct NewSession<'a> {
+    /// The id.
+    pub id: SessionId,
+    /// Whose it is, read together with the epoch and the hash.
+    pub user: UserId,
+    /// The epoch at which roles were read.
+    pub epoch: u64,
+    /// The very hash that the password was verified against.
+    pub verified: &'a PasswordHash,
+    /// The digest of a browser's handle; none makes a token session, with refresh counter 1.
+    pub handle: Option<Digest>,
+    /// What the client calls its device.
+    pub device: Option<&'a str>,
+    /// Where it comes from.
+    pub address: Option<String>,
+    /// By what.
+    pub user_agent: Option<&'a str>,
+    /// Now.
+    pub created_at: Timestamp,
+    /// How long it lives unused.
+    pub idle: Duration,
+    /// How long it lives.
+    pub absolute: Duration,
+}
+
+/// Makes the session, if the user still has the hash that was verified and the epoch that was read, and
+/// is not disabled. False otherwise: something changed while the password was being verified.
+pub async fn insert(
+    transaction: &mut Transaction,
+    dialect: Dialect,
+    session: &NewSession<'_>,
+) -> Result<bool, Error> {
+    macro_rules! insert {
+        ($lock:literal) => {
+            concat!(
+                "INSERT INTO sessions (id, user_id, kind, device, address, user_agent, created_at, ",
+                "last_seen_at, idle_limit, idle_expires_at, absolute_expires_at, handle_digest, ",
+                "current_counter, issued_at) ",
+                "SELECT $1, u.id, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12 FROM users AS u ",
+                "WHERE u.id = $13 AND u.password_hash = $14 AND u.epoch = $15 AND u.disabled_at IS NULL",
+                $lock
+            )
+        };
+    }
+    let statement = match dialect {
+        Dialect::Sqlite => insert!(""),
+        // A password change that is under way is waited for, and one that begins now waits for this.
+        Dialect::Postgres => insert!(" FOR SHARE"),
+    };
+    let is_token = session.handle.is_none();
+    let now = session.created_at;
+    let inserted = sqlx::query(statement)
+        .bind(session.id.to_string())
+        .bind(if is_token { Kind::Token } else { Kind::Browser }.as_str())
+        .bind(session.device)
+        .bind(session.address.as_deref())
+        .bind(session.user_agent)
+        .bind(now.millis())
+        .bind(duration_number(session.idle))
+        .bind((now + session.idle).millis())
+        .bind((now + session.absolute).millis())
+        .bind(session.handle.map(|digest| digest.as_bytes().to_vec()))
+        .bind(is_token.then_some(1_i64))
+        .bind(is_token.then_some(now.millis()))
+        .bind(session.user.to_string())
+        .bind(session.verified.expose())
+        .bind(as_number(session.epoch))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// The session of this id, whether alive or not.
+pub async fn by_id<'e>(executor: impl AnyExecutor<'e>, id: SessionId) -> Result<Option<Session>, Error> {
+    let row = sqlx::query("SELECT sessions.* FROM sessions WHERE sessions.id = $1")
+        .bind(id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    row.as_ref().map(session).transpose()
+}
+
+/// The user's sessions that are alive, the one seen last first.
+pub async fn live_of<'e>(
+    executor: impl AnyExecutor<'e>,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<Session>, Error> {
+    let rows = sqlx::query(concat!(
+        "SELECT sessions.* FROM sessions WHERE sessions.user_id = $1 AND ",
+        live!("$2"),
+        " ORDER BY sessions.last_seen_at DESC, sessions.id DESC"
+    ))
+    .bind(user.to_string())
+    .bind(now.millis())
+    .fetch_all(executor)
+    .await?;
+    rows.iter().map(session).collect()
+}
+
+fn session(row: &AnyRow) -> Result<Session, Error> {
+    let end = match (row.time_or_null("ended_at")?, row.parsed_or_null("end_reason")?) {
+        (Some(at), Some(reason)) => Some((at, reason)),
+        (None, None) => None,
+        _ => return Err(corrupt("end_reason", "an end has a time and a reason")),
+    };
+    Ok(Session {
+        id: row.parsed("id")?,
+        user: row.parsed("user_id")?,
+        kind: row.parsed("kind")?,
+        device: row.text_or_null("device")?,
+        address: row.text_or_null("address")?,
+        user_agent: row.text_or_null("user_agent")?,
+        created_at: row.time("created_at")?,
+        last_seen_at: row.time("last_seen_at")?,
+        expires_at: row.time("idle_expires_at")?.min(row.time("absolute_expires_at")?),
+        end,
+    })
+}
+
+/// Ends a session of this user that has not ended. False when there is none. The caller has locked the
+/// user's row.
+pub async fn end(
+    transaction: &mut Transaction,
+    id: SessionId,
+    user: UserId,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let updated = sqlx::query(
+        "UPDATE sessions SET ended_at = $3, end_reason = $4 \
+         WHERE id = $1 AND user_id = $2 AND ended_at IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(user.to_string())
+    .bind(now.millis())
+    .bind(reason.as_str())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Ends all sessions of the user that have not ended, but one. How many. The caller has locked the
+/// user's row.
+pub async fn end_all(
+    transaction: &mut Transaction,
+    user: UserId,
+    but: Option<SessionId>,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let updated = sqlx::query(
+        "UPDATE sessions SET ended_at = $3, end_reason = $4 \
+         WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL",
+    )
+    .bind(user.to_string())
+    .bind(but.map(|id| id.to_string()).unwrap_or_default())
+    .bind(now.millis())
+    .bind(reason.as_str())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(updated.rows_affected())
+}
+
+/// Gives a live browser session another handle; the old one is dead. False when it is not alive.
+pub async fn change_handle(
+    transaction: &mut Transaction,
+    id: SessionId,
+    handle: Digest,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let updated = sqlx::query(concat!(
+        "UPDATE sessions SET handle_digest = $3 WHERE sessions.id = $1 AND sessions.kind = 'browser' AND ",
+        live!("$2")
+    ))
+    .bind(id.to_string())
+    .bind(now.millis())
+    .bind(handle.as_bytes().to_vec())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Brings the user's sessions within shorter limits; none is made longer.
+pub async fn shorten(
+    transaction: &mut Transaction,
+    user: UserId,
+    idle: Duration,
+    absolute: Duration,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE sessions SET idle_limit = $2, idle_expires_at = last_seen_at + $2 \
+         WHERE user_id = $1 AND ended_at IS NULL AND idle_limit > $2",
+    )
+    .bind(user.to_string())
+    .bind(duration_number(idle))
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query(
+        "UPDATE sessions SET absolute_expires_at = created_at + $2 \
+         WHERE user_id = $1 AND ended_at IS NULL AND absolute_expires_at > created_at + $2",
+    )
+    .bind(user.to_string())
+    .bind(duration_number(absolute))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+pub(super) fn duration_number(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,291 @@
+//! Users, their roles, and the epoch that grows when rights change.
+
+use std::fmt;
+
+use shared::{id::UserId, role::RoleName, time::Timestamp};
+use sqlx::any::{AnyExecutor, AnyRow};
+
+use super::{Dialect, Error, Transaction, row::Columns};
+
+/// A user's roles as one column, so that they are read in one statement with whatever goes with them.
+macro_rules! roles {
+    ($user:literal) => {
+        concat!(
+            "(SELECT string_agg(r.role, ',' ORDER BY r.role) FROM user_roles AS r WHERE r.user_id = ",
+            $user,
+            ") AS roles"
+        )
+    };
+}
+pub(super) use roles;
+
+/// A user, without what proves to be one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The id.
+    pub id: UserId,
+    /// The address as it was given.
+    pub email: String,
+    /// The roles, sorted.
+    pub roles: Vec<RoleName>,
+    /// Grows when rights change.
+    pub epoch: u64,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When the address was proven, if it was.
+    pub verified_at: Option<Timestamp>,
+    /// When the account was disabled, if it is.
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// A password's hash as a PHC string. It does not print: it is what an attacker would guess against.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Takes a PHC string.
+    #[must_use]
+    pub const fn new(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The PHC string.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// A user and the hash that a password is verified against.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The user.
+    pub user: User,
+    /// The hash, if the user has a password.
+    pub password_hash: Option<PasswordHash>,
+}
+
+/// A user to be.
+#[derive(Debug)]
+pub struct NewUser<'a> {
+    /// The id.
+    pub id: UserId,
+    /// The address as it was given.
+    pub email: &'a str,
+    /// The address as it is looked up.
+    pub email_lookup: &'a str,
+    /// The hash, if there is a password.
+    pub password_hash: Option<&'a PasswordHash>,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// Makes a user without roles, at epoch 1. False when the address belongs to one already.
+pub async fn insert(transaction: &mut Transaction, user: &NewUser<'_>) -> Result<bool, Error> {
+    let inserted = sqlx::query(
+        "INSERT INTO users (id, email, email_lookup, password_hash, epoch, created_at) \
+         VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (email_lookup) DO NOTHING",
+    )
+    .bind(user.id.to_string())
+    .bind(user.email)
+    .bind(user.email_lookup)
+    .bind(user.password_hash.map(PasswordHash::expose))
+    .bind(user.created_at.millis())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+macro_rules! user_columns {
+    () => {
+        concat!(
+            "SELECT u.id, u.email, u.epoch, u.created_at, u.verified_at, u.disabled_at, u.password_hash, ",
+            roles!("u.id"),
+            " FROM users AS u "
+        )
+    };
+}
+
+fn user(row: &AnyRow) -> Result<User, Error> {
+    Ok(User {
+        id: row.parsed("id")?,
+        email: row.text("email")?,
+        roles: row.roles("roles")?,
+        epoch: row.count("epoch")?,
+        created_at: row.time("created_at")?,
+        verified_at: row.time_or_null("verified_at")?,
+        disabled_at: row.time_or_null("disabled_at")?,
+    })
+}
+
+fn credentials(row: &AnyRow) -> Result<Credentials, Error> {
+    let password_hash = row.text_or_null("password_hash")?.map(PasswordHash::new);
+    Ok(Credentials { user: user(row)?, password_hash })
+}
+
+/// The user of this id.
+pub async fn by_id<'e>(executor: impl AnyExecutor<'e>, id: UserId) -> Result<Option<User>, Error> {
+    let row = sqlx::query(concat!(user_columns!(), "WHERE u.id = $1"))
+        .bind(id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    row.as_ref().map(user).transpose()
+}
+
+/// The user of this address in its lookup form.
+pub async fn by_email<'e>(executor: impl AnyExecutor<'e>, lookup: &str) -> Result<Option<User>, Error> {
+    Ok(credentials_by_email(executor, lookup).await?.map(|credentials| credentials.user))
+}
+
+/// The user of this address in its lookup form, and the hash, disabled users too.
+pub async fn credentials_by_email<'e>(
+    executor: impl AnyExecutor<'e>,
+    lookup: &str,
+) -> Result<Option<Credentials>, Error> {
+    let row = sqlx::query(concat!(user_columns!(), "WHERE u.email_lookup = $1"))
+        .bind(lookup)
+        .fetch_optional(executor)
+        .await?;
+    row.as_ref().map(credentials).transpose()
+}
+
+/// The user of this id, and the hash, disabled users too.
+pub async fn credentials_by_id<'e>(
+    executor: impl AnyExecutor<'e>,
+    id: UserId,
+) -> Result<Option<Credentials>, Error> {
+    let row = sqlx::query(concat!(user_columns!(), "WHERE u.id = $1"))
+        .bind(id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    row.as_ref().map(credentials).transpose()
+}
+
+/// Users in the order in which they were made, from after the given one.
+pub async fn list<'e>(
+    executor: impl AnyExecutor<'e>,
+    after: Option<UserId>,
+    limit: u32,
+) -> Result<Vec<User>, Error> {
+    let rows = sqlx::query(concat!(user_columns!(), "WHERE u.id > $1 ORDER BY u.id LIMIT $2"))
+        .bind(after.map(|id| id.to_string()).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(executor)
+        .await?;
+    rows.iter().map(user).collect()
+}
+
+/// Takes the user's row for this transaction, so that what ends sessions and what begins them cannot
+/// cross. False when there is no such user.
+pub async fn lock(transaction: &mut Transaction, dialect: Dialect, id: UserId) -> Result<bool, Error> {
+    let statement = match dialect {
+        // The transaction is the only one that writes.
+        Dialect::Sqlite => "SELECT id FROM users WHERE id = $1",
+        // What an UPDATE of the row would take: keys that refer to it may still be checked.
+        Dialect::Postgres => "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE",
+    };
+    let row = sqlx::query(statement).bind(id.to_string()).fetch_optional(&mut **transaction).await?;
+    Ok(row.is_some())
+}
+
+/// Makes every token that is out tell of outdated rights. The new epoch; none without such a user.
+pub async fn grow_epoch(transaction: &mut Transaction, id: UserId) -> Result<Option<u64>, Error> {
+    let row = sqlx::query("UPDATE users SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch")
+        .bind(id.to_string())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    row.map(|row| row.count("epoch")).transpose()
+}
+
+/// Disables a user who is not, at a new epoch. False when there is no such user.
+pub async fn disable(transaction: &mut Transaction, id: UserId, now: Timestamp) -> Result<bool, Error> {
+    let updated = sqlx::query(
+        "UPDATE users SET disabled_at = $2, epoch = epoch + 1 WHERE id = $1 AND disabled_at IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(now.millis())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Enables a user who is disabled. False when there is no such user.
+pub async fn enable(transaction: &mut Transaction, id: UserId) -> Result<bool, Error> {
+    let updated =
+        sqlx::query("UPDATE users SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL")
+            .bind(id.to_string())
+            .execute(&mut **transaction)
+            .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Gives a role. False when the user has it.
+pub async fn insert_role(
+    transaction: &mut Transaction,
+    id: UserId,
+    role: &RoleName,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let inserted = sqlx::query(
+        "INSERT INTO user_roles (user_id, role, granted_at) VALUES ($1, $2, $3) \
+         ON CONFLICT (user_id, role) DO NOTHING",
+    )
+    .bind(id.to_string())
+    .bind(role.as_str())
+    .bind(now.millis())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// Takes a role away. False when the user does not have it.
+pub async fn delete_role(transaction: &mut Transaction, id: UserId, role: &RoleName) -> Result<bool, Error> {
+    let deleted = sqlx::query("DELETE FROM user_roles WHERE user_id = $1 AND role = $2")
+        .bind(id.to_string())
+        .bind(role.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(deleted.rows_affected() == 1)
+}
+
+/// Replaces the hash that was verified, at a new epoch. The epoch; none when that hash is no longer the
+/// user's, or the user is disabled.
+pub async fn change_password(
+    transaction: &mut Transaction,
+    id: UserId,
+    verified: &PasswordHash,
+    new: &PasswordHash,
+) -> Result<Option<u64>, Error> {
+    let row = sqlx::query(
+        "UPDATE users SET password_hash = $3, epoch = epoch + 1 \
+         WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL RETURNING epoch",
+    )
+    .bind(id.to_string())
+    .bind(verified.expose())
+    .bind(new.expose())
+    .fetch_optional(&mut **transaction)
+    .await?;
+    row.map(|row| row.count("epoch")).transpose()
+}
+
+/// Writes a stronger hash of the same password over the hash it was made from, and over no other.
+pub async fn rehash(
+    transaction: &mut Transaction,
+    id: UserId,
+    verified: &PasswordHash,
+    stronger: &PasswordHash,
+) -> Result<bool, Error> {
+    let updated = sqlx::query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
+        .bind(id.to_string())
+        .bind(verified.expose())
+        .bind(stronger.expose())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(updated.rows_affected() == 1)
+}
