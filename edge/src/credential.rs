@@ -14,8 +14,7 @@ use shared::{
 
 use crate::{reject::Refusal, request::Request, state::Unavailable};
 
-/// The credentials of a request, none of them verified but for the mac of the handles.
-#[derive(Debug)]
+/// The credentials of a request, none of them verified but for the mac of the handles. It does not print.
 pub struct Presented<'h> {
     /// The handles that we made. Several are normal: anyone near the site can plant a cookie.
     pub handles: Vec<Handle>,
@@ -27,8 +26,8 @@ pub struct Presented<'h> {
     pub bearer: Option<&'h str>,
 }
 
-/// A verified caller.
-#[derive(Clone, Debug)]
+/// A verified caller. It does not print, for the sake of the renewed cookie.
+#[derive(Clone)]
 pub struct Caller {
     /// Who it is, as the services are told.
     pub subject: Subject,
@@ -43,7 +42,7 @@ pub struct Caller {
 }
 
 /// What a check of one kind of credential found. A bad one is never mistaken for none.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Checked {
     /// There was none.
     Absent,

@@ -24,7 +24,6 @@ use crate::{
 const MAX_TEXT: usize = 256;
 
 /// What is known of a request by the time it is answered.
-#[derive(Debug)]
 pub struct Trail<'e> {
     /// Its name.
     pub id: RequestId,

@@ -1,5 +1,5 @@
 //! What the pipeline needs from where it runs: a clock, random bytes, cryptography, and the network.
-//! The worker has one implementation, the tests have another.
+//! The worker has one implementation, the tests have another. What may hold a credential does not print.
 
 use std::time::Duration;
 
@@ -51,7 +51,6 @@ pub trait Platform: SignatureCheck + Clone + 'static {
 }
 
 /// A call to origin: always a POST of JSON.
-#[derive(Clone, Debug)]
 pub struct Call {
     /// Where to.
     pub url: String,
@@ -62,7 +61,6 @@ pub struct Call {
 }
 
 /// What origin said.
-#[derive(Clone, Debug)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
@@ -73,7 +71,6 @@ pub struct Reply {
 }
 
 /// How the present request goes on to an upstream: what is changed of it.
-#[derive(Clone, Debug)]
 pub struct Outgoing<'h> {
     /// Where to: the upstream's address, the canonical path, the query.
     pub url: String,
@@ -88,7 +85,6 @@ pub struct Outgoing<'h> {
 }
 
 /// An upstream's answer.
-#[derive(Debug)]
 pub struct Forwarded<R> {
     /// The answer itself.
     pub response: R,
@@ -99,7 +95,7 @@ pub struct Forwarded<R> {
 }
 
 /// How an answer is changed on its way back.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub struct Edits {
     /// Headers that the client must not see, by name; done first.
     pub remove: Vec<String>,
@@ -110,7 +106,6 @@ pub struct Edits {
 }
 
 /// What the client gets.
-#[derive(Debug)]
 pub enum Answer<R> {
     /// An answer of the edge itself.
     Own {

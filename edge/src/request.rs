@@ -11,8 +11,8 @@ const MAX_AUTHORIZATION: usize = shared::jwt::compact::MAX_LENGTH + 16;
 /// The most bytes of a `Cookie` header: twice what browsers let one site have is far more than we use.
 const MAX_COOKIE: usize = 16 * 1024;
 
-/// A request without its body, which stays with the platform and is streamed on from there.
-#[derive(Clone, Debug)]
+/// A request without its body, which stays with the platform and is streamed on from there. It does not
+/// print: credentials are in it.
 pub struct Request<'h> {
     /// The method, as it was written.
     pub method: &'h str,

@@ -218,3 +218,79 @@ fn logged(text: String) -> Option<Logged> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::built_in;
+
+    const SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+
+    fn read(changes: &[(&str, &str)]) -> Result<Settings, String> {
+        let usual = [
+            ("ISSUER", "https://www.site.test"),
+            ("OWN_ORIGINS", "https://www.site.test, https://site.test"),
+            ("UPSTREAM_ORIGIN", "http://origin.test:8788"),
+            ("UPSTREAM_DEMO", "https://demo.test"),
+            ("COUNTERSIGN_SECRET", SECRET),
+        ];
+        let value = |name: &str| {
+            let all = || changes.iter().chain(&usual);
+            all().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
+        };
+        Settings::read(&built_in().unwrap(), value)
+            .map_err(|faults| faults.iter().map(|fault| format!("{fault}\n")).collect())
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default() {
+        let settings = read(&[("LOG", "")]).unwrap();
+        assert_eq!(settings.audience, settings.issuer);
+        assert_eq!((settings.fresh.as_millis(), settings.max_age.as_millis()), (1000, 5000));
+        assert_eq!((settings.log, settings.body_limit), (Logged::All, 1_048_576));
+        let authorities: Vec<&str> = settings.upstreams.values().map(|at| at.authority.as_str()).collect();
+        assert_eq!(authorities, ["demo.test", "origin.test:8788"]);
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_and_no_value_is_repeated() {
+        let wrong = "wrong-value";
+        let faults = read(&[
+            ("ISSUER", ""),
+            ("OWN_ORIGINS", wrong),
+            ("UPSTREAM_ORIGIN", wrong),
+            ("UPSTREAM_DEMO", "https://demo.test/path"),
+            ("COUNTERSIGN_SECRET", wrong),
+            ("COUNTERSIGN_SECRET_PREVIOUS", wrong),
+            ("MAX_AGE_MS", wrong),
+            ("LOG", wrong),
+            ("CLIENT_ADDRESS_HEADER", "CF-Connecting-IP"),
+        ])
+        .unwrap_err();
+        assert_eq!(faults.lines().count(), 9, "{faults}");
+        assert!(!faults.contains(wrong), "{faults}");
+    }
+
+    #[test]
+    fn a_host_is_ours_as_a_whole_and_whatever_its_case() {
+        let settings = read(&[]).unwrap();
+        for (authority, own) in [
+            ("www.site.test", true),
+            ("WWW.SITE.test", true),
+            ("site.test", true),
+            ("", false),
+            ("site.test:443", false),
+            ("site.test.", false),
+            ("evil.site.test", false),
+            ("user@site.test", false),
+        ] {
+            assert_eq!(settings.is_own(authority), own, "{authority}");
+        }
+    }
+
+    #[test]
+    fn settings_do_not_print_their_secret() {
+        let secret = SECRET;
+        assert!(!format!("{:?}", read(&[]).unwrap()).contains(secret));
+    }
+}

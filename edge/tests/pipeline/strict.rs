@@ -1,0 +1,48 @@
+//! Routes on which nothing is ever late.
+
+use crate::world::World;
+
+#[tokio::test]
+async fn origin_is_asked_for_every_request() {
+    let world = World::new();
+    let session = world.issuer().begin("writer");
+    let token = world.issuer().access_token(&session, world.now());
+    for _ in 0..2 {
+        assert_eq!(world.get("/strict").bearer(&token).send().await.status, 200);
+    }
+    assert_eq!(world.calls(), ["/edge/state", "/edge/check", "/edge/check"]);
+}
+
+#[tokio::test]
+async fn the_roles_are_those_of_now() {
+    let world = World::new();
+    let session = world.issuer().begin("reader");
+    let token = world.issuer().access_token(&session, world.now());
+    world.get("/strict").bearer(&token).send().await.is_refused(403, "insufficient-scope");
+    world.issuer().grant(&session, "writer");
+    let reply = world.get("/strict").bearer(&token).send().await;
+    let roles = reply.seen().identity.subject.clone().unwrap().roles;
+    assert_eq!(roles, ["writer".parse().unwrap()]);
+}
+
+#[tokio::test]
+async fn an_ended_session_is_refused_at_once() {
+    let world = World::new();
+    let session = world.issuer().begin("writer");
+    let token = world.issuer().access_token(&session, world.now());
+    let browser = world.browser("writer");
+    world.issuer().end(&session);
+    world.issuer().end(&browser.session);
+    world.get("/strict").bearer(&token).send().await.is_refused(401, "invalid-token");
+    world.get("/strict").cookie(browser.cookies()).send().await.is_refused(401, "unauthenticated");
+    assert_eq!(world.get("/echo").bearer(&token).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn nothing_opens_because_origin_is_away() {
+    let world = World::new();
+    let token = world.issuer().access_token(&world.issuer().begin("writer"), world.now());
+    assert_eq!(world.get("/strict").bearer(&token).send().await.status, 200);
+    world.origin_goes_away();
+    world.get("/strict").bearer(&token).send().await.is_refused(503, "unavailable");
+}

@@ -1,0 +1,147 @@
+//! The world around the pipeline.
+
+mod issuer;
+mod platform;
+mod request;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    pin::Pin,
+    rc::Rc,
+    time::Duration,
+};
+
+use edge::{gateway::Edge, settings::Settings};
+use shared::{policy::Policy, time::Timestamp};
+
+pub(crate) use self::{
+    issuer::{Browser, Issuer, Session, common},
+    request::{Reply, Seen},
+};
+
+pub(crate) const SITE: &str = "https://www.site.test";
+pub(crate) const ORIGIN: &str = "http://origin.test:8788";
+pub(crate) const DEMO: &str = "http://demo.test:8789";
+const SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+
+/// One edge, its origin, and an upstream that answers whatever it is told to.
+#[derive(Clone)]
+pub(crate) struct World(Rc<Inner>);
+
+struct Inner {
+    edge: Rc<Edge>,
+    issuer: Issuer,
+    now: Cell<i64>,
+    /// The paths of the calls that reached origin.
+    calls: RefCell<Vec<String>>,
+    origin_is_away: Cell<bool>,
+    origin_takes: Cell<Duration>,
+    upstream_is_away: Cell<bool>,
+    upstream_answers: RefCell<(u16, Vec<(String, String)>)>,
+    seen: RefCell<VecDeque<Seen>>,
+    background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+    log: RefCell<Vec<String>>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With these variables beside, or instead of, the usual ones.
+    pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
+        let policy = Policy::from_toml("policy.toml", include_str!("../policy.toml")).unwrap();
+        let usual = [
+            ("ISSUER", SITE),
+            ("OWN_ORIGINS", SITE),
+            ("COUNTERSIGN_SECRET", SECRET),
+            ("UPSTREAM_ORIGIN", ORIGIN),
+            ("UPSTREAM_DEMO", DEMO),
+        ];
+        let all = || variables.iter().chain(&usual);
+        let variable = |name: &str| all().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        let settings = Settings::read(&policy, variable).unwrap();
+        let issuer = Issuer::new(settings.secrets.clone());
+        Self(Rc::new(Inner {
+            edge: Rc::new(Edge::new(policy, settings, [7; 8])),
+            issuer,
+            now: Cell::new(1_800_000_000_000),
+            calls: RefCell::default(),
+            origin_is_away: Cell::new(false),
+            origin_takes: Cell::new(Duration::ZERO),
+            upstream_is_away: Cell::new(false),
+            upstream_answers: RefCell::new((200, Vec::new())),
+            seen: RefCell::default(),
+            background: RefCell::default(),
+            log: RefCell::default(),
+        }))
+    }
+
+    pub(crate) fn issuer(&self) -> &Issuer {
+        &self.0.issuer
+    }
+
+    /// The key of the mac in this world's handles.
+    pub(crate) fn handle_key(&self) -> shared::mac::MacKey {
+        self.issuer().secrets.handle_keys().current().clone()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.now.get())
+    }
+
+    pub(crate) fn pass(&self, duration: Duration) {
+        self.0.now.set((self.now() + duration).millis());
+    }
+
+    pub(crate) fn origin_goes_away(&self) {
+        self.0.origin_is_away.set(true);
+    }
+
+    pub(crate) fn origin_comes_back(&self) {
+        self.0.origin_is_away.set(false);
+    }
+
+    /// How long origin takes for an answer.
+    pub(crate) fn origin_takes(&self, duration: Duration) {
+        self.0.origin_takes.set(duration);
+    }
+
+    pub(crate) fn upstream_goes_away(&self) {
+        self.0.upstream_is_away.set(true);
+    }
+
+    pub(crate) fn upstream_answers(&self, status: u16, headers: &[(&str, &str)]) {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        *self.0.upstream_answers.borrow_mut() = (status, headers.collect());
+    }
+
+    /// The paths of origin that were called since this was last asked.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.0.calls.take()
+    }
+
+    /// The lines of the log since this was last asked.
+    pub(crate) fn log(&self) -> String {
+        self.0.log.take().join("\n")
+    }
+
+    /// Lets everything happen that was left for after the answer.
+    pub(crate) async fn settle(&self) {
+        let work = self.0.background.take();
+        for future in work {
+            future.await;
+        }
+    }
+
+    /// Somebody with these roles who logged in by a browser.
+    pub(crate) fn browser(&self, roles: &str) -> Browser {
+        self.0.issuer.browser(roles, self.now())
+    }
+
+    /// An access token of somebody with these roles.
+    pub(crate) fn token(&self, roles: &str) -> String {
+        self.0.issuer.access_token(&Session::new(roles), self.now())
+    }
+}

@@ -1,0 +1,109 @@
+//! [`Platform`] by the world of the tests.
+
+use std::time::Duration;
+
+use edge::platform::{BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, Reply, Unreachable};
+use jwt_simple::prelude::{
+    ECDSAP256PublicKeyLike, ES256PublicKey, Ed25519PublicKey, EdDSAPublicKeyLike, NoCustomClaims,
+    UnixTimeStamp, VerificationOptions,
+};
+use shared::{
+    jwt::{
+        compact::Unverified,
+        keys::{Algorithm, PublicKey},
+        verify::{CheckUnavailable, SignatureCheck},
+    },
+    time::Timestamp,
+};
+
+use super::{World, request::Seen};
+
+/// One request in the world.
+#[derive(Clone)]
+pub(super) struct InWorld {
+    pub(super) world: World,
+    pub(super) method: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl SignatureCheck for InWorld {
+    async fn check(&self, key: &PublicKey, token: &Unverified<'_>) -> Result<bool, CheckUnavailable> {
+        // Times are not its business: at the epoch nothing has expired.
+        let options = || {
+            Some(VerificationOptions {
+                accept_future: true,
+                artificial_time: Some(UnixTimeStamp::from_secs(0)),
+                time_tolerance: None,
+                ..VerificationOptions::default()
+            })
+        };
+        let token = token.token();
+        Ok(match key.algorithm() {
+            Algorithm::Es256 => ES256PublicKey::from_bytes(&[&[4], key.bytes()].concat())
+                .and_then(|key| key.verify_token::<NoCustomClaims>(token, options()))
+                .is_ok(),
+            Algorithm::EdDsa => Ed25519PublicKey::from_bytes(key.bytes())
+                .and_then(|key| key.verify_token::<NoCustomClaims>(token, options()))
+                .is_ok(),
+        })
+    }
+}
+
+impl Platform for InWorld {
+    type Response = ();
+
+    fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    fn random<const N: usize>(&self) -> Result<[u8; N], NoRandomness> {
+        Ok([9; N])
+    }
+
+    fn log(&self, line: &str) {
+        self.world.0.log.borrow_mut().push(line.to_owned());
+    }
+
+    async fn call(&self, call: Call, deadline: Duration) -> Result<Reply, Unreachable> {
+        let world = &self.world;
+        let path = call.url.rsplit_once(":8788").unwrap().1.to_owned();
+        world.0.calls.borrow_mut().push(path);
+        let takes = world.0.origin_takes.get();
+        let asked = world.now();
+        while world.now().since(asked) < takes.min(deadline) {
+            self.pause(Duration::from_millis(5)).await;
+        }
+        if world.0.origin_is_away.get() || takes > deadline {
+            return Err(Unreachable);
+        }
+        Ok(world.issuer().answer(&call, asked))
+    }
+
+    async fn forward(&self, outgoing: Outgoing<'_>) -> Result<Forwarded<()>, Unreachable> {
+        if self.world.0.upstream_is_away.get() {
+            return Err(Unreachable);
+        }
+        let seen = Seen::new(self, &outgoing);
+        self.world.0.seen.borrow_mut().push_back(seen);
+        let (status, headers) = self.world.0.upstream_answers.borrow().clone();
+        Ok(Forwarded { response: (), status, headers })
+    }
+
+    async fn body(&self, limit: usize) -> Result<Vec<u8>, BodyError> {
+        if self.body.len() > limit { Err(BodyError::TooLong) } else { Ok(self.body.clone()) }
+    }
+
+    async fn pause(&self, duration: Duration) {
+        let until = self.world.now() + duration;
+        // Another task may move time; when none does, this one does.
+        tokio::task::yield_now().await;
+        if self.world.now() < until {
+            self.world.0.now.set(until.millis());
+        }
+    }
+
+    fn in_background(&self, work: impl Future<Output = ()> + 'static) {
+        self.world.0.background.borrow_mut().push(Box::pin(work));
+    }
+}
