@@ -2,7 +2,7 @@
 //!
 //! Each is a `POST` of JSON with a seal of [`Tag::EdgeCall`] that covers the body's digest.
 
-use std::{net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub const CHECK_PATH: &str = "/edge/check";
 const LIFETIME: Duration = Duration::from_secs(30);
 
 /// Asks for a new assertion for a handle whose mac was good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssertionRequest {
     /// The handle as it stands in the cookie.
     pub handle: String,
@@ -37,13 +37,27 @@ pub struct AssertionRequest {
     pub user_agent: Option<String>,
 }
 
+impl fmt::Debug for AssertionRequest {
+    /// Without the handle, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AssertionRequest({:?}, {:?}, …)", self.address, self.user_agent)
+    }
+}
+
 /// A new assertion; there is none (401) when the session is over or its user disabled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssertionAnswer {
     /// The JWT for the cookie.
     pub assertion: String,
     /// How long it lasts, in seconds: the cookie's `Max-Age`.
     pub expires_in: u64,
+}
+
+impl fmt::Debug for AssertionAnswer {
+    /// Without the assertion, which is a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AssertionAnswer({} s, …)", self.expires_in)
+    }
 }
 
 /// Asks whether what a token says still holds.
@@ -179,7 +193,8 @@ mod tests {
         assert_eq!(serde_json::to_string(&request).unwrap(), json);
         assert!(serde_json::from_str::<CheckRequest>(&json.replace("\"k\"", "\"../k\"")).is_err());
         let request: AssertionRequest = serde_json::from_str(r#"{"handle":"h"}"#).unwrap();
-        assert_eq!((request.address, request.user_agent), (None, None));
+        assert_eq!((request.address, &request.user_agent), (None, &None));
+        assert_eq!(format!("{request:?}"), "AssertionRequest(None, None, …)");
         assert!(serde_json::from_str::<CheckAnswer>(r#"{"roles":["Admin"],"epoch":1}"#).is_err());
     }
 }

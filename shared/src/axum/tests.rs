@@ -193,6 +193,10 @@ async fn a_host_that_a_proxy_changed_can_be_set_right() {
     let mut of_http_2 = request();
     *of_http_2.uri_mut() = "https://demo.test/who".parse().unwrap();
     assert_eq!(ask(service(), of_http_2).await.0, StatusCode::OK);
+    let mut contradictory = request();
+    *contradictory.uri_mut() = "https://demo.test/who".parse().unwrap();
+    contradictory.headers_mut().insert("host", "other.test".parse().unwrap());
+    assert!(is_bad_seal(&ask(service(), contradictory).await));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod attacks;
 pub mod compact;
+mod jwk;
 pub mod keys;
 mod strict;
 pub mod verify;

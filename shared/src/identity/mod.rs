@@ -1,5 +1,7 @@
 //! Who a request comes from, as the edge tells the services behind it: the `x-identity-*` headers.
 
+mod impersonation;
+
 use std::net::IpAddr;
 
 use crate::{
@@ -8,6 +10,9 @@ use crate::{
     role::RoleName,
     time::Timestamp,
 };
+
+pub use self::impersonation::is_impersonation;
+pub(crate) use self::impersonation::starts_alike;
 
 /// The user's id.
 pub const SUBJECT_HEADER: &str = "x-identity-subject";
@@ -148,49 +153,6 @@ fn seconds(text: &str) -> Option<Timestamp> {
 #[error("the identity headers are incomplete or malformed")]
 pub struct InvalidIdentity;
 
-/// Whether a header of this name could be taken for one that only the edge may set, and so is removed
-/// from every inbound request: identity, seal, and the forwarding family, by which a client could choose
-/// its address, or another method or path than the ones that were decided on.
-///
-/// CGI-like servers read `-`, `_` and (some) `.` alike (CVE-2025-64484), so here they are alike.
-#[must_use]
-pub fn is_impersonation(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "cf-connecting-ip",
-        "cf-connecting-ipv6",
-        "cf-pseudo-ipv4",
-        "client-ip",
-        "fastly-client-ip",
-        "forwarded",
-        "forwarded-for",
-        "signature",
-        "signature-input",
-        "true-client-ip",
-        "x-client-ip",
-        "x-cluster-client-ip",
-        "x-forwarded",
-        "x-host",
-        "x-http-method",
-        "x-http-method-override",
-        "x-identity",
-        "x-method-override",
-        "x-real-ip",
-        "x-rewrite-url",
-    ];
-    const PREFIXES: &[&str] = &["countersign-", "x-envoy-", "x-forwarded-", PREFIX, "x-original-"];
-    NAMES.iter().any(|known| known.len() == name.len() && starts_alike(name, known))
-        || PREFIXES.iter().any(|prefix| starts_alike(name, prefix))
-}
-
-/// Whether the name starts with the prefix, its case folded and `_` and `.` read as `-`.
-pub(crate) fn starts_alike(name: &str, prefix: &str) -> bool {
-    let fold = |byte: u8| match byte {
-        b'_' | b'.' => b'-',
-        other => other.to_ascii_lowercase(),
-    };
-    name.len() >= prefix.len() && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -272,56 +234,6 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_are_known_by_any_spelling() {
-        for name in [
-            "x-identity-subject",
-            "X-Identity-Subject",
-            "x_identity_subject",
-            "x.identity.roles",
-            "X_Identity-anything",
-            "x-identity-",
-            "x-identity",
-            "signature",
-            "SIGNATURE",
-            "signature_input",
-            "forwarded",
-            "x-forwarded-for",
-            "x_forwarded.host",
-            "X-FORWARDED-URI",
-            "x-forwarded-prefix",
-            "x-real-ip",
-            "x_real_ip",
-            "true.client.ip",
-            "cf-connecting-ip",
-            "x-original-url",
-            "x-rewrite-url",
-            "x-http-method-override",
-            "countersign-mac",
-        ] {
-            assert!(is_impersonation(name), "{name}");
-        }
-        for name in [
-            "",
-            "x",
-            "x-user",
-            "x_user",
-            "x.user",
-            "x-identit",
-            "xidentity-subject",
-            "signature-agent",
-            "signatures",
-            "authorization",
-            "cookie",
-            "traceparent",
-            "x-request-id",
-            "user-agent",
-            "host",
-        ] {
-            assert!(!is_impersonation(name), "{name}");
-        }
-    }
-
-    #[test]
     fn no_header_that_is_set_could_be_sent() {
         for (name, _) in identity(&["viewer"], Credential::Bearer).to_headers() {
             assert!(is_impersonation(name), "{name}");
@@ -330,12 +242,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_panics(headers in prop::collection::vec(("x-identity-[a-z]{0,10}|[ -~]{0,10}", ".{0,20}"), 0..8)) {
+        fn no_header_panics(headers in prop::collection::vec(("x-identity-[a-z]{0,10}|.{0,10}", ".{0,20}"), 0..8)) {
             if let Ok(read) = Identity::from_headers(headers.iter().map(|(name, value)| (&**name, &**value))) {
                 prop_assert_eq!(read.subject, None);
-            }
-            for (name, _) in &headers {
-                prop_assert_eq!(is_impersonation(name), is_impersonation(&name.to_uppercase()));
             }
         }
     }
