@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use crate::failure::Failure;
 use crate::interruption::interruption;
+use crate::setup::binary::OF_THE_TESTS;
 use crate::setup::place::Place;
-use crate::setup::{self, Wanted, cargo, npm};
+use crate::setup::{self, cargo, npm};
 use crate::system::postgres::Postgres;
 
 /// Which of the two databases the end-to-end tests run on.
@@ -43,11 +44,9 @@ pub async fn test(place: &Place, options: &Options) -> Result<(), Failure> {
 }
 
 async fn all(place: &Place, options: &Options) -> Result<(), Failure> {
-    let wanted = Wanted { movable_clock: true, ..Wanted::default() };
     let artifacts = place.target.join("e2e-artifacts.json");
-    setup::in_background(place, &wanted, None).await?.write(&artifacts)?;
+    setup::in_background(place, setup::for_tests).await?.write(&artifacts)?;
     let run = Run { place, name: options.name.as_deref(), artifacts };
-    run.cargo_test(&["--no-run"], &[]).await?;
 
     let mut failed = Vec::new();
     if options.database.is_none() {
@@ -93,11 +92,9 @@ impl Run<'_> {
         Ok(outcome)
     }
 
-    /// Every call names the whole workspace: cargo then chooses the same features of every dependency and builds
-    /// nothing twice.
     async fn cargo_test(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), Failure> {
         let mut command = cargo();
-        command.args(["test", "--quiet", "--workspace", "--no-fail-fast"]).args(arguments);
+        command.args(["test", "--quiet", "--no-fail-fast"]).args(OF_THE_TESTS).args(arguments);
         command
             .envs(environment.iter().copied())
             .env(ARTIFACTS, &self.artifacts)
@@ -105,9 +102,7 @@ impl Run<'_> {
         if let Some(name) = self.name {
             command.args(["--", name]);
         }
-        let place = self.place.clone();
-        tokio::task::spawn_blocking(move || place.run(&mut command, "`cargo test`", "see above"))
+        setup::in_background(self.place, move |place| place.run(&mut command, "`cargo test`", "see above"))
             .await
-            .map_err(|error| Failure::new(format!("the tests were lost: {error}"), "try again"))?
     }
 }

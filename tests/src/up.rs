@@ -53,7 +53,9 @@ pub async fn up(place: &Place, options: Options) -> Result<(), Failure> {
         None => Data::ephemeral()?,
     };
     let starting = async {
-        let artifacts = setup::in_background(place, &options.wanted, options.known.clone()).await?;
+        let (wanted, known) = (options.wanted.clone(), options.known.clone());
+        let build = move |place: &Place| setup::artifacts(place, &wanted, known);
+        let artifacts = setup::in_background(place, build).await?;
         System::start(place, &options, &artifacts, &addresses, &data).await
     };
     let mut system = tokio::select! {

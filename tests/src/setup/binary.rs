@@ -1,9 +1,8 @@
 //! The programs of this workspace that a run starts, built by cargo.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde::Deserialize;
@@ -12,6 +11,9 @@ use crate::failure::Failure;
 
 use super::cargo;
 use super::place::Place;
+
+/// The feature that gives origin a clock that tests move.
+const MOVABLE_CLOCK: &str = "origin/movable-clock";
 
 /// Builds origin. With the clock that tests move it is a program of its own, beside the one without.
 ///
@@ -22,17 +24,11 @@ pub fn origin(place: &Place, release: bool, movable_clock: bool) -> Result<PathB
     if release {
         arguments.push("--release");
     }
-    if !movable_clock {
-        return build(place, &arguments);
+    if movable_clock {
+        arguments.extend(["--features", MOVABLE_CLOCK]);
     }
-    arguments.extend(["--features", "movable-clock"]);
-    let built = build(place, &arguments)?;
-    let kept = built.with_file_name("origin-movable-clock");
-    // Replaced as a whole: the file may be running.
-    let unfinished = built.with_file_name("origin-movable-clock.new");
-    fs::copy(&built, &unfinished).map_err(Failure::file(&unfinished))?;
-    fs::rename(&unfinished, &kept).map_err(Failure::file(&kept))?;
-    Ok(kept)
+    let built = one(build(place, &arguments)?, "origin")?;
+    if movable_clock { set_apart(&built) } else { Ok(built) }
 }
 
 /// Builds the demo upstream.
@@ -40,11 +36,40 @@ pub fn origin(place: &Place, release: bool, movable_clock: bool) -> Result<PathB
 /// # Errors
 /// When it does not build.
 pub fn upstream(place: &Place) -> Result<PathBuf, Failure> {
-    build(place, &["--package", "tests", "--bin", "upstream"])
+    one(build(place, &["--package", "tests", "--bin", "upstream"])?, "upstream")
 }
 
-/// Builds one program and returns where cargo put it.
-fn build(place: &Place, arguments: &[impl AsRef<OsStr>]) -> Result<PathBuf, Failure> {
+/// Builds all tests, and origin with the movable clock and the upstream for them. All in one, and always of the whole
+/// workspace: cargo then chooses one set of features for every dependency, and builds none of them twice.
+///
+/// # Errors
+/// When something does not build.
+pub fn with_all_tests(place: &Place) -> Result<(PathBuf, PathBuf), Failure> {
+    let built = build(place, &[&["--bins", "--tests"], OF_THE_TESTS.as_slice()].concat())?;
+    Ok((set_apart(&one(built.clone(), "origin")?)?, one(built, "upstream")?))
+}
+
+/// What every call of cargo says that builds or runs tests, so that all are of one build.
+pub const OF_THE_TESTS: [&str; 3] = ["--workspace", "--features", MOVABLE_CLOCK];
+
+/// Moves an origin with a movable clock from where cargo puts every origin: nobody shall find it there who looks for
+/// the real one.
+fn set_apart(built: &Path) -> Result<PathBuf, Failure> {
+    let kept = built.with_file_name("origin-movable-clock");
+    fs::rename(built, &kept).map_err(Failure::file(&kept))?;
+    Ok(kept)
+}
+
+/// The program of this name among those that were built.
+fn one(built: Vec<PathBuf>, name: &str) -> Result<PathBuf, Failure> {
+    built
+        .into_iter()
+        .find(|path| path.file_name().is_some_and(|file| file == name))
+        .ok_or_else(|| Failure::new(format!("cargo built no {name}"), "run `cargo clean` and try again"))
+}
+
+/// Builds, and returns where cargo put each program.
+fn build(place: &Place, arguments: &[&str]) -> Result<Vec<PathBuf>, Failure> {
     #[derive(Deserialize)]
     struct Message {
         executable: Option<PathBuf>,
@@ -63,9 +88,8 @@ fn build(place: &Place, arguments: &[impl AsRef<OsStr>]) -> Result<PathBuf, Fail
     if !output.status.success() {
         return Err(Failure::new("the build failed", "see the compiler's message above"));
     }
-    String::from_utf8_lossy(&output.stdout)
+    Ok(String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Message>(line).ok()?.executable)
-        .next_back()
-        .ok_or_else(|| Failure::new("cargo built no program", "run `cargo clean` and try again"))
+        .collect())
 }

@@ -70,19 +70,29 @@ pub fn artifacts(place: &Place, wanted: &Wanted, known: Option<Artifacts>) -> Re
     }
 }
 
-/// [`artifacts`] on a thread of its own, so that a signal is heard meanwhile.
+/// Sets everything up, and builds all tests and what they start.
 ///
 /// # Errors
-/// As there.
-pub async fn in_background(
+/// The first thing that is missing or does not build.
+pub fn for_tests(place: &Place) -> Result<Artifacts, Failure> {
+    let _alone = place.lock()?;
+    prepare(place)?;
+    let (origin, upstream) = binary::with_all_tests(place)?;
+    Ok(Artifacts { origin, upstream, worker: worker::built(place, None)?, workerd: npm::workerd(place)? })
+}
+
+/// Does what takes long on a thread of its own, so that a signal is heard meanwhile.
+///
+/// # Errors
+/// Those of the work.
+pub async fn in_background<T: Send + 'static>(
     place: &Place,
-    wanted: &Wanted,
-    known: Option<Artifacts>,
-) -> Result<Artifacts, Failure> {
-    let (place, wanted) = (place.clone(), wanted.clone());
-    tokio::task::spawn_blocking(move || artifacts(&place, &wanted, known))
+    work: impl FnOnce(&Place) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let place = place.clone();
+    tokio::task::spawn_blocking(move || work(&place))
         .await
-        .map_err(|error| Failure::new(format!("the build was lost: {error}"), "try again"))?
+        .map_err(|error| Failure::new(format!("the work was lost: {error}"), "try again"))?
 }
 
 /// The tools and packages, without building anything.

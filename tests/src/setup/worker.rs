@@ -33,7 +33,8 @@ const KEPT: usize = 8;
 /// When it does not build; a fault of the policy is shown by the build itself, with file, line and remedy.
 pub fn built(place: &Place, policy: Option<&Path>) -> Result<PathBuf, Failure> {
     let policy = policy.map(|path| path.canonicalize().map_err(Failure::file(path))).transpose()?;
-    let home = place.target.join("worker");
+    // Beside cargo's own directories, one of which is named for the profile `worker`.
+    let home = place.target.join("built-workers");
     let wanted = home.join(fingerprint(place, policy.as_deref())?);
     if wanted.is_dir() {
         return Ok(wanted);

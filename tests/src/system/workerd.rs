@@ -28,8 +28,9 @@ pub fn command(
     let modules = worker::modules(&artifacts.worker)?;
     write_private(&path, &configuration(&artifacts.worker, &modules, wrangler, variables, address))?;
     let mut command = Command::new(&artifacts.workerd);
-    // The secrets among the variables are not in a file: workerd takes all of them from its environment.
-    command.arg("serve").arg(path).env_clear().envs(variables);
+    // The modules are embedded by absolute paths, which workerd looks up below its import paths. The secrets among the
+    // variables are not in a file: it takes all of them from its environment.
+    command.args(["serve", "--import-path=/"]).arg(path).env_clear().envs(variables);
     Ok(command)
 }
 
