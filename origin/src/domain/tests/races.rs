@@ -1,0 +1,246 @@
+//! What happens at once: one wins, and nothing is lost between two.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::store::{
+    Transaction,
+    sessions::{self, EndReason, NewSession},
+    users::{self, PasswordHash},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_two_refreshes_at_once_get_one_child() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let mut token = w.tokens(0).await.refresh_token;
+        for round in 1..=5 {
+            let children = refresh_at_once(&w, round, &token).await;
+            assert_eq!(children.len(), 1);
+            token = children.into_iter().next().unwrap();
+            let rounds = usize::try_from(round).unwrap();
+            assert_eq!(w.events("refresh.rotated").await.len(), rounds);
+            assert_eq!(w.events("refresh.repeated").await.len(), 31 * rounds);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_answers_asked_for_at_once_get_one_child() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let first = w.tokens(0).await;
+        w.refresh(0, &first.refresh_token).await.unwrap();
+        assert_eq!(refresh_at_once(&w, HOUR, &first.refresh_token).await.len(), 1);
+        assert_eq!(w.events("refresh.displaced").await.len(), 1);
+    }
+}
+
+/// The different refresh tokens that 32 calls get.
+async fn refresh_at_once(w: &World, seconds: u64, token: &str) -> BTreeSet<String> {
+    let answers = at_once(32, |_| {
+        let (w, token) = (w.clone(), token.to_owned());
+        Box::pin(async move { w.refresh(seconds, &token).await })
+    });
+    answers.await.into_iter().map(|answer| answer.unwrap().refresh_token).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn theft_at_once_is_recorded_once() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let first = w.tokens(0).await;
+        let lost = w.refresh(0, &first.refresh_token).await.unwrap();
+        w.refresh(HOUR, &first.refresh_token).await.unwrap();
+        let answers = at_once(32, |_| {
+            let (w, token) = (w.clone(), lost.refresh_token.clone());
+            Box::pin(async move { w.refresh(HOUR, &token).await })
+        });
+        assert!(answers.await.iter().all(|answer| matches!(answer, Err(Error::InvalidGrant))));
+        assert_eq!(w.events("refresh.theft").await, ["failure displaced"]);
+        assert_eq!(w.events("refresh.refused").await.len(), 31);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_login_by_the_old_password_outlives_its_change() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let (mut old, mut new) = (PASSWORD, NEW_PASSWORD);
+        for round in 0..10 {
+            let context = w.at(round);
+            let mine = w.domain.login_browser(&context, EMAIL, old, None).await.unwrap();
+            let mine = w.principal(round, &mine).await;
+            let change = w.domain.change_password(&context, &mine, old, new);
+            let (logins, change) = tokio::join!(login_at_once(&w, round, old), change);
+            change.unwrap();
+            let left = w.domain.list_sessions(user, context.now).await.unwrap();
+            assert_eq!(left.iter().map(|session| session.id).collect::<Vec<_>>(), [mine.session]);
+            for login in logins {
+                assert!(matches!(login, Ok(_) | Err(Error::InvalidCredentials)), "{login:?}");
+            }
+            (old, new) = (new, old);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_login_outlives_the_disabling_of_its_user() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        for round in 0..10 {
+            let context = w.at(round);
+            let (_, disabled) =
+                tokio::join!(login_at_once(&w, round, PASSWORD), w.domain.disable(&context, user));
+            disabled.unwrap();
+            assert_eq!(w.domain.list_sessions(user, context.now).await.unwrap(), []);
+            w.domain.enable(&context, user).await.unwrap();
+        }
+    }
+}
+
+async fn login_at_once(w: &World, seconds: u64, password: &'static str) -> Vec<Result<TokenGrant, Error>> {
+    let act = |_| {
+        let w = w.clone();
+        let login = async move { w.domain.login_token(&w.at(seconds), EMAIL, password, None).await };
+        Box::pin(login) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>
+    };
+    at_once(8, act).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_registered_at_once_has_one_account() {
+    for w in World::each().await {
+        let registered = at_once(8, |_| {
+            let w = w.clone();
+            Box::pin(async move { w.domain.register(&w.at(0), EMAIL, PASSWORD).await })
+        });
+        assert!(registered.await.iter().all(Result::is_ok));
+        assert_eq!(w.domain.list_users(None, 10).await.unwrap().len(), 1);
+        w.browser(1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_at_once_ends_without_a_deadlock() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let outcomes = at_once(48, |n| {
+            let w = w.clone();
+            Box::pin(async move { anything(&w, user, n).await })
+        });
+        for outcome in outcomes.await {
+            let is_harmless =
+                matches!(outcome, Ok(()) | Err(Error::InvalidGrant | Error::NotFound | Error::Contended));
+            assert!(is_harmless, "{outcome:?}");
+        }
+    }
+}
+
+async fn anything(w: &World, user: UserId, n: usize) -> Result<(), Error> {
+    let (context, editor) = (w.at(0), "editor".parse().unwrap());
+    let login = w.domain.login_browser(&context, EMAIL, PASSWORD, None).await?;
+    let grant = w.domain.login_token(&context, EMAIL, PASSWORD, None).await?;
+    match n % 6 {
+        0 => w.domain.grant_role(&context, user, &editor).await.map(drop),
+        1 => w.domain.revoke_role(&context, user, &editor).await.map(drop),
+        2 => w.domain.end_all_sessions(&context, user).await.map(drop),
+        3 => w.domain.renew_assertion(&context, &login.credentials.handle).await.map(drop),
+        4 => {
+            let second = w.domain.refresh(&context, &grant.refresh_token).await?;
+            let third = w.domain.refresh(&context, &second.refresh_token).await?;
+            w.domain.refresh(&context, &third.refresh_token).await?;
+            w.domain.refresh(&context, &grant.refresh_token).await.map(drop)
+        }
+        _ => w.domain.end_session(&context, grant.session).await,
+    }
+}
+
+/// Makes a token session on what was verified and read before.
+async fn insert(
+    w: &World,
+    transaction: &mut Transaction,
+    user: UserId,
+    verified: &PasswordHash,
+    epoch: u64,
+) -> bool {
+    let session = NewSession {
+        id: shared::id::SessionId::new(time(0), Random.bytes().unwrap()),
+        user,
+        epoch,
+        verified,
+        handle: None,
+        device: None,
+        address: None,
+        user_agent: None,
+        created_at: time(0),
+        idle: Duration::from_secs(DAY),
+        absolute: Duration::from_secs(DAY),
+    };
+    sessions::insert(transaction, w.store.dialect(), &session).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_session_is_made_only_on_what_still_holds() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let found = users::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
+        let (hash, epoch) = (found.password_hash.unwrap(), found.user.epoch);
+        let is_made = async |verified: &PasswordHash, epoch: u64| {
+            let mut transaction = w.store.begin().await.unwrap();
+            let is_made = insert(&w, &mut transaction, user, verified, epoch).await;
+            transaction.commit().await.unwrap();
+            is_made
+        };
+        assert!(is_made(&hash, epoch).await);
+        assert!(!is_made(&PasswordHash::new("another".to_owned()), epoch).await);
+        assert!(!is_made(&hash, epoch + 1).await);
+        w.domain.disable(&w.at(0), user).await.unwrap();
+        assert!(!is_made(&hash, epoch).await);
+        assert!(!is_made(&hash, epoch + 1).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_login_and_a_password_change_each_waits_for_the_other() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let found = users::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
+        let (old, epoch) = (found.password_hash.unwrap(), found.user.epoch);
+        let new = PasswordHash::new("new".to_owned());
+
+        // The login came first and has not committed: the change waits, then ends its session.
+        let mut login = w.store.begin().await.unwrap();
+        assert!(insert(&w, &mut login, user, &old, epoch).await);
+        let change = tokio::spawn({
+            let (w, old, new) = (w.clone(), old.clone(), new.clone());
+            async move {
+                let mut change = w.store.begin().await.unwrap();
+                users::change_password(&mut change, user, &old, &new).await.unwrap().unwrap();
+                let reason = EndReason::PasswordChanged;
+                let ended = sessions::end_all(&mut change, user, None, reason, time(0)).await.unwrap();
+                change.commit().await.unwrap();
+                ended
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!change.is_finished());
+        login.commit().await.unwrap();
+        assert_eq!(change.await.unwrap(), 1);
+
+        // The change came first and has not committed: the login waits, then makes no session.
+        let mut change = w.store.begin().await.unwrap();
+        users::change_password(&mut change, user, &new, &old).await.unwrap().unwrap();
+        let login = tokio::spawn({
+            let w = w.clone();
+            async move {
+                let mut login = w.store.begin().await.unwrap();
+                insert(&w, &mut login, user, &new, epoch + 1).await
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!login.is_finished());
+        change.commit().await.unwrap();
+        assert!(!login.await.unwrap());
+    }
+}
