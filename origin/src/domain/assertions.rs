@@ -77,7 +77,10 @@ impl Domain {
             Some(renewed) => {
                 Event::success(Kind::AssertionRenewed).subject(renewed.user).session(renewed.session)
             }
-            None => Event::failure(Kind::AssertionRenewed, "session_over"),
+            None => {
+                let (session, user) = renewal::find(&mut *transaction, handle).await?.unzip();
+                Event::failure(Kind::AssertionRenewed, "session_over").subject(user).session(session)
+            }
         };
         self.commit(transaction, context, event).await?;
         Ok(renewed)

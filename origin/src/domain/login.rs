@@ -222,16 +222,16 @@ impl Domain {
             Some(address) => users::credentials_by_email(self.0.store.reads(), address.lookup()).await?,
             None => None,
         };
-        let reason = match &found {
-            _ if address.is_none() => "invalid_address",
-            None => "unknown_address",
-            Some(found) if found.user.disabled_at.is_some() => "user_disabled",
-            Some(Credentials { password_hash: None, .. }) => "no_password",
-            Some(_) => "wrong_password",
+        let (reason, user, hash) = match found {
+            None if address.is_none() => ("invalid_address", None, None),
+            None => ("unknown_address", None, None),
+            Some(Credentials { user, .. }) if user.disabled_at.is_some() => {
+                ("user_disabled", Some(user), None)
+            }
+            Some(Credentials { user, password_hash: None }) => ("no_password", Some(user), None),
+            Some(Credentials { user, password_hash }) => ("wrong_password", Some(user), password_hash),
         };
-        let (user, hash) = found.map(|found| (found.user, found.password_hash)).unzip();
-        let hash = hash.flatten().filter(|_| reason == "wrong_password");
-
+        // Without a hash, one is verified that matches nothing: the answer takes as long.
         let is_verified = match (&hash, &verified) {
             (Some(hash), Some(verified)) if hash == verified => true,
             _ => self.0.passwords.verify(&password, hash.as_ref()).await?,

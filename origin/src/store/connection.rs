@@ -3,7 +3,7 @@
 use std::{sync::Once, time::Duration};
 
 use sqlx::{
-    AnyPool, Executor,
+    AnyConnection, AnyPool, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
@@ -30,6 +30,9 @@ pub(super) async fn open(url: &str) -> Result<Store, Error> {
 
     let dialect = dialect(url)?;
     let options: AnyConnectOptions = url.parse().map_err(|_| Error::Address)?;
+    // A pool would go on trying and then say only that it took too long.
+    let first = tokio::time::timeout(ACQUIRE_TIMEOUT, AnyConnection::connect_with(&options));
+    first.await.map_err(|_| Error::Unreachable(sqlx::Error::PoolTimedOut))??.close().await?;
     Ok(match dialect {
         Dialect::Sqlite => {
             // One writer, so that writers queue fairly instead of polling for the file's lock. It comes
@@ -65,7 +68,7 @@ async fn pool(options: AnyConnectOptions, size: u32, setup: &'static str) -> Res
                 if meta.idle_for < TRY_AFTER_IDLE {
                     return Ok(true);
                 }
-                Ok(sqlx::Connection::ping(connection).await.is_ok())
+                Ok(connection.ping().await.is_ok())
             })
         })
         .after_connect(move |connection, _| {
@@ -94,5 +97,18 @@ mod tests {
         for url in ["", "data.db", "mysql://u@h/d", "sqlite::memory:", "sqlite://x?mode=memory"] {
             assert!(matches!(dialect(url), Err(Error::Address)), "{url}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_not_there_is_said_to_be_unreachable_at_once() {
+        for url in [
+            "sqlite:///nowhere/at/all.db?mode=rwc",
+            "sqlite:///tmp/countersign-has-no-such-file.db",
+            "postgres://nobody@127.0.0.1:1/nothing",
+        ] {
+            let opened = tokio::time::timeout(Duration::from_secs(2), open(url)).await.unwrap();
+            assert!(matches!(opened, Err(Error::Unreachable(_))), "{url} {opened:?}");
+        }
+        assert!(matches!(open("postgres://h:port/d").await, Err(Error::Address)));
     }
 }

@@ -46,6 +46,7 @@ pub enum Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match error {
+            sqlx::Error::Configuration(_) => Self::Address,
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
@@ -62,8 +63,11 @@ impl From<sqlx::Error> for Error {
 /// `SQLSTATE` classes and SQLite's result codes that mean the database is away, not the statement wrong.
 fn is_unavailability(code: Option<&str>) -> bool {
     match code {
-        // 08: connection exception; 53: too many connections, disk full; 57: shut down, starting, took too long.
-        Some(state) if state.len() == 5 => ["08", "53", "57"].iter().any(|class| state.starts_with(class)),
+        // 08: connection exception; 28: may not log in; 3D: no such database; 53: too many connections, disk
+        // full; 57: shut down, starting, took too long.
+        Some(state) if state.len() == 5 => {
+            ["08", "28", "3D", "53", "57"].iter().any(|class| state.starts_with(class))
+        }
         // SQLITE_BUSY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN in the low byte of the extended code.
         Some(code) => code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 10 | 13 | 14)),
         None => false,

@@ -28,6 +28,18 @@ pub struct Renewed {
     pub epoch: u64,
 }
 
+/// The session that this handle belongs to, whether alive or not, and whose it is.
+pub async fn find<'e>(
+    executor: impl AnyExecutor<'e>,
+    handle: Digest,
+) -> Result<Option<(SessionId, UserId)>, Error> {
+    let row = sqlx::query("SELECT id, user_id FROM sessions WHERE handle_digest = $1")
+        .bind(handle.as_bytes().to_vec())
+        .fetch_optional(executor)
+        .await?;
+    row.map(|row| Ok((row.parsed("id")?, row.parsed("user_id")?))).transpose()
+}
+
 /// Marks the session of this handle as seen, from which its idle limit counts anew. None when there is
 /// no such live session of an enabled user.
 pub async fn renew<'e>(

@@ -49,6 +49,9 @@ async fn after_logout_the_handle_is_dead() {
             (Some(user), Some(user), Some(login.session))
         );
         assert_eq!(event.address.as_deref(), Some("192.0.2.1"));
+        let refused = w.log().await.pop().unwrap();
+        assert_eq!((refused.kind.as_str(), refused.success), ("assertion.renewed", false));
+        assert_eq!((refused.subject, refused.session), (Some(user), Some(login.session)));
     }
 }
 
