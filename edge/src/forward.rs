@@ -21,8 +21,10 @@ use crate::{
 /// The name by which one request is found in every log.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
 
-/// Headers that concern only the connection on which they came (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [&str; 7] = [
+/// Headers that concern only the connection on which they came (RFC 9110 §7.6.1); `expect` among them,
+/// because workerd takes the upstream's `100 Continue` for its answer.
+const HOP_BY_HOP: [&str; 8] = [
+    "expect",
     "http2-settings",
     "keep-alive",
     "proxy-authenticate",

@@ -74,7 +74,7 @@ pub struct Reply {
 pub struct Outgoing<'h> {
     /// Where to: the upstream's address, the canonical path, the query.
     pub url: String,
-    /// Headers that the upstream must not see, by name.
+    /// Headers that the upstream must not see, by name; done first, for the seal may take the place of one.
     pub remove: Vec<&'h str>,
     /// Headers that take the place of any of the same name.
     pub set: Vec<(&'static str, String)>,

@@ -69,7 +69,9 @@ impl<'h> Request<'h> {
         let fragment = self.path.contains('#') || self.query.is_some_and(|query| query.contains('#'));
         let two_framings =
             self.header("content-length").is_some() && self.header("transfer-encoding").is_some();
-        if fragment || two_framings { Err(Unreadable::Malformed) } else { Ok(()) }
+        // Bytes that are no UTF-8 arrive as U+FFFD, which makes one path of many.
+        let replaced = self.path.contains('\u{fffd}') || self.path.to_ascii_lowercase().contains("%ef%bf%bd");
+        if fragment || two_framings || replaced { Err(Unreadable::Malformed) } else { Ok(()) }
     }
 
     /// The value of a header; `name` is in lower case.
@@ -150,11 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fragment_and_two_framings_are_refused() {
+    fn what_can_be_read_in_two_ways_is_refused() {
         for head in [
             "GET\nhttp://h/a#b\n",
             "GET\nhttp://h/a?b#c\n",
             "GET\nhttp://h#/a\n",
+            "GET\nhttp://h/\u{fffd}\n",
+            "GET\nhttp://h/%EF%bf%BD\n",
             "POST\nhttp://h/\n\ncontent-length:1\ntransfer-encoding:chunked",
         ] {
             assert_eq!(parse(head).check(), Err(Unreadable::Malformed), "{head}");

@@ -53,9 +53,9 @@ export function edited(response, edits) {
 
 /** An answer of the edge itself. */
 export function own(status, edits, body) {
-  const answer = new Response(body === "" ? null : body, { status });
-  edit(answer.headers, edits);
-  return answer;
+  const headers = new Headers();
+  edit(headers, edits);
+  return new Response(body === "" ? null : body, { status, headers });
 }
 
 /** Asks origin: status, the named header and the whole body, or an exception. */

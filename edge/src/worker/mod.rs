@@ -35,7 +35,10 @@ async fn fetch(request: JsRequest, env: Env, context: Context) -> worker::Result
         (None, _) => reject::unread(&Kind::MalformedRequest.into()),
         (_, None) => reject::unread(&Kind::Internal.into()),
     };
-    respond(answer).map_err(worker::Error::from)
+    // An upstream may answer what cannot be an answer here, such as a status that does not exist.
+    respond(answer)
+        .or_else(|_| respond(reject::unread(&Kind::BadGateway.into())))
+        .map_err(worker::Error::from)
 }
 
 /// What this isolate has; nothing when a setting is wrong, and then the log says which.

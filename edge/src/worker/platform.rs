@@ -70,11 +70,9 @@ impl Platform for Workers {
 
     async fn forward(&self, outgoing: Outgoing<'_>) -> Result<Forwarded<Response>, Unreachable> {
         let Outgoing { url, remove, set, body, cache } = outgoing;
-        let mut edits = lines('=', &set);
-        for name in remove {
-            edits.push_str("\n-");
-            edits.push_str(name);
-        }
+        let removed = remove.iter().map(|name| ["-", name].concat());
+        let edits: Vec<String> = removed.chain([lines('=', &set)]).collect();
+        let edits = edits.join("\n");
         let body = body.map(Vec::into_boxed_slice);
         let response = glue::forward(&self.request, &url, &edits, body, cache).await;
         let response: Response = response.map_err(|_| Unreachable)?.unchecked_into();

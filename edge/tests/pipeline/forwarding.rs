@@ -38,6 +38,15 @@ async fn look_alikes_never_arrive() {
 }
 
 #[tokio::test]
+async fn what_concerns_one_connection_goes_no_further() {
+    let world = World::new();
+    let names = ["connection", "expect", "keep-alive", "proxy-authorization", "te", "trailer"];
+    let draft = names.iter().fold(world.get("/plain/a"), |draft, name| draft.header(name, "x"));
+    let reply = draft.send().await;
+    assert!(names.iter().all(|name| reply.seen().header(name).is_none()));
+}
+
+#[tokio::test]
 async fn the_credential_stays_here() {
     let world = World::new();
     let browser = world.browser("");
