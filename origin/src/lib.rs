@@ -4,7 +4,13 @@
 //! Dependencies point one way: `http` → `domain` → `store`. Only [`clock`] reads the system's time and
 //! only [`random`] its randomness; everything else takes `now` and random bytes as arguments.
 
+pub mod app;
 pub mod clock;
+pub mod commands;
+pub mod config;
 pub mod domain;
+pub mod http;
+pub mod metrics;
 pub mod random;
 pub mod store;
+pub mod telemetry;

@@ -1,1 +1,10 @@
-fn main(){}
+//! The `origin` command.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use origin::commands::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

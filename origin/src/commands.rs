@@ -1,0 +1,112 @@
+//! The command line: what there is to say, who does it, and how it ends. A command gives a [`Report`],
+//! printed as text or as JSON, or a [`Failure`]: one sentence with its remedy, and an exit code of 1.
+
+mod config;
+mod key;
+mod migrate;
+mod opened;
+mod policy;
+mod report;
+mod role;
+mod serve;
+mod session;
+mod user;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+pub use self::report::{Failure, Report};
+use crate::config::Source;
+
+/// The issuer of Countersign: logins, sessions, refresh, keys and audit.
+///
+/// Settings come from the environment (COUNTERSIGN_…) and an optional TOML file; `origin config check`
+/// reports all faults at once.
+#[derive(Debug, Parser)]
+#[command(name = "origin", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// A TOML file with settings; the environment wins over it.
+    #[arg(long, global = true, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Print one line of JSON instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer requests until a signal says to stop.
+    Serve(serve::Serve),
+    /// Create the schema, or bring it up to date.
+    Migrate,
+    /// Users: create, disable, enable, list.
+    #[command(subcommand)]
+    User(user::User),
+    /// Roles of users: grant, revoke.
+    #[command(subcommand)]
+    Role(role::Role),
+    /// Sessions of users: list, end.
+    #[command(subcommand)]
+    Session(session::Session),
+    /// Keys: list those that sign, print the one that a service checks seals with.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// The policy file: check it, explain a decision.
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// The settings: check them.
+    #[command(subcommand)]
+    Config(config::Config),
+}
+
+impl Cli {
+    /// Does what was asked, prints what came of it, and says how it ended.
+    pub fn run(self) -> ExitCode {
+        let mut source = Source::default();
+        if let Some(file) = &self.config {
+            source.file(file);
+        }
+        source.environment(std::env::vars_os());
+        let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(self.command.run(&source)),
+            Err(error) => Err(Failure::new(
+                format!("no thread could be started ({error})"),
+                "look at the process limits",
+            )),
+        };
+        match outcome {
+            Ok(report) => report.print(self.json),
+            Err(failure) => failure.print(self.json),
+        }
+    }
+}
+
+impl Command {
+    async fn run(self, source: &Source) -> Result<Report, Failure> {
+        match self {
+            Self::Serve(serve) => serve.run(source).await,
+            Self::Migrate => migrate::run(source).await,
+            Self::User(user) => user.run(source).await,
+            Self::Role(role) => role.run(source).await,
+            Self::Session(session) => session.run(source).await,
+            Self::Key(key) => key.run(source).await,
+            Self::Policy(policy) => policy.run(source),
+            Self::Config(config) => config.run(source),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,112 @@
+//! What most commands begin with: settings read, database reached, domain opened; and what to do where one
+//! of them fails.
+
+use shared::id::{RequestId, UserId};
+
+use super::Failure;
+use crate::{
+    app::{self, open_domain},
+    clock::Clock,
+    config::{Config, Source},
+    domain::{self, Context, Domain, User},
+    random::Random,
+    store::{self, Store},
+};
+
+/// An open domain, and the context of a command's acts: no user's, at no address.
+pub(super) struct Opened {
+    pub(super) domain: Domain,
+    pub(super) context: Context,
+}
+
+impl Opened {
+    /// Opens the domain that the settings name. The schema has to be there already.
+    pub(super) async fn new(source: &Source) -> Result<Self, Failure> {
+        let config = Config::load(source)?;
+        let clock = Clock::new();
+        let store = connect(&config).await?;
+        store.ready(clock.now()).await?;
+        let domain = open_domain(&config, store, &clock).await?;
+        let now = clock.now();
+        let random = Random.bytes().map_err(domain::Error::from)?;
+        let mut context = Context::new(now, RequestId::new(now, random));
+        context.user_agent = Some("origin command".to_owned());
+        Ok(Self { domain, context })
+    }
+
+    /// The user of this address.
+    pub(super) async fn user(&self, email: &str) -> Result<User, Failure> {
+        let unknown = || Failure::new("there is no user of this address", "`origin user list` shows all");
+        self.domain.find_user_by_email(email).await?.ok_or_else(unknown)
+    }
+
+    /// The users, page by page, all of them.
+    pub(super) async fn users(&self) -> Result<Vec<User>, Failure> {
+        const PAGE: u32 = 500;
+        let mut users: Vec<User> = Vec::new();
+        loop {
+            let after: Option<UserId> = users.last().map(|user| user.id);
+            let page = self.domain.list_users(after, PAGE).await?;
+            let last = page.len() < PAGE as usize;
+            users.extend(page);
+            if last {
+                return Ok(users);
+            }
+        }
+    }
+}
+
+/// The database that is set.
+pub(super) async fn connect(config: &Config) -> Result<Store, Failure> {
+    Ok(app::connect(config).await?)
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        let remedy = match &error {
+            store::Error::Unreachable(_) => {
+                "is it running, and is COUNTERSIGN_DATABASE_URL its address (for SQLite: the directory is there and \
+                 writable, and the URL ends in ?mode=rwc where the file is to be created)?"
+            }
+            store::Error::Address => "set COUNTERSIGN_DATABASE_URL",
+            // Its text names the remedy.
+            store::Error::SchemaBehind { .. } => "",
+            store::Error::Migration(_) => "restore the backup from before, or start with an empty database",
+            store::Error::ClockApart { .. } => "let both follow a time server",
+            store::Error::Corrupt { .. } | store::Error::Database(_) => {
+                "the cause is above; restore a backup if it is damage"
+            }
+        };
+        let cause =
+            std::error::Error::source(&error).map(|cause| format!(" ({})", crate::telemetry::causes(cause)));
+        Self::new(format!("{error}{}", cause.unwrap_or_default()), remedy)
+    }
+}
+
+impl From<domain::Error> for Failure {
+    fn from(error: domain::Error) -> Self {
+        match error {
+            domain::Error::Store(error) => error.into(),
+            domain::Error::MasterKey { .. } => Self::new(
+                error.to_string(),
+                "set the COUNTERSIGN_MASTER_KEY that this database was made with; without it there is no way back",
+            ),
+            domain::Error::UnknownRole(_) => Self::new(error.to_string(), "name a role of the policy file"),
+            domain::Error::AddressTaken => Self::new(error.to_string(), "`origin user list` shows all"),
+            domain::Error::PasswordTooShort { .. } | domain::Error::PasswordTooLong { .. } => {
+                Self::new(error.to_string(), "give another")
+            }
+            error => Self::new(crate::telemetry::causes(&error), ""),
+        }
+    }
+}
+
+impl From<app::Error> for Failure {
+    fn from(error: app::Error) -> Self {
+        match error {
+            app::Error::Store(error) => error.into(),
+            app::Error::Domain(error) => error.into(),
+            app::Error::Metrics(_) => Self::new(error.to_string(), ""),
+        }
+    }
+}

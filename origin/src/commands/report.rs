@@ -1,0 +1,120 @@
+//! What a command gives: a report, or a failure with its remedy.
+
+use std::{fmt, io::Write as _, process::ExitCode};
+
+use serde_json::{Value, json};
+
+use crate::{config::Faults, telemetry};
+
+/// What a command found or did, for a person and for a machine.
+#[derive(Debug)]
+pub struct Report {
+    text: String,
+    json: Value,
+}
+
+impl Report {
+    /// A report in both forms.
+    pub fn new(text: impl Into<String>, json: Value) -> Self {
+        Self { text: text.into(), json }
+    }
+
+    /// Nothing to say, as after `serve`.
+    pub const fn silent() -> Self {
+        Self { text: String::new(), json: Value::Null }
+    }
+
+    /// A table with a head; columns are as wide as their widest cell.
+    pub fn table(head: &[&str], rows: &[Vec<String>], json: Value) -> Self {
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+            cells.chain(head.get(column).map(|title| title.chars().count())).max().unwrap_or_default()
+        };
+        let widths: Vec<usize> = (0..head.len()).map(width).collect();
+        let line = |cells: Vec<&str>| {
+            let padded: Vec<String> =
+                cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            padded.join("  ").trim_end().to_owned()
+        };
+        let mut lines = vec![line(head.to_vec())];
+        lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
+        Self { text: lines.join("\n"), json }
+    }
+
+    /// Prints it on standard output.
+    pub fn print(self, as_json: bool) -> ExitCode {
+        let line = match (as_json, &self.json) {
+            (true, Value::Null) => return ExitCode::SUCCESS,
+            (true, json) => json.to_string(),
+            (false, _) if self.text.is_empty() => return ExitCode::SUCCESS,
+            (false, _) => self.text,
+        };
+        // A reader that went away (`| head`) is no failure of the command.
+        let _ = writeln!(std::io::stdout(), "{line}");
+        ExitCode::SUCCESS
+    }
+}
+
+/// Why a command did not do what it was asked, and what to do about it.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    remedy: String,
+}
+
+impl Failure {
+    /// A failure with its remedy.
+    pub fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { message: message.into(), remedy: remedy.into() }
+    }
+
+    /// A failure that nobody foresaw, with all that is known of it.
+    pub fn unforeseen(what: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::new(format!("{what}: {}", telemetry::causes(error)), "")
+    }
+
+    /// Prints it on standard error.
+    pub fn print(&self, as_json: bool) -> ExitCode {
+        let line = if as_json {
+            json!({ "error": { "message": self.message, "remedy": self.remedy } }).to_string()
+        } else {
+            format!("error: {self}")
+        };
+        let _ = writeln!(std::io::stderr(), "{line}");
+        ExitCode::FAILURE
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if self.remedy.is_empty() { Ok(()) } else { write!(f, "; {}", self.remedy) }
+    }
+}
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
+        // Each fault brings its own remedy.
+        Self::new(faults.to_string(), "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_aligns_its_columns() {
+        let rows = [vec!["é".to_owned(), "one".to_owned()], vec!["longer".to_owned(), "2".to_owned()]];
+        let report = Report::table(&["id", "n"], &rows, Value::Null);
+        assert_eq!(report.text, "id      n\né       one\nlonger  2");
+    }
+
+    #[test]
+    fn a_failure_is_one_sentence_with_its_remedy() {
+        assert_eq!(
+            Failure::new("the port is taken", "set another").to_string(),
+            "the port is taken; set another"
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! Settings: read from the environment and an optional TOML file, checked whole, all faults reported
+//! together. The secrets among them do not print.
+
+mod address;
+mod domain;
+mod logging;
+mod names;
+mod policy_file;
+mod reader;
+mod secrets;
+mod source;
+mod table;
+
+use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+
+use secrecy::SecretString;
+use shared::{mac::SharedSecrets, policy::Policy, secret::Secret};
+
+use self::{
+    address::{is_authority, read_database_url, read_issuer_and_origins},
+    reader::Reader,
+};
+pub use self::{logging::Logging, reader::Fault, source::Source};
+use crate::domain::Settings;
+
+/// All settings of origin, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the database is, perhaps with a password in it.
+    pub database_url: SecretString,
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The site's own origins: whence a browser may log in and post by cookie.
+    pub own_origins: Vec<String>,
+    /// The authority that seals are made for, where a proxy changes `Host` on the way.
+    pub authority: Option<String>,
+    /// What signing keys are encrypted under in the database.
+    pub master_key: Secret<32>,
+    /// What origin and edge share; every other key between them derives from it.
+    pub secrets: SharedSecrets,
+    /// The policy.
+    pub policy: Policy,
+    /// How long tokens and sessions hold, how passwords are judged and hashed, how tokens are named.
+    pub domain: Settings,
+    /// Whether a seal counts once, or again and again behind a proxy that retries.
+    pub seal_nonces: bool,
+    /// How many proxies stand before origin that append to `X-Forwarded-For`.
+    pub trusted_proxies: usize,
+    /// How long one request may take.
+    pub request_time: Duration,
+    /// How long requests may go on after a signal to stop.
+    pub shutdown_time: Duration,
+    /// How logs are written.
+    pub logging: Logging,
+}
+
+/// Everything that is wrong with the settings, each with its remedy.
+#[derive(Debug)]
+pub struct Faults(pub Vec<Fault>);
+
+impl Config {
+    /// Checks all settings.
+    ///
+    /// # Errors
+    /// All faults there are, together.
+    pub fn load(source: &Source) -> Result<Self, Faults> {
+        let mut read = Reader::new(source);
+        let database_url = read_database_url(&mut read);
+        let (issuer, own_origins) = read_issuer_and_origins(&mut read);
+        let (master_key, secrets) = secrets::read(&mut read);
+        let policy = policy_file::read(&mut read);
+        let domain = domain::read(&mut read, issuer.as_deref(), policy.as_ref());
+        let logging = Logging::read(&mut read);
+        let listen = read.parsed(
+            "listen",
+            |text| text.parse().ok(),
+            "an address",
+            "give address:port, as 127.0.0.1:8788",
+        );
+        let authority = |text: &str| is_authority(text).then(|| text.to_owned());
+        let authority = read.parsed("authority", authority, "an authority", "give host or host:port");
+        let once = |text: &str| match text {
+            "once" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        };
+        let seal_nonces =
+            read.parsed("seal_nonces", once, "known", "give once, or off behind a proxy that retries");
+        let trusted_proxies = read.number("trusted_proxies", 0, 0..=16);
+        let request_time = read.seconds("request_seconds", 30, 1..=600);
+        let shutdown_time = read.seconds("shutdown_seconds", 20, 0..=600);
+
+        let faults = read.into_faults();
+        match (database_url, own_origins, master_key, secrets, policy) {
+            (Some(database_url), Some(own_origins), Some(master_key), Some(secrets), Some(policy))
+                if faults.is_empty() =>
+            {
+                Ok(Self {
+                    database_url,
+                    listen: listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8788))),
+                    own_origins,
+                    authority,
+                    master_key,
+                    secrets,
+                    policy,
+                    domain,
+                    seal_nonces: seal_nonces.unwrap_or(true),
+                    trusted_proxies,
+                    request_time,
+                    shutdown_time,
+                    logging,
+                })
+            }
+            _ => Err(Faults(faults)),
+        }
+    }
+
+    /// The one setting that a migration needs, so that it can run where no secret is.
+    ///
+    /// # Errors
+    /// When it is not set or no database's.
+    pub fn database_url(source: &Source) -> Result<SecretString, Faults> {
+        let mut read = Reader::new(source);
+        let url = read_database_url(&mut read);
+        let faults = read.into_faults();
+        url.filter(|_| faults.is_empty()).ok_or(Faults(faults))
+    }
+
+    /// The policy alone: the file given, the one set, or the example.
+    ///
+    /// # Errors
+    /// Every fault of the file, with its line.
+    pub fn policy(source: &Source, file: Option<&Path>) -> Result<Policy, Faults> {
+        let mut read = Reader::new(source);
+        let policy = match file {
+            Some(file) => policy_file::read_file(&mut read, file),
+            None => policy_file::read(&mut read),
+        };
+        let faults = read.into_faults();
+        policy.filter(|_| faults.is_empty()).ok_or(Faults(faults))
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [fault] => fault.fmt(f),
+            faults => {
+                write!(f, "the settings have {} faults", faults.len())?;
+                faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Faults {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    const MASTER: &str = "Hh8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0";
+
+    fn load(changes: &[(&str, &str)]) -> Result<Config, String> {
+        let mut settings = vec![
+            ("COUNTERSIGN_DATABASE_URL", "sqlite::memory:"),
+            ("COUNTERSIGN_ISSUER", "https://id.example.com"),
+            ("COUNTERSIGN_SECRET", SECRET),
+            ("COUNTERSIGN_MASTER_KEY", MASTER),
+        ];
+        settings.extend(changes);
+        let mut source = Source::default();
+        source.environment(settings.into_iter().map(|(name, value)| (name.into(), value.into())));
+        Config::load(&source).map_err(|faults| faults.to_string())
+    }
+
+    #[test]
+    fn four_settings_suffice() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.domain.audience, "https://id.example.com");
+        assert_eq!(config.own_origins, ["https://id.example.com"]);
+        assert_eq!(config.domain.access_ttl, Duration::from_secs(600));
+    }
+
+    #[test]
+    fn all_faults_are_reported_at_once_each_with_a_remedy() {
+        let faults = load(&[
+            ("COUNTERSIGN_LISTEN", "everywhere"),
+            ("COUNTERSIGN_ISSUER", "http://id.example.com"),
+            ("COUNTERSIGN_MASTER_KEY", ""),
+            ("COUNTERSIGN_OWN_ORIGINS", "https://A.example"),
+            ("COUNTERSIGN_HASH_MEMORY_KIB", "8"),
+            ("COUNTERSIGN_POLICY", "/nowhere/policy.toml"),
+            ("COUNTERSIGN_LOG_FORMAT", "xml"),
+        ])
+        .unwrap_err();
+        for name in
+            ["LISTEN", "ISSUER", "MASTER_KEY", "OWN_ORIGINS", "HASH_MEMORY_KIB", "POLICY", "LOG_FORMAT"]
+        {
+            assert!(faults.contains(&format!("COUNTERSIGN_{name}: ")), "{name} in {faults}");
+        }
+        assert!(faults.starts_with("the settings have 7 faults"), "{faults}");
+    }
+
+    #[test]
+    fn no_fault_and_no_debug_line_repeats_a_secret() {
+        let database = ("COUNTERSIGN_DATABASE_URL", "mysql://root:hunter2@host/db");
+        let faults = load(&[database, ("COUNTERSIGN_SECRET", "hunter2")]).unwrap_err();
+        assert!(!faults.contains("hunter2"), "{faults}");
+        let config = load(&[("COUNTERSIGN_DATABASE_URL", "postgres://root:hunter2@host/db")]).unwrap();
+        let printed = format!("{config:?}");
+        assert!(!printed.contains("hunter2") && !printed.contains(SECRET), "{printed}");
+    }
+
+    #[test]
+    fn one_secret_for_both_is_refused() {
+        let fault = load(&[("COUNTERSIGN_MASTER_KEY", SECRET)]).unwrap_err();
+        assert!(fault.contains("it equals the master key"), "{fault}");
+    }
+}

@@ -1,0 +1,100 @@
+//! The settings of the domain: how long tokens and sessions hold, how passwords are judged and hashed.
+
+use std::time::Duration;
+
+use shared::{jwt::keys::Algorithm, policy::Policy};
+
+use super::reader::Reader;
+use crate::domain::{Hashing, RoleLimits, Settings};
+
+const DAY: u64 = 24 * 3600;
+const YEAR: u64 = 365 * DAY;
+
+/// The sessions of administrators are shorter unless the operator says otherwise.
+const DEFAULT_ROLE_SESSIONS: &str = "admin=86400/3600";
+
+/// Reads them all. The issuer was read before; where it is at fault nothing comes of these.
+pub(super) fn read(read: &mut Reader<'_>, issuer: Option<&str>, policy: Option<&Policy>) -> Settings {
+    let issuer = issuer.unwrap_or_default().to_owned();
+    let settings = Settings {
+        audience: read.text("audience").map_or_else(|| issuer.clone(), str::to_owned),
+        client_id: read.text("client_id").unwrap_or("countersign").to_owned(),
+        issuer,
+        access_ttl: read.seconds("access_token_seconds", 600, 1..=DAY),
+        assertion_ttl: read.seconds("assertion_seconds", 300, 1..=3600),
+        absolute: read.seconds("session_absolute_seconds", 30 * DAY, 1..=YEAR),
+        idle_browser: read.seconds("session_idle_browser_seconds", 7 * DAY, 1..=YEAR),
+        idle_token: read.seconds("session_idle_token_seconds", 30 * DAY, 1..=YEAR),
+        role_limits: read_role_limits(read, policy),
+        grace: read.seconds("refresh_grace_seconds", 30, 0..=300),
+        retry: read.seconds("refresh_retry_seconds", DAY, 0..=30 * DAY),
+        password_min_length: read.number("password_min_length", 15, 8..=128),
+        hashing: read_hashing(read),
+        algorithm: read
+            .parsed("algorithm", Algorithm::from_name, "an algorithm", "give ES256 or EdDSA")
+            .unwrap_or(Algorithm::Es256),
+    };
+    if settings.retry < settings.grace {
+        let remedy = "give a retry time of at least the grace";
+        read.fault("refresh_retry_seconds", "it is shorter than refresh_grace_seconds", remedy);
+    }
+    settings
+}
+
+/// The floor is that of SECURITY 22: no setting makes a stolen database cheaper to guess through.
+fn read_hashing(read: &mut Reader<'_>) -> Hashing {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Hashing {
+        memory_kib: read.number("hash_memory_kib", 19_456, 19_456..=1_048_576),
+        iterations: read.number("hash_iterations", 2, 2..=100),
+        parallel: read.number("hash_parallel", cores, 1..=1024),
+        queue: read.number("hash_queue", 64, 0..=100_000),
+    }
+}
+
+fn read_role_limits(read: &mut Reader<'_>, policy: Option<&Policy>) -> Vec<RoleLimits> {
+    const KEY: &str = "role_sessions";
+    let remedy = "give role=absolute/idle in seconds, separated by commas, as admin=86400/3600";
+    let Some(limits) = read.parsed(KEY, role_limits, "a list of limits", remedy) else {
+        return role_limits(DEFAULT_ROLE_SESSIONS).unwrap_or_default();
+    };
+    let unknown = |limit: &&RoleLimits| policy.is_some_and(|policy| !policy.has_role(&limit.role));
+    if let Some(limit) = limits.iter().find(unknown) {
+        let message = format!("the policy has no role `{}`", limit.role);
+        read.fault(KEY, message, "name a role of the policy file");
+    }
+    limits
+}
+
+fn role_limits(text: &str) -> Option<Vec<RoleLimits>> {
+    let seconds = |text: &str| {
+        text.trim().parse().ok().filter(|seconds| (1..=YEAR).contains(seconds)).map(Duration::from_secs)
+    };
+    let limit = |entry: &str| {
+        let (role, limits) = entry.split_once('=')?;
+        let (absolute, idle) = limits.split_once('/')?;
+        let role = role.trim().parse().ok()?;
+        Some(RoleLimits { role, absolute: seconds(absolute)?, idle: seconds(idle)? })
+    };
+    text.split(',').map(limit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_roles_are_a_list() {
+        let limits = role_limits("admin=86400/3600, support=7200/600").unwrap();
+        assert_eq!(limits[1].role.as_str(), "support");
+        assert_eq!(limits[1].idle, Duration::from_secs(600));
+        for bad in ["", "admin", "admin=1", "admin=1/", "admin=0/1", "Admin=1/1", "admin=1/1,"] {
+            assert_eq!(role_limits(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_default_can_be_read() {
+        assert!(role_limits(DEFAULT_ROLE_SESSIONS).is_some());
+    }
+}

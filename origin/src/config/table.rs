@@ -1,0 +1,67 @@
+//! The settings that hold, to be looked at. Secrets are not among them, only whether they are set.
+
+use secrecy::ExposeSecret as _;
+
+use super::Config;
+use crate::telemetry::LogFormat;
+
+impl Config {
+    /// Name and value of every setting that is no secret.
+    pub fn table(&self) -> Vec<(&'static str, String)> {
+        let domain = &self.domain;
+        let roles = domain
+            .role_limits
+            .iter()
+            .map(|limit| format!("{}={}/{}", limit.role, limit.absolute.as_secs(), limit.idle.as_secs()));
+        vec![
+            ("database_url", without_password(self.database_url.expose_secret())),
+            ("listen", self.listen.to_string()),
+            ("issuer", domain.issuer.clone()),
+            ("audience", domain.audience.clone()),
+            ("client_id", domain.client_id.clone()),
+            ("own_origins", self.own_origins.join(",")),
+            ("authority", self.authority.clone().unwrap_or_default()),
+            ("algorithm", domain.algorithm.to_string()),
+            ("access_token_seconds", domain.access_ttl.as_secs().to_string()),
+            ("assertion_seconds", domain.assertion_ttl.as_secs().to_string()),
+            ("refresh_grace_seconds", domain.grace.as_secs().to_string()),
+            ("refresh_retry_seconds", domain.retry.as_secs().to_string()),
+            ("session_absolute_seconds", domain.absolute.as_secs().to_string()),
+            ("session_idle_browser_seconds", domain.idle_browser.as_secs().to_string()),
+            ("session_idle_token_seconds", domain.idle_token.as_secs().to_string()),
+            ("role_sessions", roles.collect::<Vec<_>>().join(",")),
+            ("password_min_length", domain.password_min_length.to_string()),
+            ("hash_memory_kib", domain.hashing.memory_kib.to_string()),
+            ("hash_iterations", domain.hashing.iterations.to_string()),
+            ("hash_parallel", domain.hashing.parallel.to_string()),
+            ("hash_queue", domain.hashing.queue.to_string()),
+            ("seal_nonces", if self.seal_nonces { "once" } else { "off" }.to_owned()),
+            ("trusted_proxies", self.trusted_proxies.to_string()),
+            ("request_seconds", self.request_time.as_secs().to_string()),
+            ("shutdown_seconds", self.shutdown_time.as_secs().to_string()),
+            ("log", self.logging.filter.clone()),
+            ("log_format", if self.logging.format == LogFormat::Json { "json" } else { "text" }.to_owned()),
+        ]
+    }
+}
+
+/// The address of a database without user, password and parameters, of which any may be secret.
+fn without_password(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    match url.split_once("://").map(|(scheme, rest)| (scheme, rest.rsplit_once('@'))) {
+        Some((scheme, Some((_, host)))) => format!("{scheme}://…@{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_left_out_wherever_it_stands() {
+        assert_eq!(without_password("postgres://me:a@b@host/db?sslmode=require"), "postgres://…@host/db");
+        assert_eq!(without_password("postgres://host/db?user=me&password=x"), "postgres://host/db");
+        assert_eq!(without_password("sqlite:///var/x.db?mode=rwc"), "sqlite:///var/x.db");
+    }
+}

@@ -1,0 +1,119 @@
+//! Origin over HTTP. A request passes, from outside in: [`observe`] gives it an id and tells of it,
+//! [`protect`] bounds its time and guards its answer, [`seal`] checks what the edge sealed, and then its
+//! route's guard ([`guard`]) asks for what the route requires before the handler reads anything.
+
+mod accounts;
+mod admin;
+mod body;
+mod client;
+mod cookies;
+mod cross_site;
+mod devices;
+mod discovery;
+mod edge;
+mod forwarded;
+mod guard;
+mod login;
+mod login_page;
+mod oauth;
+mod observe;
+mod openapi;
+mod operations;
+mod principal;
+mod problems;
+mod protect;
+mod route;
+mod seal;
+pub mod server;
+mod time;
+mod trace;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    middleware,
+    response::{IntoResponse as _, Response},
+};
+use shared::problem::{Kind, Problem};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use self::{
+    route::{Requirement, Route},
+    time::rfc3339,
+};
+use crate::app::App;
+
+/// The table: every route that origin answers, and nothing else is answered.
+#[must_use]
+pub fn table() -> Vec<Route> {
+    macro_rules! table {
+        ($($(#[$only:meta])* $handler:path,)*) => {
+            vec![$($(#[$only])* Route::new(route::requirement_of(&$handler), routes!($handler)),)*]
+        };
+    }
+    table![
+        accounts::register,
+        accounts::change_password,
+        login::page,
+        login::browser,
+        login::token,
+        devices::me,
+        devices::list,
+        devices::end,
+        devices::end_current,
+        devices::end_all,
+        oauth::token,
+        oauth::revoke,
+        admin::list_users,
+        admin::list_sessions,
+        admin::end_session,
+        discovery::jwks,
+        discovery::metadata,
+        discovery::openapi,
+        edge::state,
+        edge::assertions,
+        edge::check,
+        operations::live,
+        operations::ready,
+        operations::metrics,
+        #[cfg(feature = "movable-clock")]
+        operations::move_clock,
+    ]
+}
+
+/// The OpenAPI document of the whole table.
+#[must_use]
+pub fn document() -> OpenApi {
+    assembled().1
+}
+
+/// Everything that origin answers.
+#[must_use]
+pub fn router(app: App) -> Router {
+    let (routes, _) = assembled();
+    routes
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(not_found)
+        .layer(middleware::from_fn_with_state(app.clone(), seal::check))
+        .layer(DefaultBodyLimit::max(body::LARGEST))
+        .layer(middleware::from_fn_with_state(app.clone(), protect::time))
+        .layer(middleware::from_fn_with_state(app.clone(), protect::headers))
+        .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
+        .with_state(app)
+}
+
+fn assembled() -> (Router<App>, OpenApi) {
+    let router = OpenApiRouter::with_openapi(openapi::frame());
+    table().into_iter().fold(router, |router, route| router.routes(route.entry)).split_for_parts()
+}
+
+async fn not_found() -> Problem {
+    Kind::NotFound.into()
+}
+
+async fn method_not_allowed(request: Request) -> Response {
+    // Which methods there are instead is axum's to add as `Allow`.
+    drop(request);
+    Problem::new(Kind::MethodNotAllowed).into_response()
+}

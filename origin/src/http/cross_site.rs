@@ -1,0 +1,73 @@
+//! Proof that an unsafe request by cookie comes from this site: for requests that came to origin without
+//! the edge, and for browser login whichever way it came.
+
+use axum::http::{HeaderName, Method, header, request::Parts};
+use shared::{
+    csrf,
+    origin_check::same_site,
+    path::CanonicalPath,
+    policy::{CrossSiteCheck, Route},
+    problem::{Kind, Problem},
+    secret::Digest,
+};
+
+use crate::app::App;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const CSRF_TOKEN: HeaderName = HeaderName::from_static(csrf::CSRF_HEADER);
+
+/// Whether a request with a good cookie may do what it asks. Where the policy knows the route, it says
+/// what is wanted, as it does at the edge; a route it does not know wants the most.
+///
+/// # Errors
+/// [`Kind::CrossSite`] or [`Kind::CsrfToken`].
+pub fn check(app: &App, parts: &Parts, handle: &Digest) -> Result<(), Problem> {
+    let route = policy_route(app, parts);
+    let wanted = match route {
+        Some(route) => route.cross_site_check(parts.method.as_str(), true),
+        None if is_safe(&parts.method) => CrossSiteCheck::None,
+        None => CrossSiteCheck::OriginAndToken,
+    };
+    match wanted {
+        CrossSiteCheck::None => Ok(()),
+        CrossSiteCheck::Origin => from_this_site(app, parts, route),
+        CrossSiteCheck::OriginAndToken => {
+            from_this_site(app, parts, route)?;
+            let token = single(parts, &CSRF_TOKEN).unwrap_or_default();
+            if csrf::verify(handle, token, &app.csrf_keys) { Ok(()) } else { Err(Kind::CsrfToken.into()) }
+        }
+    }
+}
+
+/// Whether a browser's login comes from this site (SECURITY 16: login itself is protected).
+///
+/// # Errors
+/// [`Kind::CrossSite`].
+pub fn check_login(app: &App, parts: &Parts) -> Result<(), Problem> {
+    from_this_site(app, parts, policy_route(app, parts))
+}
+
+fn from_this_site(app: &App, parts: &Parts, route: Option<&Route>) -> Result<(), Problem> {
+    let site = single(parts, &SEC_FETCH_SITE);
+    let origin = single(parts, &header::ORIGIN);
+    let listed = route.map(|route| route.origins.as_slice()).unwrap_or_default();
+    same_site(parts.method.as_str(), site, origin, &app.own_origins, listed)
+        .map_err(|_| Kind::CrossSite.into())
+}
+
+fn policy_route<'a>(app: &'a App, parts: &Parts) -> Option<&'a Route> {
+    let path = CanonicalPath::parse(parts.uri.path()).ok()?;
+    app.policy().route(parts.method.as_str(), &path).ok()
+}
+
+/// The value of a header that is there once. One that is there twice says nothing that can be relied on,
+/// and an empty text is what no site and no origin is.
+fn single<'p>(parts: &'p Parts, name: &HeaderName) -> Option<&'p str> {
+    let mut values = parts.headers.get_all(name).iter();
+    let first = values.next()?.to_str().unwrap_or_default();
+    if values.next().is_none() { Some(first) } else { Some("") }
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}

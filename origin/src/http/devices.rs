@@ -1,0 +1,193 @@
+//! Who I am, and where I am signed in: my sessions, seen and ended.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use serde::Serialize;
+use shared::{
+    credential::Credential,
+    id::SessionId,
+    problem::{Kind, Problem},
+};
+use utoipa::ToSchema;
+
+use super::{cookies, guard::SignedIn, problems, time::Time};
+use crate::{
+    app::App,
+    domain::{Principal, Session, User},
+};
+
+/// A user, as the user is told.
+#[derive(Serialize, ToSchema)]
+pub struct UserView {
+    #[schema(format = "uuid")]
+    id: String,
+    email: String,
+    roles: Vec<String>,
+}
+
+/// A session, in short.
+#[derive(Serialize, ToSchema)]
+pub struct SessionView {
+    /// The session's id.
+    #[schema(format = "uuid")]
+    pub id: String,
+    /// `browser` or `token`.
+    pub kind: String,
+}
+
+/// Who I am.
+#[derive(Serialize, ToSchema)]
+pub struct Me {
+    user: UserView,
+    /// What my roles permit.
+    permissions: Vec<String>,
+    session: SessionView,
+    /// For the header `x-csrf-token`; only with a browser's session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf_token: Option<String>,
+}
+
+/// My devices.
+#[derive(Serialize, ToSchema)]
+pub struct Devices {
+    sessions: Vec<Device>,
+}
+
+/// A live session.
+#[derive(Serialize, ToSchema)]
+pub struct Device {
+    /// The session's id.
+    #[schema(format = "uuid")]
+    id: String,
+    /// `browser` or `token`.
+    kind: String,
+    /// Whether it is the session of this very request.
+    current: bool,
+    /// The name that was given at login.
+    device: Option<String>,
+    /// The address it was last seen from.
+    address: Option<String>,
+    /// What it said it is.
+    user_agent: Option<String>,
+    created_at: Time,
+    last_seen_at: Time,
+    /// When it ends if it is not used again.
+    expires_at: Time,
+}
+
+impl UserView {
+    /// A user as the user is told.
+    pub fn new(user: &User) -> Self {
+        let roles = user.roles.iter().map(ToString::to_string).collect();
+        Self { id: user.id.to_string(), email: user.email.clone(), roles }
+    }
+}
+
+impl Devices {
+    /// The sessions of somebody else, none of them the current one.
+    pub fn of_another(sessions: Vec<Session>) -> Self {
+        Self { sessions: sessions.into_iter().map(|session| Device::new(session, None)).collect() }
+    }
+}
+
+impl Device {
+    fn new(session: Session, current: Option<SessionId>) -> Self {
+        Self {
+            id: session.id.to_string(),
+            kind: session.kind.to_string(),
+            current: current == Some(session.id),
+            device: session.device,
+            address: session.address,
+            user_agent: session.user_agent,
+            created_at: Time(session.created_at),
+            last_seen_at: Time(session.last_seen_at),
+            expires_at: Time(session.expires_at),
+        }
+    }
+}
+
+/// Who am I?
+#[utoipa::path(get, path = "/auth/me", tag = "sessions", responses((status = 200, description = "You.", body = Me)))]
+pub async fn me(SignedIn { principal, .. }: SignedIn, State(app): State<App>) -> Json<Me> {
+    let Principal { user, email, roles, session, kind, .. } = &principal;
+    Json(Me {
+        user: UserView {
+            id: user.to_string(),
+            email: email.clone(),
+            roles: roles.iter().map(ToString::to_string).collect(),
+        },
+        permissions: principal.permissions(app.policy()).iter().map(ToString::to_string).collect(),
+        session: SessionView { id: session.to_string(), kind: kind.to_string() },
+        csrf_token: principal.csrf_token(app.domain.secrets()),
+    })
+}
+
+/// My devices
+#[utoipa::path(
+    get, path = "/auth/sessions", tag = "sessions",
+    responses((status = 200, description = "My live sessions, of both kinds.", body = Devices))
+)]
+pub async fn list(
+    SignedIn { principal, context }: SignedIn,
+    State(app): State<App>,
+) -> Result<Json<Devices>, Problem> {
+    let sessions = app.domain.list_sessions(principal.user, context.now).await.map_err(problems::of)?;
+    let sessions =
+        sessions.into_iter().map(|session| Device::new(session, Some(principal.session))).collect();
+    Ok(Json(Devices { sessions }))
+}
+
+/// Log out there
+#[utoipa::path(
+    delete, path = "/auth/sessions/{id}", tag = "sessions", params(("id" = String, Path, format = "uuid", description = "The session.")),
+    responses((status = 204, description = "Ended."), (status = 404, description = "I have no such live session."))
+)]
+pub async fn end(
+    SignedIn { principal, context }: SignedIn,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    // What is no id is the id of nothing.
+    let id: SessionId = id.parse().map_err(|_| Kind::NotFound)?;
+    app.domain.end_own_session(&context, &principal, id).await.map_err(problems::of)?;
+    Ok(if id == principal.session { ended(&principal) } else { StatusCode::NO_CONTENT.into_response() })
+}
+
+/// Log out
+#[utoipa::path(
+    delete, path = "/auth/sessions/current", tag = "sessions",
+    responses((status = 204, description = "Ended; a browser's cookies are cleared."))
+)]
+pub async fn end_current(
+    SignedIn { principal, context }: SignedIn,
+    State(app): State<App>,
+) -> Result<Response, Problem> {
+    app.domain.logout(&context, &principal).await.map_err(problems::of)?;
+    Ok(ended(&principal))
+}
+
+/// Log out everywhere
+#[utoipa::path(
+    delete, path = "/auth/sessions", tag = "sessions",
+    responses((status = 204, description = "All my sessions are ended, this one too."))
+)]
+pub async fn end_all(
+    SignedIn { principal, context }: SignedIn,
+    State(app): State<App>,
+) -> Result<Response, Problem> {
+    app.domain.end_all_own(&context, &principal).await.map_err(problems::of)?;
+    Ok(ended(&principal))
+}
+
+/// The answer to whoever has ended the session they called by.
+fn ended(principal: &Principal) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if principal.credential == Credential::Session {
+        cookies::clear(response.headers_mut());
+    }
+    response
+}

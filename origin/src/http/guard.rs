@@ -1,0 +1,177 @@
+//! Guards: the first argument of every handler, which refuses whoever may not call it. Authorization stands
+//! in the handler's signature, and a handler without a guard does not get into the table of routes.
+
+use std::marker::PhantomData;
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request},
+    http::request::Parts,
+};
+use serde::de::DeserializeOwned;
+use shared::{
+    problem::{Kind, Problem},
+    role::Permission,
+};
+
+use super::{
+    body, client,
+    principal::{Answer, authenticate},
+    route::{Guard, Requirement},
+    seal,
+};
+use crate::{
+    app::App,
+    domain::{Context, Principal},
+};
+
+/// Anybody may call. What is presented is not looked at, so a dead cookie is in nobody's way.
+pub struct Anyone(pub Context);
+
+impl Guard for Anyone {
+    const REQUIREMENT: Requirement = Requirement::Public;
+}
+
+impl FromRequestParts<App> for Anyone {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        Ok(Self(client::context(app, parts)))
+    }
+}
+
+/// Whoever operates origin: anybody who reaches it without the edge.
+pub struct Operator;
+
+impl Guard for Operator {
+    const REQUIREMENT: Requirement = Requirement::Operators;
+}
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        // The policy has no such route; should one come to have it, there is still nothing here.
+        if seal::identity(parts).is_some() { Err(Kind::NotFound.into()) } else { Ok(Self) }
+    }
+}
+
+/// Whoever is signed in.
+pub struct SignedIn {
+    /// Who it is, as the database has it now.
+    pub principal: Principal,
+    /// What an act of theirs is recorded with.
+    pub context: Context,
+}
+
+impl Guard for SignedIn {
+    const REQUIREMENT: Requirement = Requirement::SignedIn;
+}
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let mut context = client::context(app, parts);
+        let refusal = match authenticate(app, parts, &context).await {
+            Ok(Answer::Good(principal)) => {
+                let span = tracing::Span::current();
+                span.record("user", tracing::field::display(principal.user));
+                span.record("session", tracing::field::display(principal.session));
+                context.actor = Some(principal.user);
+                return Ok(Self { principal, context });
+            }
+            // Nothing was tried, so there is nothing to record.
+            Ok(Answer::NotPresented) => return Err(Kind::Unauthenticated.into()),
+            Ok(Answer::Bad(kind)) => kind.into(),
+            Err(problem) => problem,
+        };
+        Err(denied(app, &context, refusal, None).await)
+    }
+}
+
+/// A permission as a type, so that a signature can name it.
+pub trait NamedPermission {
+    /// Its name in the policy.
+    const NAME: &'static str;
+}
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $type:ident $name:literal)*) => {$(
+        $(#[$doc])*
+        pub struct $type;
+
+        impl NamedPermission for $type {
+            const NAME: &'static str = $name;
+        }
+    )*};
+}
+
+permissions! {
+    /// To see users.
+    UsersRead "users:read"
+    /// To see the sessions of others.
+    SessionsRead "sessions:read"
+    /// To end the sessions of others.
+    SessionsEnd "sessions:end"
+}
+
+/// Whoever has a permission.
+pub struct Permitted<P> {
+    /// What an act of theirs is recorded with.
+    pub context: Context,
+    permission: PhantomData<P>,
+}
+
+impl<P: NamedPermission> Guard for Permitted<P> {
+    const REQUIREMENT: Requirement = Requirement::Permission(P::NAME);
+}
+
+impl<P: NamedPermission + Send> FromRequestParts<App> for Permitted<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let SignedIn { principal, context } = SignedIn::from_request_parts(parts, app).await?;
+        let permission: Permission = P::NAME.parse().map_err(|_| Kind::Internal)?;
+        if app.policy().grants(&principal.roles, &permission) {
+            return Ok(Self { context, permission: PhantomData });
+        }
+        Err(denied(app, &context, Problem::forbidden(permission), Some(&principal)).await)
+    }
+}
+
+/// A call that the edge made on its own behalf: signed under the key of such calls, its body covered. It
+/// takes the whole request, so it is its handler's only argument.
+pub struct EdgeCall<T> {
+    /// What it is answered with.
+    pub app: App,
+    /// What it asks.
+    pub call: T,
+    /// What an act is recorded with; the client is whom the edge names.
+    pub context: Context,
+}
+
+impl<T> Guard for EdgeCall<T> {
+    const REQUIREMENT: Requirement = Requirement::EdgeCall;
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for EdgeCall<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (parts, content) = request.into_parts();
+        let request = Request::from_parts(parts.clone(), content);
+        let content = body::bytes(request, app).await?;
+        app.edge_calls.verify_call(&parts, &content, app.clock.unmoved()).map_err(seal::refuse)?;
+        Ok(Self { app: app.clone(), call: body::from_json(&content)?, context: client::context(app, &parts) })
+    }
+}
+
+/// Records that somebody was refused (SECURITY 32). The refusal stands whether or not that succeeds.
+async fn denied(app: &App, context: &Context, problem: Problem, principal: Option<&Principal>) -> Problem {
+    if problem.status() < 500
+        && let Err(error) = app.domain.record_denial(context, problem.kind().slug(), principal).await
+    {
+        tracing::error!(error = %crate::telemetry::causes(&error), "a denial could not be recorded");
+    }
+    problem
+}

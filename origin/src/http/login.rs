@@ -1,0 +1,207 @@
+//! Login: of browsers, by JSON or by the plain form, and of clients that hold tokens.
+
+use axum::{
+    extract::{Query, Request, State, rejection::QueryRejection},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::{Deserialize, Serialize};
+use shared::{origin_check::return_to, problem::Problem};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    body::{self, Format, Json},
+    cookies, cross_site,
+    devices::{SessionView, UserView},
+    guard::Anyone,
+    login_page::LoginPage,
+    oauth::TokenAnswer,
+    problems,
+};
+use crate::{
+    app::App,
+    domain::{BrowserLogin, Context, Error, Kind as SessionKind},
+    metrics,
+};
+
+/// Where a browser goes after login when it came from nowhere.
+const HOME: &str = "/";
+
+/// What a login is made with.
+#[derive(Deserialize, ToSchema)]
+pub struct Login {
+    /// The e-mail address.
+    email: String,
+    /// The password.
+    #[schema(format = Password)]
+    password: String,
+    /// A name for the device, as the list of devices shows it.
+    #[serde(default)]
+    device: Option<String>,
+}
+
+/// The fields of the plain form.
+#[derive(Deserialize)]
+struct LoginForm {
+    email: String,
+    password: String,
+    #[serde(default)]
+    return_to: Option<String>,
+}
+
+/// What a browser's script is told after login.
+#[derive(Serialize, ToSchema)]
+pub struct LoginAnswer {
+    user: UserView,
+    session: SessionView,
+    /// For the header `x-csrf-token` of every unsafe request by cookie.
+    csrf_token: String,
+}
+
+/// The address that the login page gives the form.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Where to go after login: a path of this site; anything else is left out of account.
+    #[serde(default)]
+    return_to: Option<String>,
+}
+
+/// The login form
+///
+/// Plain HTML without a script.
+#[utoipa::path(
+    get, path = "/login", tag = "login", params(PageQuery),
+    responses((status = 200, description = "The form.", body = String, content_type = "text/html"))
+)]
+pub async fn page(_: Anyone, query: Result<Query<PageQuery>, QueryRejection>) -> Response {
+    let wanted = query.ok().and_then(|Query(query)| query.return_to);
+    let return_to = wanted.as_deref().and_then(return_to);
+    LoginPage { return_to: return_to.as_deref(), ..LoginPage::default() }.into_response()
+}
+
+/// Browser login
+///
+/// Sets the session's cookies. By JSON it answers 201; the form of `/login` is sent on by 303, or shown again
+/// with what was wrong. The request has to prove that it comes from this site (`Sec-Fetch-Site` or `Origin`).
+#[utoipa::path(
+    post, path = "/auth/sessions", tag = "login",
+    request_body(content((Login = "application/json"), (Login = "application/x-www-form-urlencoded"))),
+    responses(
+        (status = 201, description = "Logged in.", body = LoginAnswer),
+        (status = 303, description = "Logged in by the form; on to `return_to`."),
+        (status = 401, description = "Address or password is wrong."),
+        (status = 403, description = "The request does not prove that it comes from this site."),
+    )
+)]
+pub async fn browser(
+    Anyone(context): Anyone,
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let format = Format::of(request.headers())?;
+    let (parts, content) = request.into_parts();
+    let from_this_site = cross_site::check_login(&app, &parts);
+    let request = Request::from_parts(parts, content);
+    match format {
+        Format::Json => {
+            from_this_site?;
+            by_json(&app, &context, request).await
+        }
+        Format::Form => Ok(match from_this_site {
+            Ok(()) => by_form(&app, &context, request).await,
+            Err(problem) => shown_again(&problem, None),
+        }),
+    }
+}
+
+async fn by_json(app: &App, context: &Context, request: Request) -> Result<Response, Problem> {
+    let login: Login = body::from_json(&body::bytes(request, app).await?)?;
+    let login = log_in(app, context, &login.email, &login.password, login.device.as_deref()).await?;
+    let user = UserView::new(&login.user);
+    let session = SessionView { id: login.session.to_string(), kind: SessionKind::Browser.to_string() };
+    let answer = LoginAnswer { user, session, csrf_token: login.credentials.csrf_token.clone() };
+    let mut response = (StatusCode::CREATED, axum::Json(answer)).into_response();
+    cookies::set(response.headers_mut(), &login.credentials);
+    Ok(response)
+}
+
+async fn by_form(app: &App, context: &Context, request: Request) -> Response {
+    let content = body::bytes(request, app).await;
+    let form: LoginForm = match content.and_then(|content| body::from_form(&content)) {
+        Ok(form) => form,
+        Err(problem) => return shown_again(&problem, None),
+    };
+    match log_in(app, context, &form.email, &form.password, None).await {
+        Ok(login) => {
+            let target = form.return_to.as_deref().and_then(return_to).unwrap_or_else(|| HOME.to_owned());
+            let mut response = StatusCode::SEE_OTHER.into_response();
+            if let Ok(target) = HeaderValue::try_from(target) {
+                response.headers_mut().insert(header::LOCATION, target);
+            }
+            cookies::set(response.headers_mut(), &login.credentials);
+            response
+        }
+        Err(problem) => shown_again(&problem, Some(&form)),
+    }
+}
+
+/// The form once more, with what was wrong and all that was typed in but the password.
+fn shown_again(problem: &Problem, form: Option<&LoginForm>) -> Response {
+    let wanted = form.and_then(|form| form.return_to.as_deref()).and_then(return_to);
+    let message = format!("{}.", problem.kind().title());
+    let page = LoginPage {
+        return_to: wanted.as_deref(),
+        email: form.map_or("", |form| form.email.as_str()),
+        message: Some(&message),
+        status: StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    };
+    let mut response = page.into_response();
+    for (name, value) in problem.headers() {
+        // The page says itself of what type it is.
+        if name != header::CONTENT_TYPE.as_str()
+            && let Ok(value) = HeaderValue::try_from(value)
+        {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+async fn log_in(
+    app: &App,
+    context: &Context,
+    email: &str,
+    password: &str,
+    device: Option<&str>,
+) -> Result<BrowserLogin, Problem> {
+    counted("browser", app.domain.login_browser(context, email, password, device).await)
+}
+
+/// Token login
+///
+/// For clients that hold tokens: mobile apps, API consumers, services.
+#[utoipa::path(
+    post, path = "/auth/tokens", tag = "login", request_body = Login,
+    responses(
+        (status = 200, description = "Logged in (RFC 6749 §5.1).", body = TokenAnswer),
+        (status = 401, description = "Address or password is wrong."),
+    )
+)]
+pub async fn token(
+    Anyone(context): Anyone,
+    State(app): State<App>,
+    Json(login): Json<Login>,
+) -> Result<axum::Json<TokenAnswer>, Problem> {
+    let Login { email, password, device } = &login;
+    let grant = app.domain.login_token(&context, email, password, device.as_deref()).await;
+    counted("token", grant).map(|grant| axum::Json(TokenAnswer::from(grant)))
+}
+
+/// Counts a login by what came of it.
+fn counted<T>(kind: &'static str, outcome: Result<T, Error>) -> Result<T, Problem> {
+    let outcome = outcome.map_err(problems::of);
+    let label = outcome.as_ref().map_or_else(|problem| problem.kind().slug(), |_| "success");
+    ::metrics::counter!(metrics::LOGINS, "kind" => kind, "outcome" => label).increment(1);
+    outcome
+}

@@ -1,0 +1,234 @@
+//! The OAuth paths: refresh (RFC 6749 §6) and revocation (RFC 7009), with the errors of RFC 6749 §5.2.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use shared::problem::{Kind, Problem};
+use utoipa::ToSchema;
+
+use super::{
+    body::{self, Format},
+    guard::Anyone,
+    problems,
+};
+use crate::{
+    app::App,
+    domain::{Error, TokenGrant},
+    metrics,
+};
+
+/// The answer of RFC 6749 §5.1.
+#[derive(Serialize, ToSchema)]
+pub struct TokenAnswer {
+    access_token: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// How long the access token holds, in seconds.
+    expires_in: u64,
+    refresh_token: String,
+}
+
+impl From<TokenGrant> for TokenAnswer {
+    fn from(grant: TokenGrant) -> Self {
+        Self {
+            access_token: grant.access_token,
+            token_type: "Bearer",
+            expires_in: grant.expires_in.as_secs(),
+            refresh_token: grant.refresh_token,
+        }
+    }
+}
+
+/// The form of a refresh.
+#[derive(Deserialize, ToSchema)]
+pub struct TokenRequest {
+    /// `refresh_token`
+    grant_type: Option<String>,
+    /// The refresh token in hand.
+    refresh_token: Option<String>,
+    /// Not taken: a refresh gives what the login gave.
+    scope: Option<String>,
+    /// Not taken, save for the audience that the tokens have anyway (RFC 8707).
+    resource: Option<String>,
+}
+
+/// The form of a revocation.
+#[derive(Deserialize, ToSchema)]
+pub struct RevocationRequest {
+    /// The refresh token, of any age.
+    token: Option<String>,
+}
+
+/// An error of RFC 6749 §5.2.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OauthError {
+    #[serde(skip)]
+    status: StatusCode,
+    error: &'static str,
+    error_description: &'static str,
+}
+
+/// Refresh
+///
+/// Each refresh token counts once. Repeated within 30 seconds, a refresh gives the same refresh token again.
+#[utoipa::path(
+    post, path = "/oauth/token", tag = "oauth",
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "New tokens.", body = TokenAnswer),
+        (status = 400, description = "`invalid_grant` and the others of RFC 6749 §5.2.", body = OauthError),
+    )
+)]
+pub async fn token(
+    Anyone(context): Anyone,
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, OauthError> {
+    let request: TokenRequest = form(request, &app).await?;
+    let token = request.refresh_token(&app.domain.settings().audience)?;
+    let outcome = app.domain.refresh(&context, token).await;
+    let label = match &outcome {
+        Ok(_) => "success",
+        Err(Error::InvalidGrant) => "invalid-grant",
+        Err(_) => "error",
+    };
+    ::metrics::counter!(metrics::REFRESHES, "outcome" => label).increment(1);
+    outcome.map(|grant| uncached(Json(TokenAnswer::from(grant)))).map_err(OauthError::from)
+}
+
+impl TokenRequest {
+    /// The refresh token of a request that asks for no more than a refresh gives.
+    fn refresh_token(&self, audience: &str) -> Result<&str, OauthError> {
+        let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        match self.grant_type.as_deref() {
+            Some("refresh_token") => {}
+            Some(_) => {
+                return Err(OauthError::new("unsupported_grant_type", "Only refresh_token is supported."));
+            }
+            None => return Err(OauthError::new("invalid_request", "grant_type is missing.")),
+        }
+        if given(&self.scope) {
+            return Err(OauthError::new(
+                "invalid_scope",
+                "A refresh gives what the login gave, and no scope.",
+            ));
+        }
+        if given(&self.resource) && self.resource.as_deref() != Some(audience) {
+            return Err(OauthError::new("invalid_target", "The tokens have another audience."));
+        }
+        self.refresh_token.as_deref().ok_or(OauthError::new("invalid_request", "refresh_token is missing."))
+    }
+}
+
+/// Revoke
+///
+/// Any refresh token that was ever ours ends its session; an unknown one is answered alike.
+#[utoipa::path(
+    post, path = "/oauth/revoke", tag = "oauth",
+    request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "It is good no longer."), (status = 400, description = "No token.", body = OauthError))
+)]
+pub async fn revoke(
+    Anyone(context): Anyone,
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, OauthError> {
+    let request: RevocationRequest = form(request, &app).await?;
+    let token = request.token.ok_or(OauthError::new("invalid_request", "token is missing."))?;
+    app.domain.revoke_refresh_token(&context, &token).await?;
+    Ok(uncached(StatusCode::OK))
+}
+
+async fn form<T: serde::de::DeserializeOwned>(request: Request, app: &App) -> Result<T, OauthError> {
+    let read = async {
+        if Format::of(request.headers())? != Format::Form {
+            return Err(Problem::new(Kind::UnsupportedMediaType));
+        }
+        body::from_form(&body::bytes(request, app).await?)
+    };
+    read.await.map_err(|problem: Problem| match problem.kind() {
+        Kind::TooLarge => {
+            let error = OauthError::new("invalid_request", "The body is too large.");
+            OauthError { status: StatusCode::PAYLOAD_TOO_LARGE, ..error }
+        }
+        Kind::UnsupportedMediaType => {
+            OauthError::new("invalid_request", "The body has to be application/x-www-form-urlencoded.")
+        }
+        _ => OauthError::new("invalid_request", "The form cannot be read, or says something twice."),
+    })
+}
+
+impl OauthError {
+    const fn new(error: &'static str, error_description: &'static str) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, error, error_description }
+    }
+}
+
+impl From<Error> for OauthError {
+    fn from(error: Error) -> Self {
+        if let Error::InvalidGrant = error {
+            return Self::new("invalid_grant", "The refresh token is not valid, or no longer.");
+        }
+        match problems::of(error).status() {
+            503 => Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                error: "temporarily_unavailable",
+                error_description: "Try again.",
+            },
+            _ => Self {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                error: "server_error",
+                error_description: "Something went wrong here.",
+            },
+        }
+    }
+}
+
+impl IntoResponse for OauthError {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        let mut response = uncached((status, Json(self)));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// The headers that RFC 6749 §5.1 wants on every answer with tokens.
+fn uncached(answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(form: &str) -> &'static str {
+        let request: TokenRequest = body::from_form(form.as_bytes()).unwrap();
+        request.refresh_token("https://api.example").map_or_else(|error| error.error, |_| "taken")
+    }
+
+    #[test]
+    fn a_refresh_asks_for_nothing_beyond_itself() {
+        assert_eq!(refused("grant_type=refresh_token&refresh_token=x"), "taken");
+        assert_eq!(refused("grant_type=refresh_token&refresh_token=x&client_id=app"), "taken");
+        assert_eq!(refused("grant_type=refresh_token&refresh_token=x&scope="), "taken");
+        assert_eq!(refused("grant_type=refresh_token&refresh_token=x&resource=https://api.example"), "taken");
+        assert_eq!(refused("grant_type=refresh_token&refresh_token=x&scope=admin"), "invalid_scope");
+        assert_eq!(
+            refused("grant_type=refresh_token&refresh_token=x&resource=https://b.example"),
+            "invalid_target"
+        );
+        assert_eq!(refused("grant_type=password&refresh_token=x"), "unsupported_grant_type");
+        assert_eq!(refused("refresh_token=x"), "invalid_request");
+        assert_eq!(refused("grant_type=refresh_token"), "invalid_request");
+    }
+}

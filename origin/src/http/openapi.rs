@@ -1,0 +1,106 @@
+//! The OpenAPI document at `/openapi.json`. Paths, bodies and answers come from the handlers themselves;
+//! what a route asks of its caller comes from the table.
+
+use shared::problem::{self, Kind};
+use utoipa::openapi::{
+    Components, Content, Info, ObjectBuilder, OpenApi, Ref, RefOr, Response, Type,
+    path::Operation,
+    schema::{KnownFormat, Schema, SchemaFormat},
+    security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+};
+
+use super::route::Requirement;
+
+const COOKIE: &str = "session";
+const BEARER: &str = "bearer";
+const EDGE: &str = "edge";
+const PROBLEM: &str = "Problem";
+
+/// The document without its paths.
+pub(super) fn frame() -> OpenApi {
+    let info = Info::builder()
+        .title("Countersign")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "One login system for browsers and for mobile and API clients. Errors are problems (RFC 9457); \
+             on the OAuth paths they have the shape of RFC 6749 §5.2. Times are RFC 3339 in UTC.",
+        ))
+        .build();
+    let mut document = OpenApi::new(info, utoipa::openapi::Paths::new());
+    document.components = Some(components());
+    document
+}
+
+fn components() -> Components {
+    let cookie = ApiKeyValue::with_description(
+        shared::cookie::HANDLE_COOKIE,
+        "A browser's session. Unsafe methods need `Sec-Fetch-Site: same-origin` or an `Origin` of this site, \
+         and the `x-csrf-token` that login and `/auth/me` give.",
+    );
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let edge =
+        ApiKeyValue::with_description("signature", "The edge's own HTTP Message Signature (RFC 9421).");
+    let mut components = Components::new();
+    components.add_security_scheme(COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    components.add_security_scheme(EDGE, SecurityScheme::ApiKey(ApiKey::Header(edge)));
+    components.schemas.insert(PROBLEM.to_owned(), RefOr::T(problem_schema()));
+    components
+}
+
+fn problem_schema() -> Schema {
+    let types = Kind::ALL.iter().map(|kind| kind.type_uri());
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    Schema::Object(
+        ObjectBuilder::new()
+            .description(Some("What went wrong (RFC 9457). `type` is stable and is what to look at."))
+            .property("type", text().enum_values(Some(types)))
+            .property("title", text())
+            .property(
+                "status",
+                ObjectBuilder::new()
+                    .schema_type(Type::Integer)
+                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32))),
+            )
+            .property("detail", text())
+            .property("permission", text().description(Some("The permission that is missing.")))
+            .required("type")
+            .required("title")
+            .required("status")
+            .build(),
+    )
+}
+
+/// Writes into an operation what its route asks of the caller, and how it refuses.
+pub(super) fn require(operation: &mut Operation, requirement: Requirement) {
+    let either = || {
+        vec![
+            SecurityRequirement::new(COOKIE, Vec::<String>::new()),
+            SecurityRequirement::new(BEARER, Vec::<String>::new()),
+        ]
+    };
+    operation.security = match requirement {
+        Requirement::Public | Requirement::Operators => None,
+        Requirement::SignedIn => Some(either()),
+        Requirement::Permission(permission) => {
+            let note = format!("Needs the permission `{permission}`.");
+            operation.description = Some(
+                operation.description.take().map_or_else(|| note.clone(), |text| format!("{text}\n\n{note}")),
+            );
+            refuse(operation, "403", "The permission is missing.");
+            Some(either())
+        }
+        Requirement::EdgeCall => Some(vec![SecurityRequirement::new(EDGE, Vec::<String>::new())]),
+    };
+    if operation.security.is_some() {
+        refuse(operation, "401", "No good credential was presented.");
+    }
+    refuse(operation, "default", "What went wrong.");
+}
+
+fn refuse(operation: &mut Operation, status: &str, description: &str) {
+    let mut response = Response::new(description);
+    let problem = Content::new(Some(RefOr::Ref(Ref::from_schema_name(PROBLEM))));
+    response.content.insert(problem::CONTENT_TYPE.to_owned(), RefOr::T(problem));
+    operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
+}

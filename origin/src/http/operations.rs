@@ -1,0 +1,77 @@
+//! For whoever operates origin: does it live, can it work, what has it counted.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, header},
+    response::IntoResponse,
+};
+use serde_json::{Value, json};
+use shared::problem::{Kind, Problem};
+
+use super::guard::Operator;
+use crate::{app::App, telemetry};
+
+/// Alive?
+///
+/// The process answers; nothing else is looked at, so a database that is away restarts nobody.
+#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "It does.", body = Value)))]
+pub async fn live(_: Operator) -> Json<Value> {
+    Json(json!({ "status": "live" }))
+}
+
+/// Ready?
+///
+/// The database is reachable, its schema right, and its clock within 5 s of ours.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "operations",
+    responses((status = 200, description = "Ready.", body = Value), (status = 503, description = "Not now."))
+)]
+pub async fn ready(_: Operator, State(app): State<App>) -> Result<Json<Value>, Problem> {
+    match app.domain.store().ready(app.clock.unmoved()).await {
+        Ok(()) => Ok(Json(json!({ "status": "ready" }))),
+        Err(error) => {
+            tracing::error!(error = %telemetry::causes(&error), "not ready");
+            // The store's own text is for operators, and says nothing that they may not know.
+            Err(Problem::new(Kind::Unavailable).with_detail(format!("{error}.")))
+        }
+    }
+}
+
+/// Metrics
+///
+/// In Prometheus' text format.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations",
+    responses((status = 200, description = "All of them.", body = String, content_type = "text/plain"))
+)]
+pub async fn metrics(_: Operator, State(app): State<App>) -> impl IntoResponse {
+    const TYPE: [(HeaderName, &str); 1] =
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (TYPE, app.metrics.render())
+}
+
+/// How far to move the clock.
+#[cfg(feature = "movable-clock")]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+pub struct Advance {
+    /// Milliseconds; a negative number moves it back.
+    advance_ms: i64,
+}
+
+/// Move the clock
+///
+/// Only in a build for tests.
+#[cfg(feature = "movable-clock")]
+#[utoipa::path(
+    post, path = "/test/clock", tag = "operations", request_body = Advance,
+    responses((status = 200, description = "The time it is now.", body = Value))
+)]
+pub async fn move_clock(
+    _: Operator,
+    State(app): State<App>,
+    super::body::Json(advance): super::body::Json<Advance>,
+) -> Json<Value> {
+    app.clock.advance(advance.advance_ms);
+    Json(json!({ "now": super::time::Time(app.clock.now()) }))
+}

@@ -1,0 +1,48 @@
+//! The one place where what went wrong in the domain becomes what the caller is told: rich in the log, plain
+//! to the caller.
+
+use shared::problem::{Kind, Problem};
+
+use crate::{domain::Error, store, telemetry};
+
+/// The problem that an error of the domain is. What is our own failure is told to the log, with its causes,
+/// and to nobody else.
+pub fn of(error: Error) -> Problem {
+    match error {
+        Error::InvalidEmail(reason) => Problem::new(Kind::InvalidEmail).with_detail(format!("{reason}.")),
+        Error::PasswordTooShort { minimum } => Problem::new(Kind::PasswordTooShort)
+            .with_detail(format!("At least {minimum} characters are wanted.")),
+        Error::PasswordTooLong { maximum } => Problem::new(Kind::PasswordUnusable)
+            .with_detail(format!("At most {maximum} bytes of UTF-8 are taken.")),
+        Error::PasswordUnusable => {
+            Problem::new(Kind::PasswordUnusable).with_detail("It holds a character that is no text.")
+        }
+        Error::PasswordIsAddress => {
+            Problem::new(Kind::PasswordTooCommon).with_detail("It is the e-mail address.")
+        }
+        Error::InvalidCredentials => Kind::InvalidCredentials.into(),
+        Error::AddressTaken => Problem::new(Kind::Conflict).with_detail("The e-mail address is taken."),
+        Error::UnknownRole(role) => {
+            Problem::new(Kind::UnknownRole).with_detail(format!("The policy has no role `{role}`."))
+        }
+        Error::NotFound => Kind::NotFound.into(),
+        Error::Unauthenticated => Kind::Unauthenticated.into(),
+        Error::InvalidToken | Error::InvalidGrant => Kind::InvalidToken.into(),
+        Error::ExpiredToken => Kind::ExpiredToken.into(),
+        Error::Overloaded => Kind::Overloaded.into(),
+        Error::Contended => Problem::new(Kind::Unavailable).with_detail("Try again."),
+        Error::Store(store::Error::Unreachable(_)) => {
+            tracing::error!(error = %telemetry::causes(&error), "the database cannot be reached");
+            Kind::Unavailable.into()
+        }
+        Error::Store(_)
+        | Error::Random(_)
+        | Error::Hashing(_)
+        | Error::MasterKey { .. }
+        | Error::Key { .. }
+        | Error::Signing(_) => {
+            tracing::error!(error = %telemetry::causes(&error), "an error that nobody foresaw");
+            Kind::Internal.into()
+        }
+    }
+}

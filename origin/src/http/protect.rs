@@ -1,0 +1,78 @@
+//! What holds for every answer: nobody keeps it, frames it or guesses its type, and it comes in time.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use shared::problem::{Kind, Problem};
+
+use crate::app::App;
+
+/// Headers for every answer that does not set them itself.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Sets the headers that protect an answer.
+pub async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    protect(response.headers_mut(), app.issuer().starts_with("https://"));
+    response
+}
+
+fn protect(headers: &mut HeaderMap, secure: bool) {
+    // A cookie in an answer that somebody keeps is somebody else's session (CVE-2026-24472).
+    if headers.contains_key(header::SET_COOKIE) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if secure {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(year);
+    }
+}
+
+/// Answers 503 for a request that takes longer than is allowed. What it had begun in the database is
+/// rolled back.
+pub async fn time(State(app): State<App>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(app.request_time, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::warn!("the request took too long and was given up");
+            Problem::new(Kind::Unavailable).into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_with_a_cookie_is_never_kept() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        headers.insert(header::SET_COOKIE, HeaderValue::from_static("a=b"));
+        protect(&mut headers, false);
+        assert_eq!(headers[header::CACHE_CONTROL], "no-store");
+    }
+
+    #[test]
+    fn what_an_answer_says_itself_stays() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        protect(&mut headers, true);
+        assert_eq!(headers[header::CACHE_CONTROL], "public, max-age=300");
+        assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        assert!(headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
+    }
+}

@@ -1,0 +1,85 @@
+//! What operators count: the names of all metrics, what they mean, and the text that Prometheus reads.
+
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Requests answered, by method, route (the pattern, never the path) and status.
+pub const REQUESTS: &str = "countersign_http_requests_total";
+/// How long requests took, in seconds, by method and route.
+pub const REQUEST_SECONDS: &str = "countersign_http_request_duration_seconds";
+/// Logins, by kind (`browser` or `token`) and outcome.
+pub const LOGINS: &str = "countersign_logins_total";
+/// Refreshes, by outcome.
+pub const REFRESHES: &str = "countersign_refreshes_total";
+/// Password hashes being computed now.
+pub const HASHES_RUNNING: &str = "countersign_password_hashes_running";
+/// Password hashes waiting for a place.
+pub const HASHES_WAITING: &str = "countersign_password_hashes_waiting";
+/// Seals refused, by reason.
+pub const SEALS_REFUSED: &str = "countersign_seals_refused_total";
+
+const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The metrics of this process, ready to be read.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Makes the process count. In one process only the first call does; later ones read what they
+    /// themselves recorded, which is nothing, and that suffices for tests.
+    ///
+    /// # Errors
+    /// When the buckets are wrong, which they are not.
+    pub fn install() -> Result<Self, metrics_exporter_prometheus::BuildError> {
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), BUCKETS)?;
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_ok() {
+            describe();
+        }
+        Ok(Self(handle))
+    }
+
+    /// All metrics in Prometheus' text format, version 0.0.4.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Moves recorded durations into their buckets from time to time, so that they do not pile up while
+    /// nobody reads them. Runs until it is dropped.
+    pub async fn upkeep(self) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            ticks.tick().await;
+            self.0.run_upkeep();
+        }
+    }
+}
+
+fn describe() {
+    metrics::describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
+    metrics::describe_histogram!(REQUEST_SECONDS, metrics::Unit::Seconds, "How long requests took.");
+    metrics::describe_counter!(LOGINS, "Logins, by kind and outcome.");
+    metrics::describe_counter!(REFRESHES, "Refreshes, by outcome.");
+    metrics::describe_gauge!(HASHES_RUNNING, "Password hashes being computed now.");
+    metrics::describe_gauge!(HASHES_WAITING, "Password hashes waiting for a place.");
+    metrics::describe_counter!(SEALS_REFUSED, "Seals refused, by reason.");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_can_be_read() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let metrics = Metrics(recorder.handle());
+        metrics::with_local_recorder(&recorder, || {
+            metrics::counter!(LOGINS, "kind" => "browser", "outcome" => "success").increment(2);
+        });
+        let text = metrics.render();
+        assert!(text.contains("countersign_logins_total{kind=\"browser\",outcome=\"success\"} 2"), "{text}");
+    }
+}
