@@ -100,7 +100,7 @@ impl System {
 
         let issuer = Origin::configured(&artifacts.origin, &settings.origin, data.path())?;
         issuer.migrate()?;
-        issuer.create_user(ADMIN, "admin", &data.secrets.admin_password)?;
+        administrator(&issuer, data)?;
 
         let mut origin = Part::start("origin", issuer.serve(), &place.watchdog)?;
         let mut upstream =
@@ -128,6 +128,18 @@ impl System {
     async fn stop(self) {
         self.edge.stop().await;
         tokio::join!(self.origin.stop(), self.upstream.stop());
+    }
+}
+
+/// Makes the administrator's account when the database has none yet.
+fn administrator(issuer: &Origin<'_>, data: &Data) -> Result<(), Failure> {
+    match (issuer.has_user(ADMIN)?, data.is_new()) {
+        (false, _) => issuer.create_user(ADMIN, "admin", &data.secrets.admin_password),
+        (true, false) => Ok(()),
+        (true, true) => Err(Failure::new(
+            format!("the database was made with another data directory, which has the password of {ADMIN}"),
+            "give that directory by --data, or an empty database",
+        )),
     }
 }
 

@@ -22,6 +22,7 @@ pub struct Data {
     path: PathBuf,
     /// What was drawn when the directory was first used.
     pub secrets: Secrets,
+    new: bool,
     _lock: File,
     _temporary: Option<TempDir>,
 }
@@ -70,14 +71,22 @@ impl Data {
             ),
             TryLockError::Error(error) => Failure::file(&lock_path)(error),
         })?;
-        let secrets = Secrets::kept_in(&path.join("secrets.json"))?;
-        Ok(Self { path, secrets, _lock: lock, _temporary: temporary })
+        let kept = path.join("secrets.json");
+        let new = !kept.exists();
+        let secrets = Secrets::kept_in(&kept)?;
+        Ok(Self { path, secrets, new, _lock: lock, _temporary: temporary })
     }
 
     /// The directory itself.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether nothing was kept here before.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.new
     }
 
     /// The URL of the embedded database.

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use serde::Deserialize;
+
 use crate::failure::Failure;
 
 use super::data::write_private;
@@ -44,15 +46,35 @@ impl<'a> Origin<'a> {
         if output.status.success() { Ok(()) } else { Err(refused("origin migrate", &output)) }
     }
 
-    /// Makes an account with this role, unless there is one of the address.
+    /// Whether there is an account of this address.
+    ///
+    /// # Errors
+    /// With what origin says is wrong.
+    pub fn has_user(&self, email: &str) -> Result<bool, Failure> {
+        #[derive(Deserialize)]
+        struct List {
+            users: Vec<User>,
+        }
+        #[derive(Deserialize)]
+        struct User {
+            email: String,
+        }
+        let output = self.run(&["user", "list", "--json"], "")?;
+        let list: Option<List> = serde_json::from_slice(&output.stdout).ok();
+        match list.filter(|_| output.status.success()) {
+            Some(list) => Ok(list.users.iter().any(|user| user.email == email)),
+            None => Err(refused("origin user list", &output)),
+        }
+    }
+
+    /// Makes an account with this role.
     ///
     /// # Errors
     /// With what origin says is wrong.
     pub fn create_user(&self, email: &str, role: &str, password: &str) -> Result<(), Failure> {
         let arguments = ["user", "create", "--email", email, "--role", role, "--password-stdin"];
         let output = self.run(&arguments, password)?;
-        let known = || String::from_utf8_lossy(&output.stderr).contains("already");
-        if output.status.success() || known() { Ok(()) } else { Err(refused("origin user create", &output)) }
+        if output.status.success() { Ok(()) } else { Err(refused("origin user create", &output)) }
     }
 
     /// The command that serves until it is stopped.

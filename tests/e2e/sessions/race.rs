@@ -1,0 +1,113 @@
+//! A login takes as long as hashing its password does. What ends sessions meanwhile must not be outrun by it.
+
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{alive, listed};
+use crate::fixture::{Answer, Browser, Mobile, System, User};
+
+const NEW: &str = "a new password, long enough";
+
+/// A system in which everybody's password may wait for its turn to be hashed.
+async fn with_a_long_queue() -> System {
+    System::own(&["--set", "COUNTERSIGN_HASH_QUEUE=1000"]).await
+}
+
+/// A login, not yet asked for: with the password that the user has now.
+fn login(url: &str, user: &User, kind: &str) -> impl Future<Output = Answer> + Send + 'static {
+    let (client, user, path) = (Browser::at(url), user.clone(), format!("/auth/{kind}"));
+    async move { client.request(reqwest::Method::POST, &path).json(&user.credentials()).send().await }
+}
+
+/// Wants what was answered to a login to be worth nothing now.
+async fn is_over(origin: &str, answer: &Answer) {
+    let mut app = Mobile::at(origin);
+    match answer.status {
+        200 => {
+            let tokens = answer.json();
+            app.access_token = tokens["access_token"].as_str().map(str::to_owned);
+            app.refresh_token = tokens["refresh_token"].as_str().map(str::to_owned);
+            app.get("/auth/me").await.refused(401, "invalid-token");
+            app.refresh().await.oauth_refused("invalid_grant");
+        }
+        201 => {
+            let cookies: Vec<_> =
+                answer.headers("set-cookie").iter().filter_map(|cookie| cookie.split(';').next()).collect();
+            let request = app.request(reqwest::Method::GET, "/auth/me").header("cookie", &cookies.join("; "));
+            request.send().await.refused(401, "unauthenticated");
+        }
+        _ => drop(answer.clone().refused(401, "invalid-credentials")),
+    }
+}
+
+#[tokio::test]
+async fn no_login_with_the_old_password_outlives_its_change() {
+    const PAIRS: usize = 50;
+    let system = with_a_long_queue().await;
+    let mut owners = Vec::new();
+    for _ in 0..PAIRS {
+        let user = system.new_user().await;
+        owners.push((Mobile::of(&system.origin, &user).await, user));
+    }
+
+    let mut logins = JoinSet::new();
+    let mut changes = JoinSet::new();
+    for (number, (owner, user)) in owners.iter().enumerate() {
+        logins.spawn(login(&system.origin, user, ["tokens", "sessions"][number % 2]));
+        let (owner, change) = (owner.clone(), json!({"current": user.password, "new": NEW}));
+        changes.spawn(async move { owner.post("/auth/password").json(&change).send().await });
+    }
+    for answer in changes.join_all().await {
+        answer.is(204);
+    }
+    let answers = logins.join_all().await;
+    for answer in &answers {
+        is_over(&system.origin, answer).await;
+    }
+    // There was a race: some logins came first and were ended, some were overtaken.
+    assert!(answers.iter().any(|answer| answer.status == 401), "no login was overtaken");
+    for (mut owner, user) in owners {
+        assert_eq!(alive(&system, &user.email).await, 1, "{}", user.email);
+        owner.refresh().await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn no_login_outlives_the_disabling_of_its_user() {
+    const LOGINS: usize = 40;
+    let system = with_a_long_queue().await;
+    let user = system.new_user().await;
+    let logins: JoinSet<_> =
+        (0..LOGINS).map(|number| login(&system.origin, &user, ["tokens", "sessions"][number % 2])).collect();
+    let logins = tokio::spawn(logins.join_all());
+    // Some are done by then, some are being hashed, and most wait for their turn.
+    tokio::task::block_in_place(|| system.disable(&user));
+    for answer in logins.await.expect("all answers") {
+        is_over(&system.origin, &answer).await;
+    }
+    assert_eq!(alive(&system, &user.email).await, 0);
+}
+
+#[tokio::test]
+async fn of_several_changes_of_password_at_once_one_wins_and_one_session_is_left() {
+    let system = with_a_long_queue().await;
+    let user = system.new_user().await;
+    let mut changes = JoinSet::new();
+    for number in 0..8 {
+        let app = Mobile::of(&system.origin, &user).await;
+        let new = format!("{NEW}, number {number}");
+        let change = json!({"current": user.password, "new": new});
+        changes.spawn(async move { (app.post("/auth/password").json(&change).send().await, app, new) });
+    }
+    let (mut winners, losers): (Vec<_>, Vec<_>) =
+        changes.join_all().await.into_iter().partition(|(answer, ..)| answer.status == 204);
+    assert_eq!(winners.len(), 1, "{winners:?}");
+    for (answer, mut app, _) in losers {
+        assert_eq!(answer.status, 401, "{answer:?}");
+        app.refresh().await.oauth_refused("invalid_grant");
+    }
+    let (_, mut app, password) = winners.remove(0);
+    app.refresh().await.is(200);
+    assert_eq!(listed(&app.get("/auth/sessions").await.is(200).json()).len(), 1);
+    Mobile::of(&system.origin, &User { password, ..user }).await.get("/auth/me").await.is(200);
+}
