@@ -28,7 +28,7 @@ async fn an_app_goes_its_way_through_the_edge() {
     assert!(echo.values("authorization").is_empty());
 
     app.get("/api/reports").await.is(200);
-    let refused = app.post("/api/reports").body("new").send().await.refused(403, "forbidden");
+    let refused = app.post("/api/reports").body("new").send().await.refused(403, "insufficient-scope");
     assert!(refused.header("www-authenticate").is_some_and(|value| value.contains("insufficient_scope")));
 
     system.grant(&user, "editor");
@@ -49,7 +49,7 @@ async fn a_browser_goes_its_way_through_the_edge() {
     assert_eq!(echo.caller().credential, "session");
     assert!(echo.values("cookie").is_empty());
 
-    browser.post("/api/reports", &json!({})).await.refused(403, "forbidden");
+    browser.post("/api/reports", &json!({})).await.refused(403, "insufficient-scope");
     system.grant(&user, "editor");
     browser.cookies.remove("__Host-assertion");
     browser.post("/api/reports", &json!({})).await.is(200);
@@ -93,7 +93,7 @@ async fn both_go_their_way_at_origin_directly() {
     let page = browser.get("/auth/me").await.is(200).json();
     assert_eq!(mine["user"], page["user"]);
 
-    app.get("/admin/users").await.refused(403, "forbidden");
+    app.get("/admin/users").await.refused(403, "insufficient-scope");
     system.grant(&user, "support");
     app.refresh().await.is(200);
     app.get("/admin/users").await.is(200);
