@@ -1,6 +1,9 @@
 //! Whether the caller may: the cross-site proof, for strict routes origin's word, then the policy.
 
+use std::{rc::Rc, time::Duration};
+
 use shared::{
+    cookie::Handle,
     csrf,
     origin_check::{same_site, upgrade},
     policy::{CrossSiteCheck, Decision, Freshness, Route, Subject},
@@ -8,7 +11,14 @@ use shared::{
 };
 
 use crate::{
-    credential::Caller, gateway::Edge, log, origin, platform::Platform, reject::Refusal, request::Request,
+    credential::{Caller, Presented},
+    gateway::Edge,
+    log, origin,
+    platform::Platform,
+    reject::Refusal,
+    request::Request,
+    session,
+    state::Patience,
 };
 
 /// Lets the request through or says why not. On a strict route the caller's roles become those of now.
@@ -16,16 +26,17 @@ use crate::{
 /// # Errors
 /// The [`Refusal`] that the client gets.
 pub async fn authorize<P: Platform>(
-    edge: &Edge,
+    edge: &Rc<Edge>,
     platform: &P,
     route: &Route,
     request: &Request<'_>,
+    presented: &Presented<'_>,
     caller: Option<&mut Caller>,
 ) -> Result<(), Refusal> {
     check_cross_site(edge, route, request, caller.as_deref())?;
     let Some(caller) = caller else { return decide(edge, route, None) };
     if route.freshness == Freshness::Strict {
-        check_with_origin(edge, platform, caller).await?;
+        check_with_origin(edge, platform, request, presented, caller).await?;
     }
     decide(edge, route, Some(caller))
 }
@@ -63,8 +74,10 @@ fn check_cross_site(
 
 /// Nothing is ever late here: origin says whether the token still holds and which roles there are now.
 async fn check_with_origin<P: Platform>(
-    edge: &Edge,
+    edge: &Rc<Edge>,
     platform: &P,
+    request: &Request<'_>,
+    presented: &Presented<'_>,
     caller: &mut Caller,
 ) -> Result<(), Refusal> {
     match origin::check(edge, platform, caller).await {
@@ -72,13 +85,30 @@ async fn check_with_origin<P: Platform>(
             caller.subject.roles = answer.roles;
             Ok(())
         }
-        Ok(None) if caller.handle.is_some() => Err(Refusal::login_wanted().because("no longer valid")),
+        Ok(None) if caller.handle.is_some() => renew(edge, platform, request, presented, caller).await,
         Ok(None) => Err(Refusal::from(Kind::InvalidToken).because("no longer valid")),
         Err(failure) => {
             log::event(platform, "error", "strict check failed", &failure.to_string());
             Err(Kind::Unavailable.into())
         }
     }
+}
+
+/// An assertion does not hold any more when the user's rights have changed, and the session may live all
+/// the same: only its handle can tell. What was renewed for this very request is not renewed again.
+async fn renew<P: Platform>(
+    edge: &Rc<Edge>,
+    platform: &P,
+    request: &Request<'_>,
+    presented: &Presented<'_>,
+    caller: &mut Caller,
+) -> Result<(), Refusal> {
+    let mine = |handle: &&Handle| caller.renewed.is_none() && caller.handle == Some(handle.digest());
+    let over = || Refusal::login_wanted().because("no longer valid");
+    let handle = presented.handles.iter().find(mine).ok_or_else(over)?;
+    let renewed = session::renew(edge, platform, handle, request, Patience(Duration::ZERO)).await;
+    *caller = renewed.map_err(|_| Kind::Unavailable)?.ok_or_else(over)?;
+    Ok(())
 }
 
 fn decide(edge: &Edge, route: &Route, caller: Option<&Caller>) -> Result<(), Refusal> {

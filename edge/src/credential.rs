@@ -92,11 +92,13 @@ impl Caller {
     }
 }
 
-/// Settles which credential counts. `Ok(None)` is an anonymous request.
+/// Settles which credential counts: the cookie first, and a bearer that was presented is never ignored.
+/// `Ok(None)` is an anonymous request.
 ///
 /// # Errors
-/// [`Kind::AmbiguousCredentials`] when both are good and of different sessions; the problem of a bad
-/// bearer, on optional routes too; [`Kind::Unavailable`] when what could have counted was not found out.
+/// The problem of a bad bearer, on optional routes and beside a good cookie too;
+/// [`Kind::AmbiguousCredentials`] when both are good and of different sessions; [`Kind::Unavailable`] when
+/// what could have counted was not found out.
 pub fn settle(
     session: Result<Checked, Unavailable>,
     bearer: Result<Checked, Unavailable>,
@@ -104,6 +106,8 @@ pub fn settle(
 ) -> Result<Option<Caller>, Refusal> {
     use Checked::{Absent, Bad, Good};
     match (session, bearer) {
+        (_, Ok(Bad(refused))) => Err(refused_bearer(&refused)),
+        (_, Err(Unavailable)) | (Err(Unavailable), Ok(Absent)) => Err(Kind::Unavailable.into()),
         (Ok(Good(session)), Ok(Good(bearer))) => {
             if session.subject.session != bearer.subject.session {
                 let refusal = Refusal::from(Kind::AmbiguousCredentials);
@@ -112,10 +116,7 @@ pub fn settle(
             let takes_session = route.credentials.accept(Credential::Session);
             Ok(Some(if takes_session { *session } else { *bearer }))
         }
-        (Ok(Good(session)), _) => Ok(Some(*session)),
-        (_, Ok(Good(bearer))) => Ok(Some(*bearer)),
-        (Err(Unavailable), _) | (_, Err(Unavailable)) => Err(Refusal::from(Kind::Unavailable)),
-        (_, Ok(Bad(refused))) => Err(refused_bearer(&refused)),
+        (Ok(Good(caller)), Ok(Absent)) | (_, Ok(Good(caller))) => Ok(Some(*caller)),
         (Ok(Absent | Bad(_)), Ok(Absent)) => Ok(None),
     }
 }

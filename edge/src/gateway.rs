@@ -128,7 +128,7 @@ async fn pass<'e, P: Platform>(
     trail.route = Some(route);
     let presented = Presented::read(request, &edge.keys.handle)?;
     trail.caller = recognise(edge, platform, route, request, &presented).await?;
-    authorize::authorize(edge, platform, route, request, trail.caller.as_mut()).await?;
+    authorize::authorize(edge, platform, route, request, &presented, trail.caller.as_mut()).await?;
     send(edge, platform, route, request, &path, trail).await
 }
 
@@ -174,8 +174,8 @@ async fn recognise<P: Platform>(
         Freshness::Bounded { stale_if_error_seconds: seconds } => Duration::from_secs(seconds.into()),
         Freshness::Strict => Duration::ZERO,
     };
-    let session = session::check(edge, platform, presented, request, Patience(patience)).await;
     let bearer = verify::bearer(edge, platform, presented, Patience(patience)).await;
+    let session = session::check(edge, platform, presented, request, Patience(patience)).await;
     credential::settle(session, bearer, route)
 }
 

@@ -74,8 +74,12 @@ async fn assertion<P: Platform>(
     Ok(counts.then(|| Caller::new(common, key, Credential::Session, Some(handle))))
 }
 
-/// The caller of a new assertion, and the cookie that hands it to the browser.
-async fn renew<P: Platform>(
+/// The caller of a new assertion, and the cookie that hands it to the browser; nobody when the session is
+/// over. What it says of the caller is what origin knows at this moment.
+///
+/// # Errors
+/// [`Unavailable`] when origin does not say.
+pub async fn renew<P: Platform>(
     edge: &Rc<Edge>,
     platform: &P,
     handle: &Handle,

@@ -51,8 +51,16 @@ async fn the_cookie_comes_first() {
     let token = world.issuer().access_token(&browser.session, world.now());
     let reply = world.get("/echo").cookie(browser.cookies()).bearer(&token).send().await;
     assert_eq!(reply.seen().identity.subject.as_ref().unwrap().credential, Credential::Session);
-    let reply = world.get("/echo").cookie(browser.cookies()).bearer("not.a.token").send().await;
-    assert_eq!(reply.seen().identity.subject.as_ref().unwrap().credential, Credential::Session);
+}
+
+#[tokio::test]
+async fn a_bad_bearer_is_never_ignored() {
+    let world = World::new();
+    for target in ["/echo", "/optional", "/dashboard/a"] {
+        let cookies = world.browser("").cookies();
+        let reply = world.get(target).cookie(cookies).bearer("not.a.token").send().await;
+        reply.is_refused(401, "invalid-token");
+    }
 }
 
 #[tokio::test]

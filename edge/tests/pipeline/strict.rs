@@ -19,7 +19,7 @@ async fn the_roles_are_those_of_now() {
     let session = world.issuer().begin("reader");
     let token = world.issuer().access_token(&session, world.now());
     world.get("/strict").bearer(&token).send().await.is_refused(403, "insufficient-scope");
-    world.issuer().grant(&session, "writer");
+    world.issuer().grant_without_epoch(&session, "writer");
     let reply = world.get("/strict").bearer(&token).send().await;
     let roles = reply.seen().identity.subject.clone().unwrap().roles;
     assert_eq!(roles, ["writer".parse().unwrap()]);
@@ -36,6 +36,30 @@ async fn an_ended_session_is_refused_at_once() {
     world.get("/strict").bearer(&token).send().await.is_refused(401, "invalid-token");
     world.get("/strict").cookie(browser.cookies()).send().await.is_refused(401, "unauthenticated");
     assert_eq!(world.get("/echo").bearer(&token).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn an_assertion_of_old_rights_is_renewed_once() {
+    let world = World::new();
+    let browser = world.browser("reader");
+    world.issuer().grant(&browser.session, "writer");
+    let reply = world.get("/strict").cookie(browser.cookies()).send().await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.seen().identity.subject.as_ref().unwrap().roles, ["writer".parse().unwrap()]);
+    assert!(reply.header("set-cookie").unwrap().starts_with("__Host-assertion=ey"));
+    assert_eq!(world.calls(), ["/edge/state", "/edge/check", "/edge/assertions"]);
+    world.issuer().end(&browser.session);
+    world.get("/strict").cookie(browser.cookies()).send().await.is_refused(401, "unauthenticated");
+    assert_eq!(world.calls(), ["/edge/check", "/edge/assertions"]);
+}
+
+#[tokio::test]
+async fn rights_that_changed_refuse_a_bearer_until_it_is_refreshed() {
+    let world = World::new();
+    let session = world.issuer().begin("reader");
+    let token = world.issuer().access_token(&session, world.now());
+    world.issuer().grant(&session, "writer");
+    world.get("/strict").bearer(&token).send().await.is_refused(401, "invalid-token");
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) user: UserId,
     pub(crate) roles: Vec<RoleName>,
+    epoch: u64,
     handle: Option<String>,
 }
 
@@ -81,6 +82,7 @@ impl Session {
             id: SessionId::new(began, [drawn(); 10]),
             user: UserId::new(began, [drawn(); 10]),
             roles: roles.split_whitespace().map(|role| role.parse().unwrap()).collect(),
+            epoch: 1,
             handle: None,
         }
     }
@@ -127,8 +129,16 @@ impl Issuer {
         session
     }
 
-    /// Changes a user's roles.
+    /// Changes a user's roles, and so the epoch.
     pub(crate) fn grant(&self, session: &Session, roles: &str) {
+        for live in self.sessions.borrow_mut().iter_mut().filter(|live| live.id == session.id) {
+            live.roles = Session::new(roles).roles;
+            live.epoch += 1;
+        }
+    }
+
+    /// Changes what a user's roles are called, and no right: the epoch stays.
+    pub(crate) fn grant_without_epoch(&self, session: &Session, roles: &str) {
         for live in self.sessions.borrow_mut().iter_mut().filter(|live| live.id == session.id) {
             live.roles = Session::new(roles).roles;
         }
@@ -201,7 +211,10 @@ impl Issuer {
 
     fn check(&self, request: &CheckRequest) -> Reply {
         let sessions = self.sessions.borrow();
-        match sessions.iter().find(|live| live.id == request.session && live.user == request.user) {
+        let holds = |live: &&Session| {
+            (live.id, live.user, live.epoch) == (request.session, request.user, request.epoch)
+        };
+        match sessions.iter().find(holds) {
             Some(session) => json(&CheckAnswer { roles: session.roles.clone(), epoch: request.epoch }),
             None => problem(Kind::InvalidToken),
         }
@@ -219,7 +232,7 @@ pub(crate) fn common(session: &Session, now: Timestamp, lifetime: u64) -> Common
         iat,
         jti: TokenId::new(now, [drawn(); 10]),
         sid: session.id,
-        epoch: 1,
+        epoch: session.epoch,
         roles: session.roles.clone(),
     }
 }
