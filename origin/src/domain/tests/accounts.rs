@@ -129,6 +129,25 @@ async fn disabling_ends_every_session_and_enabling_brings_none_back() {
 }
 
 #[tokio::test]
+async fn a_session_that_was_left_open_is_worth_nothing_to_a_disabled_user() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let (login, grant) = (w.browser(0).await, w.tokens(0).await);
+        let mut transaction = w.store.begin().await.unwrap();
+        let disable = sqlx::query("UPDATE users SET disabled_at = 1");
+        disable.execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+
+        let handle = &login.credentials.handle;
+        assert!(w.by_handle(1, handle).await.is_none());
+        assert!(w.domain.renew_assertion(&w.at(1), handle).await.unwrap().is_none());
+        assert!(!w.is_alive(1, &grant).await);
+        assert!(matches!(w.refresh(1, &grant.refresh_token).await, Err(Error::InvalidGrant)));
+        assert_eq!(w.events("refresh.theft").await, [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn users_are_listed_page_by_page_in_the_order_they_came() {
     for w in World::each().await {
         let mut ids = Vec::new();

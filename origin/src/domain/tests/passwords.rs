@@ -1,13 +1,16 @@
 //! Hashing under load.
 
-use tokio::task::yield_now;
-
 use super::*;
 use crate::domain::passwords::{Password, Passwords};
 
 fn passwords(parallel: usize, queue: usize) -> Passwords {
     // Slow enough that the others come while the first is at it.
-    Passwords::new(&Hashing { memory_kib: 64 * 1024, iterations: 3, parallel, queue }, Random).unwrap()
+    Passwords::new(&Hashing { memory_kib: 64 * 1024, iterations: 8, parallel, queue }, Random).unwrap()
+}
+
+/// Long enough for a hash to have begun, and not to have ended.
+async fn began() {
+    tokio::time::sleep(Duration::from_millis(10)).await;
 }
 
 #[tokio::test]
@@ -19,7 +22,7 @@ async fn past_the_bound_the_answer_comes_at_once() {
         tokio::spawn(async move { passwords.hash(&password).await })
     };
     let waiting: Vec<_> = (0..3).map(hash).collect();
-    yield_now().await;
+    began().await;
     assert!(matches!(passwords.hash(&password).await, Err(Error::Overloaded)));
     assert!(matches!(passwords.verify(&password, None).await, Err(Error::Overloaded)));
     for hashed in waiting {
@@ -36,7 +39,7 @@ async fn hanging_up_does_not_free_a_place_that_is_in_use() {
         let (passwords, password) = (passwords.clone(), password.clone());
         async move { passwords.hash(&password).await }
     });
-    yield_now().await;
+    began().await;
     hanging_up.abort();
     assert!(hanging_up.await.unwrap_err().is_cancelled());
     assert!(matches!(passwords.hash(&password).await, Err(Error::Overloaded)));

@@ -201,6 +201,53 @@ async fn a_session_is_made_only_on_what_still_holds() {
     }
 }
 
+#[tokio::test]
+async fn a_rehash_is_written_over_the_hash_it_was_made_from_alone() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let stale = PasswordHash::new("before the password changed".to_owned());
+        let stronger = PasswordHash::new("stronger".to_owned());
+        let mut transaction = w.store.begin().await.unwrap();
+        assert!(!users::rehash(&mut transaction, user, &stale, &stronger).await.unwrap());
+        transaction.commit().await.unwrap();
+        w.tokens(0).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_a_session_takes_the_users_row_first() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        for way in 0..4 {
+            let (browser, first) = (w.browser(0).await, w.tokens(0).await);
+            let lost = w.refresh(0, &first.refresh_token).await.unwrap();
+            w.refresh(HOUR, &first.refresh_token).await.unwrap();
+            let me = w.principal(0, &browser).await;
+
+            let mut holding = w.store.begin().await.unwrap();
+            assert!(users::lock(&mut holding, w.store.dialect(), user).await.unwrap());
+            let ending = tokio::spawn({
+                let w = w.clone();
+                async move {
+                    let context = w.at(HOUR);
+                    match way {
+                        0 => drop(w.domain.refresh(&context, &lost.refresh_token).await),
+                        1 => w.domain.revoke_refresh_token(&context, &lost.refresh_token).await.unwrap(),
+                        2 => w.domain.logout(&context, &me).await.unwrap(),
+                        _ => drop(w.domain.end_all_sessions(&context, user).await.unwrap()),
+                    }
+                }
+            });
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(!ending.is_finished(), "{way}");
+            holding.commit().await.unwrap();
+            ending.await.unwrap();
+            let ended = if way == 2 { browser.session } else { first.session };
+            assert!(w.domain.find_session(ended).await.unwrap().unwrap().end.is_some(), "{way}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_login_and_a_password_change_each_waits_for_the_other() {
     for w in World::each().await {
