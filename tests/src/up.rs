@@ -99,6 +99,7 @@ impl System {
         Mailbox::open(addresses.smtp, addresses.mail).await?;
 
         let issuer = Origin::configured(&artifacts.origin, &settings.origin, data.path())?;
+        issuer.check_settings()?;
         issuer.migrate()?;
         administrator(&issuer, data)?;
 

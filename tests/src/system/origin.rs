@@ -37,13 +37,20 @@ impl<'a> Origin<'a> {
         Ok(Self { program, config })
     }
 
+    /// Checks all settings.
+    ///
+    /// # Errors
+    /// With every fault that origin finds in them.
+    pub fn check_settings(&self) -> Result<(), Failure> {
+        self.succeed(&["config", "check"], "")
+    }
+
     /// Creates or updates the schema.
     ///
     /// # Errors
-    /// With what origin says is wrong: its settings, or the database.
+    /// With what origin says of the database.
     pub fn migrate(&self) -> Result<(), Failure> {
-        let output = self.run(&["migrate"], "")?;
-        if output.status.success() { Ok(()) } else { Err(refused("origin migrate", &output)) }
+        self.succeed(&["migrate"], "")
     }
 
     /// Whether there is an account of this address.
@@ -63,7 +70,7 @@ impl<'a> Origin<'a> {
         let list: Option<List> = serde_json::from_slice(&output.stdout).ok();
         match list.filter(|_| output.status.success()) {
             Some(list) => Ok(list.users.iter().any(|user| user.email == email)),
-            None => Err(refused("origin user list", &output)),
+            None => Err(refused(&["user", "list"], &output)),
         }
     }
 
@@ -72,9 +79,7 @@ impl<'a> Origin<'a> {
     /// # Errors
     /// With what origin says is wrong.
     pub fn create_user(&self, email: &str, role: &str, password: &str) -> Result<(), Failure> {
-        let arguments = ["user", "create", "--email", email, "--role", role, "--password-stdin"];
-        let output = self.run(&arguments, password)?;
-        if output.status.success() { Ok(()) } else { Err(refused("origin user create", &output)) }
+        self.succeed(&["user", "create", "--email", email, "--role", role, "--password-stdin"], password)
     }
 
     /// The command that serves until it is stopped.
@@ -83,6 +88,11 @@ impl<'a> Origin<'a> {
         let mut command = self.command();
         command.arg("serve");
         command
+    }
+
+    fn succeed(&self, arguments: &[&str], input: &str) -> Result<(), Failure> {
+        let output = self.run(arguments, input)?;
+        if output.status.success() { Ok(()) } else { Err(refused(arguments, &output)) }
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Result<Output, Failure> {
@@ -126,9 +136,13 @@ fn file(settings: &BTreeMap<String, String>) -> String {
     table.to_string()
 }
 
-fn refused(command: &str, output: &Output) -> Failure {
+fn refused(arguments: &[&str], output: &Output) -> Failure {
     let said = String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect();
-    Failure::new(format!("`{command}` failed ({})", output.status), "its message stands above").with_log(said)
+    // The verbs alone, without what they were given.
+    let command = arguments.iter().take_while(|argument| !argument.starts_with('-'));
+    let command: Vec<&str> = std::iter::once("origin").chain(command.copied()).collect();
+    Failure::new(format!("`{}` failed ({})", command.join(" "), output.status), "its message stands above")
+        .with_log(said)
 }
 
 #[cfg(test)]
