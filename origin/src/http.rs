@@ -25,15 +25,12 @@ mod protect;
 mod route;
 mod seal;
 pub mod server;
+#[cfg(test)]
+mod tests;
 mod time;
 mod trace;
 
-use axum::{
-    Router,
-    extract::{DefaultBodyLimit, Request},
-    middleware,
-    response::{IntoResponse as _, Response},
-};
+use axum::{Router, extract::DefaultBodyLimit, middleware};
 use shared::problem::{Kind, Problem};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -89,7 +86,6 @@ pub fn document() -> OpenApi {
 }
 
 /// Everything that origin answers.
-#[must_use]
 pub fn router(app: App) -> Router {
     let (routes, _) = assembled();
     routes
@@ -112,8 +108,7 @@ async fn not_found() -> Problem {
     Kind::NotFound.into()
 }
 
-async fn method_not_allowed(request: Request) -> Response {
-    // Which methods there are instead is axum's to add as `Allow`.
-    drop(request);
-    Problem::new(Kind::MethodNotAllowed).into_response()
+/// Which methods there are instead, axum adds as `Allow`.
+async fn method_not_allowed() -> Problem {
+    Kind::MethodNotAllowed.into()
 }

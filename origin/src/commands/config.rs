@@ -8,7 +8,7 @@ use crate::config::{self, Source};
 
 /// What there is to do with the settings.
 #[derive(Debug, Subcommand)]
-pub enum Config {
+pub(super) enum Config {
     /// Read all settings and report every fault with its remedy; print what holds, without secrets.
     Check,
 }

@@ -12,7 +12,7 @@ use crate::{
 
 /// What there is to do with keys.
 #[derive(Debug, Subcommand)]
-pub enum Key {
+pub(super) enum Key {
     /// Show the keys that sign tokens, or have signed them.
     List,
     /// Print the key by which a service behind the edge checks its seals. It is a secret.

@@ -11,7 +11,7 @@ use crate::config::{Config, Source};
 
 /// What there is to do with the policy.
 #[derive(Debug, Subcommand)]
-pub enum Policy {
+pub(super) enum Policy {
     /// Read the policy file and report every fault with its line and remedy.
     Check {
         /// The file; without it the one that is set, or the example.
@@ -53,7 +53,7 @@ impl Policy {
                 }
                 let caller = (signed_in || !roles.is_empty()).then_some(roles.as_slice());
                 let explanation = policy.explain(&method.to_ascii_uppercase(), &path, caller);
-                Ok(Report::new(explanation.to_string(), json!(explanation)))
+                Ok(Report::new(explanation.to_string().trim_end(), json!(explanation)))
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::config::Source;
 
 /// What there is to do with the roles of users.
 #[derive(Debug, Subcommand)]
-pub enum Role {
+pub(super) enum Role {
     /// Give a user a role.
     Grant(Change),
     /// Take a role from a user.
@@ -18,7 +18,7 @@ pub enum Role {
 
 /// Whose role, and which.
 #[derive(Debug, Args)]
-pub struct Change {
+pub(super) struct Change {
     /// The user's address.
     #[arg(long)]
     email: String,

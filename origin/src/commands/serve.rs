@@ -19,7 +19,7 @@ use crate::{
 
 /// Answer requests until SIGTERM or SIGINT; those under way then finish.
 #[derive(Debug, Args)]
-pub struct Serve {
+pub(super) struct Serve {
     /// Bring the schema up to date first.
     #[arg(long)]
     migrate: bool,

@@ -9,7 +9,7 @@ use crate::{config::Source, http::rfc3339};
 
 /// What there is to do with sessions.
 #[derive(Debug, Subcommand)]
-pub enum Session {
+pub(super) enum Session {
     /// Show the live sessions of a user.
     List {
         /// The user's address.
@@ -23,7 +23,7 @@ pub enum Session {
 /// Which sessions to end.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct End {
+pub(super) struct End {
     /// The session's id.
     #[arg(long)]
     id: Option<SessionId>,

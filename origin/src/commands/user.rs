@@ -18,7 +18,7 @@ use crate::{
 
 /// What there is to do with users.
 #[derive(Debug, Subcommand)]
-pub enum User {
+pub(super) enum User {
     /// Make an account. Without a password given, one is made up and printed once.
     Create(Create),
     /// Lock an account; all its sessions end.
@@ -39,7 +39,7 @@ pub enum User {
 
 /// A new account.
 #[derive(Debug, Args)]
-pub struct Create {
+pub(super) struct Create {
     /// The account's address.
     #[arg(long)]
     email: String,

@@ -1,7 +1,7 @@
 //! The names of all settings, in one list, and the nearest of them to a misspelt one.
 
 /// Every setting, as the file's keys name it; `COUNTERSIGN_` and upper case make the variable.
-pub const KNOWN: &[&str] = &[
+pub(super) const KNOWN: &[&str] = &[
     "access_token_seconds",
     "algorithm",
     "assertion_seconds",
@@ -36,10 +36,10 @@ pub const KNOWN: &[&str] = &[
 ];
 
 /// Variables of the same prefix that are read elsewhere: by the command line, by the edge's build.
-pub const ELSEWHERE: &[&str] = &["config"];
+pub(super) const ELSEWHERE: &[&str] = &["config"];
 
 /// The known name that is nearest to `name`, if one is near enough to be meant.
-pub fn closest(name: &str) -> Option<&'static str> {
+pub(super) fn closest(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase().replace('-', "_");
     KNOWN
         .iter()

@@ -31,29 +31,29 @@ impl fmt::Display for Fault {
 }
 
 /// Reads settings one by one and keeps the faults of all.
-pub struct Reader<'s> {
+pub(super) struct Reader<'s> {
     source: &'s Source,
     faults: Vec<Fault>,
 }
 
 impl<'s> Reader<'s> {
     /// A reader of these raw settings, which brings along what was wrong with the reading of them.
-    pub fn new(source: &'s Source) -> Self {
+    pub(super) fn new(source: &'s Source) -> Self {
         Self { source, faults: source.faults().to_vec() }
     }
 
     /// All faults found so far.
-    pub fn into_faults(self) -> Vec<Fault> {
+    pub(super) fn into_faults(self) -> Vec<Fault> {
         self.faults
     }
 
     /// The text of a setting, if there is one.
-    pub fn text(&self, key: &str) -> Option<&'s str> {
+    pub(super) fn text(&self, key: &str) -> Option<&'s str> {
         self.source.get(key).map(|(text, _)| text)
     }
 
     /// The text of a setting that must be there.
-    pub fn required(&mut self, key: &str, remedy: &str) -> Option<&'s str> {
+    pub(super) fn required(&mut self, key: &str, remedy: &str) -> Option<&'s str> {
         let text = self.text(key);
         if text.is_none() {
             self.faults.push(Fault::new(variable(key), "it is not set", remedy));
@@ -62,7 +62,7 @@ impl<'s> Reader<'s> {
     }
 
     /// What a parser makes of a setting, or nothing when it is not set or at fault.
-    pub fn parsed<T>(
+    pub(super) fn parsed<T>(
         &mut self,
         key: &str,
         parse: impl FnOnce(&str) -> Option<T>,
@@ -78,7 +78,7 @@ impl<'s> Reader<'s> {
     }
 
     /// A whole number within limits.
-    pub fn number<T>(&mut self, key: &str, default: T, limits: RangeInclusive<T>) -> T
+    pub(super) fn number<T>(&mut self, key: &str, default: T, limits: RangeInclusive<T>) -> T
     where
         T: FromStr + PartialOrd + Copy + fmt::Display,
     {
@@ -88,12 +88,12 @@ impl<'s> Reader<'s> {
     }
 
     /// A duration in whole seconds, within limits in seconds.
-    pub fn seconds(&mut self, key: &str, default: u64, limits: RangeInclusive<u64>) -> Duration {
+    pub(super) fn seconds(&mut self, key: &str, default: u64, limits: RangeInclusive<u64>) -> Duration {
         Duration::from_secs(self.number(key, default, limits))
     }
 
     /// Thirty-two secret bytes. A fault does not repeat them.
-    pub fn secret(&mut self, key: &str) -> Option<Secret<32>> {
+    pub(super) fn secret(&mut self, key: &str) -> Option<Secret<32>> {
         let text = self.text(key)?;
         let secret = Secret::from_base64url(text).ok();
         match &secret {
@@ -107,19 +107,19 @@ impl<'s> Reader<'s> {
     }
 
     /// Takes over faults that were found elsewhere.
-    pub fn adopt(&mut self, faults: impl Iterator<Item = Fault>) {
+    pub(super) fn adopt(&mut self, faults: impl Iterator<Item = Fault>) {
         self.faults.extend(faults);
     }
 
     /// Notes a fault of a setting, named as it was written.
-    pub fn fault(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn fault(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
         let name = self.source.get(key).map_or_else(|| variable(key), |(_, place)| place.name(key));
         self.faults.push(Fault::new(name, message, remedy));
     }
 }
 
 /// How to make one of the secrets.
-pub const MAKE_A_SECRET: &str =
+pub(super) const MAKE_A_SECRET: &str =
     "make one with `openssl rand -base64 32 | tr +/ -_ | tr -d =` and keep it out of the repository";
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
 use super::{Fault, names};
 
 /// The prefix of every environment variable; the rest, in lower case, is the key in the file.
-pub const PREFIX: &str = "COUNTERSIGN_";
+pub(super) const PREFIX: &str = "COUNTERSIGN_";
 
 /// The raw settings: each as text, with the place that it was read from. They do not print, because some
 /// of them are secrets.
@@ -145,7 +145,7 @@ impl Place {
 }
 
 /// The environment variable of a setting.
-pub fn variable(key: &str) -> String {
+pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_ascii_uppercase())
 }
 

@@ -19,7 +19,7 @@ use crate::app::App;
 
 /// A new account.
 #[derive(Deserialize, ToSchema)]
-pub struct Registration {
+pub(super) struct Registration {
     /// The e-mail address, which is also the login name.
     email: String,
     /// At least 15 characters, unless the operator decided otherwise.
@@ -34,7 +34,7 @@ pub struct Registration {
     post, path = "/auth/register", tag = "accounts", request_body = Registration,
     responses((status = 202, description = "Taken note of."), (status = 422, description = "Address or password cannot be used."))
 )]
-pub async fn register(
+pub(super) async fn register(
     Anyone(context): Anyone,
     State(app): State<App>,
     Json(new): Json<Registration>,
@@ -45,7 +45,7 @@ pub async fn register(
 
 /// A change of password.
 #[derive(Deserialize, ToSchema)]
-pub struct PasswordChange {
+pub(super) struct PasswordChange {
     /// The password until now.
     #[schema(format = Password)]
     current: String,
@@ -61,7 +61,7 @@ pub struct PasswordChange {
     post, path = "/auth/password", tag = "accounts", request_body = PasswordChange,
     responses((status = 204, description = "Changed."), (status = 422, description = "The new password cannot be used."))
 )]
-pub async fn change_password(
+pub(super) async fn change_password(
     SignedIn { principal, context }: SignedIn,
     State(app): State<App>,
     Json(change): Json<PasswordChange>,

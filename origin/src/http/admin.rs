@@ -26,7 +26,7 @@ const LARGEST_PAGE: u32 = 200;
 /// Which page of users.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Page {
+pub(super) struct Page {
     /// The `next` of the page before.
     after: Option<String>,
     /// How many, at most 200.
@@ -35,7 +35,7 @@ pub struct Page {
 
 /// A page of users.
 #[derive(Serialize, ToSchema)]
-pub struct Users {
+pub(super) struct Users {
     users: Vec<AdminUser>,
     /// The `after` of the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +44,7 @@ pub struct Users {
 
 /// A user, as administrators see one.
 #[derive(Serialize, ToSchema)]
-pub struct AdminUser {
+pub(super) struct AdminUser {
     #[schema(format = "uuid")]
     id: String,
     email: String,
@@ -72,7 +72,7 @@ impl From<User> for AdminUser {
     get, path = "/admin/users", tag = "admin", params(Page),
     responses((status = 200, description = "A page of users, oldest first.", body = Users))
 )]
-pub async fn list_users(
+pub(super) async fn list_users(
     _: Permitted<UsersRead>,
     State(app): State<App>,
     page: Result<Query<Page>, QueryRejection>,
@@ -99,7 +99,7 @@ pub async fn list_users(
     get, path = "/admin/users/{id}/sessions", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The user.")),
     responses((status = 200, description = "The live ones.", body = Devices), (status = 404, description = "No such user."))
 )]
-pub async fn list_sessions(
+pub(super) async fn list_sessions(
     Permitted { context, .. }: Permitted<SessionsRead>,
     State(app): State<App>,
     Path(id): Path<String>,
@@ -115,7 +115,7 @@ pub async fn list_sessions(
     delete, path = "/admin/sessions/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The session.")),
     responses((status = 204, description = "Ended."), (status = 404, description = "No such live session."))
 )]
-pub async fn end_session(
+pub(super) async fn end_session(
     Permitted { context, .. }: Permitted<SessionsEnd>,
     State(app): State<App>,
     Path(id): Path<String>,

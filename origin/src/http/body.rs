@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 use shared::problem::{Kind, Problem};
 
 /// The largest body that any call takes, in bytes. The longest of ours are passwords.
-pub const LARGEST: usize = 64 * 1024;
+pub(super) const LARGEST: usize = 64 * 1024;
 
 /// What a body is written in, as its `Content-Type` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(super) enum Format {
     /// `application/json`
     Json,
     /// `application/x-www-form-urlencoded`
@@ -27,7 +27,7 @@ impl Format {
     ///
     /// # Errors
     /// [`Kind::UnsupportedMediaType`].
-    pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut types = headers.get_all(header::CONTENT_TYPE).iter();
         let essence = match (types.next().map(|value| value.to_str()), types.next()) {
             (Some(Ok(value)), None) => value.split(';').next().unwrap_or_default().trim(),
@@ -44,7 +44,7 @@ impl Format {
 }
 
 /// A body of JSON. Unknown members are left out of account; a member that is there twice is refused.
-pub struct Json<T>(pub T);
+pub(super) struct Json<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
@@ -57,27 +57,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// A form. A field that is there twice is refused (RFC 6749 §3.2).
-pub struct Form<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if Format::of(request.headers())? != Format::Form {
-            let detail = "Send application/x-www-form-urlencoded.";
-            return Err(Problem::new(Kind::UnsupportedMediaType).with_detail(detail));
-        }
-        let body = bytes(request, state).await?;
-        from_form(&body).map(Self)
-    }
-}
-
 /// All of a body.
 ///
 /// # Errors
 /// [`Kind::TooLarge`] past [`LARGEST`], [`Kind::MalformedRequest`] when it breaks off.
-pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+pub(super) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         // The limit is axum's own, and what it says of it is the status.
         match rejection.into_response().status() {
@@ -91,17 +75,17 @@ pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
 ///
 /// # Errors
 /// [`Kind::MalformedRequest`], never with the parser's text, which repeats what was sent.
-pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(super) fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|_| {
         Problem::new(Kind::MalformedRequest).with_detail("The body is not the JSON that this call takes.")
     })
 }
 
-/// What a form says.
+/// What a form says. A field that is there twice is refused (RFC 6749 §3.2).
 ///
 /// # Errors
 /// [`Kind::MalformedRequest`].
-pub fn from_form<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(super) fn from_form<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_urlencoded::from_bytes(body).map_err(|_| {
         Problem::new(Kind::MalformedRequest).with_detail("The body is not the form that this call takes.")
     })

@@ -17,7 +17,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const LONGEST_AGENT: usize = 256;
 
 /// What every act of this request is recorded with. Who acts is added by the guard.
-pub fn context(app: &App, parts: &Parts) -> Context {
+pub(super) fn context(app: &App, parts: &Parts) -> Context {
     let now = app.clock.now();
     // Always there: observing a request comes first.
     let id = parts.extensions.get::<RequestId>().copied();
@@ -43,6 +43,6 @@ fn address(app: &App, parts: &Parts) -> Option<IpAddr> {
 }
 
 /// The beginning of a user agent: nobody fills the database by a header.
-pub fn shortened(agent: &str) -> String {
+pub(super) fn shortened(agent: &str) -> String {
     agent.chars().filter(|letter| !letter.is_control()).take(LONGEST_AGENT).collect()
 }

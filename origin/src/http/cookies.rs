@@ -6,14 +6,14 @@ use shared::cookie::{ASSERTION_COOKIE, HANDLE_COOKIE, clear_cookie, set_cookie};
 use crate::domain::BrowserCredentials;
 
 /// Sets both.
-pub fn set(headers: &mut HeaderMap, credentials: &BrowserCredentials) {
+pub(super) fn set(headers: &mut HeaderMap, credentials: &BrowserCredentials) {
     let BrowserCredentials { handle, handle_max_age, assertion, assertion_max_age, .. } = credentials;
     append(headers, &set_cookie(HANDLE_COOKIE, &handle.to_text(), *handle_max_age));
     append(headers, &set_cookie(ASSERTION_COOKIE, assertion, *assertion_max_age));
 }
 
 /// Clears both.
-pub fn clear(headers: &mut HeaderMap) {
+pub(super) fn clear(headers: &mut HeaderMap) {
     append(headers, &clear_cookie(HANDLE_COOKIE));
     append(headers, &clear_cookie(ASSERTION_COOKIE));
 }

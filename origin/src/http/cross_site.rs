@@ -21,7 +21,7 @@ const CSRF_TOKEN: HeaderName = HeaderName::from_static(csrf::CSRF_HEADER);
 ///
 /// # Errors
 /// [`Kind::CrossSite`] or [`Kind::CsrfToken`].
-pub fn check(app: &App, parts: &Parts, handle: &Digest) -> Result<(), Problem> {
+pub(super) fn check(app: &App, parts: &Parts, handle: &Digest) -> Result<(), Problem> {
     let route = policy_route(app, parts);
     let wanted = match route {
         Some(route) => route.cross_site_check(parts.method.as_str(), true),
@@ -43,7 +43,7 @@ pub fn check(app: &App, parts: &Parts, handle: &Digest) -> Result<(), Problem> {
 ///
 /// # Errors
 /// [`Kind::CrossSite`].
-pub fn check_login(app: &App, parts: &Parts) -> Result<(), Problem> {
+pub(super) fn check_login(app: &App, parts: &Parts) -> Result<(), Problem> {
     from_this_site(app, parts, policy_route(app, parts))
 }
 

@@ -22,7 +22,7 @@ use crate::{
 
 /// A user, as the user is told.
 #[derive(Serialize, ToSchema)]
-pub struct UserView {
+pub(super) struct UserView {
     #[schema(format = "uuid")]
     id: String,
     email: String,
@@ -31,7 +31,7 @@ pub struct UserView {
 
 /// A session, in short.
 #[derive(Serialize, ToSchema)]
-pub struct SessionView {
+pub(super) struct SessionView {
     /// The session's id.
     #[schema(format = "uuid")]
     pub id: String,
@@ -41,7 +41,7 @@ pub struct SessionView {
 
 /// Who I am.
 #[derive(Serialize, ToSchema)]
-pub struct Me {
+pub(super) struct Me {
     user: UserView,
     /// What my roles permit.
     permissions: Vec<String>,
@@ -53,13 +53,13 @@ pub struct Me {
 
 /// My devices.
 #[derive(Serialize, ToSchema)]
-pub struct Devices {
+pub(super) struct Devices {
     sessions: Vec<Device>,
 }
 
 /// A live session.
 #[derive(Serialize, ToSchema)]
-pub struct Device {
+pub(super) struct Device {
     /// The session's id.
     #[schema(format = "uuid")]
     id: String,
@@ -69,9 +69,9 @@ pub struct Device {
     current: bool,
     /// The name that was given at login.
     device: Option<String>,
-    /// The address it was last seen from.
+    /// The address that the login came from.
     address: Option<String>,
-    /// What it said it is.
+    /// What the client said it is.
     user_agent: Option<String>,
     created_at: Time,
     last_seen_at: Time,
@@ -81,7 +81,7 @@ pub struct Device {
 
 impl UserView {
     /// A user as the user is told.
-    pub fn new(user: &User) -> Self {
+    pub(super) fn new(user: &User) -> Self {
         let roles = user.roles.iter().map(ToString::to_string).collect();
         Self { id: user.id.to_string(), email: user.email.clone(), roles }
     }
@@ -89,7 +89,7 @@ impl UserView {
 
 impl Devices {
     /// The sessions of somebody else, none of them the current one.
-    pub fn of_another(sessions: Vec<Session>) -> Self {
+    pub(super) fn of_another(sessions: Vec<Session>) -> Self {
         Self { sessions: sessions.into_iter().map(|session| Device::new(session, None)).collect() }
     }
 }
@@ -112,7 +112,7 @@ impl Device {
 
 /// Who am I?
 #[utoipa::path(get, path = "/auth/me", tag = "sessions", responses((status = 200, description = "You.", body = Me)))]
-pub async fn me(SignedIn { principal, .. }: SignedIn, State(app): State<App>) -> Json<Me> {
+pub(super) async fn me(SignedIn { principal, .. }: SignedIn, State(app): State<App>) -> Json<Me> {
     let Principal { user, email, roles, session, kind, .. } = &principal;
     Json(Me {
         user: UserView {
@@ -131,7 +131,7 @@ pub async fn me(SignedIn { principal, .. }: SignedIn, State(app): State<App>) ->
     get, path = "/auth/sessions", tag = "sessions",
     responses((status = 200, description = "My live sessions, of both kinds.", body = Devices))
 )]
-pub async fn list(
+pub(super) async fn list(
     SignedIn { principal, context }: SignedIn,
     State(app): State<App>,
 ) -> Result<Json<Devices>, Problem> {
@@ -146,7 +146,7 @@ pub async fn list(
     delete, path = "/auth/sessions/{id}", tag = "sessions", params(("id" = String, Path, format = "uuid", description = "The session.")),
     responses((status = 204, description = "Ended."), (status = 404, description = "I have no such live session."))
 )]
-pub async fn end(
+pub(super) async fn end(
     SignedIn { principal, context }: SignedIn,
     State(app): State<App>,
     Path(id): Path<String>,
@@ -162,7 +162,7 @@ pub async fn end(
     delete, path = "/auth/sessions/current", tag = "sessions",
     responses((status = 204, description = "Ended; a browser's cookies are cleared."))
 )]
-pub async fn end_current(
+pub(super) async fn end_current(
     SignedIn { principal, context }: SignedIn,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
@@ -175,7 +175,7 @@ pub async fn end_current(
     delete, path = "/auth/sessions", tag = "sessions",
     responses((status = 204, description = "All my sessions are ended, this one too."))
 )]
-pub async fn end_all(
+pub(super) async fn end_all(
     SignedIn { principal, context }: SignedIn,
     State(app): State<App>,
 ) -> Result<Response, Problem> {

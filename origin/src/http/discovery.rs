@@ -22,7 +22,10 @@ const CACHEABLE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max
     get, path = "/.well-known/jwks.json", tag = "discovery",
     responses((status = 200, description = "The keys.", body = serde_json::Value))
 )]
-pub async fn jwks(Anyone(context): Anyone, State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn jwks(
+    Anyone(context): Anyone,
+    State(app): State<App>,
+) -> Result<impl IntoResponse, Problem> {
     let keys = app.domain.jwks(context.now).await.map_err(problems::of)?;
     Ok((CACHEABLE, Json(json!({ "keys": keys }))))
 }
@@ -34,7 +37,7 @@ pub async fn jwks(Anyone(context): Anyone, State(app): State<App>) -> Result<imp
     get, path = "/.well-known/oauth-authorization-server", tag = "discovery",
     responses((status = 200, description = "The metadata.", body = serde_json::Value))
 )]
-pub async fn metadata(_: Anyone, State(app): State<App>) -> impl IntoResponse {
+pub(super) async fn metadata(_: Anyone, State(app): State<App>) -> impl IntoResponse {
     let issuer = app.issuer();
     let metadata = json!({
         "issuer": issuer,
@@ -55,6 +58,6 @@ pub async fn metadata(_: Anyone, State(app): State<App>) -> impl IntoResponse {
     get, path = "/openapi.json", tag = "discovery",
     responses((status = 200, description = "The OpenAPI document.", body = serde_json::Value))
 )]
-pub async fn openapi(_: Anyone) -> impl IntoResponse {
+pub(super) async fn openapi(_: Anyone) -> impl IntoResponse {
     (CACHEABLE, Json(super::document()))
 }

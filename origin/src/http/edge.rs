@@ -22,7 +22,9 @@ use crate::telemetry;
     post, path = "/edge/state", tag = "edge", request_body = serde_json::Value,
     responses((status = 200, description = "The state.", body = serde_json::Value))
 )]
-pub async fn state(EdgeCall { app, call, context }: EdgeCall<StateRequest>) -> Result<Response, Problem> {
+pub(super) async fn state(
+    EdgeCall { app, call, context }: EdgeCall<StateRequest>,
+) -> Result<Response, Problem> {
     let document = app.domain.state_document(call.challenge, context.now).await.map_err(problems::of)?;
     let signed = document.sign(app.edge_state_keys.current());
     let (body, mac) = signed.map_err(|error| {
@@ -45,7 +47,7 @@ pub async fn state(EdgeCall { app, call, context }: EdgeCall<StateRequest>) -> R
     post, path = "/edge/assertions", tag = "edge", request_body = serde_json::Value,
     responses((status = 200, description = "The assertion.", body = serde_json::Value))
 )]
-pub async fn assertions(
+pub(super) async fn assertions(
     EdgeCall { app, call, mut context }: EdgeCall<AssertionRequest>,
 ) -> Result<Json<AssertionAnswer>, Problem> {
     // The caller's own address is the edge's; the client is whom it names.
@@ -64,7 +66,7 @@ pub async fn assertions(
     post, path = "/edge/check", tag = "edge", request_body = serde_json::Value,
     responses((status = 200, description = "It does.", body = serde_json::Value))
 )]
-pub async fn check(
+pub(super) async fn check(
     EdgeCall { app, call, context }: EdgeCall<CheckRequest>,
 ) -> Result<Json<CheckAnswer>, Problem> {
     let CheckRequest { session, user, epoch, kid } = call;

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 /// from the right, and everything left of that was written by whoever called and is not read. Where that
 /// place is missing or unreadable the peer's address stands in: a request is never without an address
 /// because somebody wrote nonsense (CVE-2024-47070).
-pub fn client_address<'h>(
+pub(super) fn client_address<'h>(
     peer: Option<IpAddr>,
     lines: impl DoubleEndedIterator<Item = &'h str>,
     trusted: usize,

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Anybody may call. What is presented is not looked at, so a dead cookie is in nobody's way.
-pub struct Anyone(pub Context);
+pub(super) struct Anyone(pub Context);
 
 impl Guard for Anyone {
     const REQUIREMENT: Requirement = Requirement::Public;
@@ -40,7 +40,7 @@ impl FromRequestParts<App> for Anyone {
 }
 
 /// Whoever operates origin: anybody who reaches it without the edge.
-pub struct Operator;
+pub(super) struct Operator;
 
 impl Guard for Operator {
     const REQUIREMENT: Requirement = Requirement::Operators;
@@ -56,7 +56,7 @@ impl FromRequestParts<App> for Operator {
 }
 
 /// Whoever is signed in.
-pub struct SignedIn {
+pub(super) struct SignedIn {
     /// Who it is, as the database has it now.
     pub principal: Principal,
     /// What an act of theirs is recorded with.
@@ -90,7 +90,7 @@ impl FromRequestParts<App> for SignedIn {
 }
 
 /// A permission as a type, so that a signature can name it.
-pub trait NamedPermission {
+pub(super) trait NamedPermission {
     /// Its name in the policy.
     const NAME: &'static str;
 }
@@ -98,7 +98,7 @@ pub trait NamedPermission {
 macro_rules! permissions {
     ($($(#[$doc:meta])* $type:ident $name:literal)*) => {$(
         $(#[$doc])*
-        pub struct $type;
+        pub(super) struct $type;
 
         impl NamedPermission for $type {
             const NAME: &'static str = $name;
@@ -116,7 +116,7 @@ permissions! {
 }
 
 /// Whoever has a permission.
-pub struct Permitted<P> {
+pub(super) struct Permitted<P> {
     /// What an act of theirs is recorded with.
     pub context: Context,
     permission: PhantomData<P>,
@@ -141,7 +141,7 @@ impl<P: NamedPermission + Send> FromRequestParts<App> for Permitted<P> {
 
 /// A call that the edge made on its own behalf: signed under the key of such calls, its body covered. It
 /// takes the whole request, so it is its handler's only argument.
-pub struct EdgeCall<T> {
+pub(super) struct EdgeCall<T> {
     /// What it is answered with.
     pub app: App,
     /// What it asks.

@@ -29,7 +29,7 @@ const HOME: &str = "/";
 
 /// What a login is made with.
 #[derive(Deserialize, ToSchema)]
-pub struct Login {
+pub(super) struct Login {
     /// The e-mail address.
     email: String,
     /// The password.
@@ -51,7 +51,7 @@ struct LoginForm {
 
 /// What a browser's script is told after login.
 #[derive(Serialize, ToSchema)]
-pub struct LoginAnswer {
+pub(super) struct LoginAnswer {
     user: UserView,
     session: SessionView,
     /// For the header `x-csrf-token` of every unsafe request by cookie.
@@ -61,7 +61,7 @@ pub struct LoginAnswer {
 /// The address that the login page gives the form.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct PageQuery {
+pub(super) struct PageQuery {
     /// Where to go after login: a path of this site; anything else is left out of account.
     #[serde(default)]
     return_to: Option<String>,
@@ -74,7 +74,7 @@ pub struct PageQuery {
     get, path = "/login", tag = "login", params(PageQuery),
     responses((status = 200, description = "The form.", body = String, content_type = "text/html"))
 )]
-pub async fn page(_: Anyone, query: Result<Query<PageQuery>, QueryRejection>) -> Response {
+pub(super) async fn page(_: Anyone, query: Result<Query<PageQuery>, QueryRejection>) -> Response {
     let wanted = query.ok().and_then(|Query(query)| query.return_to);
     let return_to = wanted.as_deref().and_then(return_to);
     LoginPage { return_to: return_to.as_deref(), ..LoginPage::default() }.into_response()
@@ -94,7 +94,7 @@ pub async fn page(_: Anyone, query: Result<Query<PageQuery>, QueryRejection>) ->
         (status = 403, description = "The request does not prove that it comes from this site."),
     )
 )]
-pub async fn browser(
+pub(super) async fn browser(
     Anyone(context): Anyone,
     State(app): State<App>,
     request: Request,
@@ -188,7 +188,7 @@ async fn log_in(
         (status = 401, description = "Address or password is wrong."),
     )
 )]
-pub async fn token(
+pub(super) async fn token(
     Anyone(context): Anyone,
     State(app): State<App>,
     Json(login): Json<Login>,

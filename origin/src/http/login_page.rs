@@ -11,7 +11,7 @@ use shared::secret::Digest;
 
 /// The page, in one of its states.
 #[derive(Default)]
-pub struct LoginPage<'a> {
+pub(super) struct LoginPage<'a> {
     /// A path of this site, already checked, to go to after login.
     pub return_to: Option<&'a str>,
     /// The address that was typed in, to be shown again.

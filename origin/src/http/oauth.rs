@@ -23,7 +23,7 @@ use crate::{
 
 /// The answer of RFC 6749 §5.1.
 #[derive(Serialize, ToSchema)]
-pub struct TokenAnswer {
+pub(super) struct TokenAnswer {
     access_token: String,
     /// Always `Bearer`.
     token_type: &'static str,
@@ -45,7 +45,7 @@ impl From<TokenGrant> for TokenAnswer {
 
 /// The form of a refresh.
 #[derive(Deserialize, ToSchema)]
-pub struct TokenRequest {
+pub(super) struct TokenRequest {
     /// `refresh_token`
     grant_type: Option<String>,
     /// The refresh token in hand.
@@ -58,14 +58,14 @@ pub struct TokenRequest {
 
 /// The form of a revocation.
 #[derive(Deserialize, ToSchema)]
-pub struct RevocationRequest {
+pub(super) struct RevocationRequest {
     /// The refresh token, of any age.
     token: Option<String>,
 }
 
 /// An error of RFC 6749 §5.2.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct OauthError {
+pub(super) struct OauthError {
     #[serde(skip)]
     status: StatusCode,
     error: &'static str,
@@ -83,7 +83,7 @@ pub struct OauthError {
         (status = 400, description = "`invalid_grant` and the others of RFC 6749 §5.2.", body = OauthError),
     )
 )]
-pub async fn token(
+pub(super) async fn token(
     Anyone(context): Anyone,
     State(app): State<App>,
     request: Request,
@@ -132,7 +132,7 @@ impl TokenRequest {
     request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, description = "It is good no longer."), (status = 400, description = "No token.", body = OauthError))
 )]
-pub async fn revoke(
+pub(super) async fn revoke(
     Anyone(context): Anyone,
     State(app): State<App>,
     request: Request,

@@ -13,11 +13,11 @@ use super::trace::TraceParent;
 use crate::{app::App, metrics, telemetry::Outside};
 
 /// The request's id: taken from the edge, given back on the answer, and in every log line between.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Wraps a request in a span that names it, and tells of its end.
-pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let began = app.clock.now();
     let id =
         given_id(&request).unwrap_or_else(|| RequestId::new(began, app.random.bytes().unwrap_or_default()));

@@ -16,7 +16,7 @@ use crate::{app::App, telemetry};
 ///
 /// The process answers; nothing else is looked at, so a database that is away restarts nobody.
 #[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "It does.", body = Value)))]
-pub async fn live(_: Operator) -> Json<Value> {
+pub(super) async fn live(_: Operator) -> Json<Value> {
     Json(json!({ "status": "live" }))
 }
 
@@ -27,7 +27,7 @@ pub async fn live(_: Operator) -> Json<Value> {
     get, path = "/health/ready", tag = "operations",
     responses((status = 200, description = "Ready.", body = Value), (status = 503, description = "Not now."))
 )]
-pub async fn ready(_: Operator, State(app): State<App>) -> Result<Json<Value>, Problem> {
+pub(super) async fn ready(_: Operator, State(app): State<App>) -> Result<Json<Value>, Problem> {
     match app.domain.store().ready(app.clock.unmoved()).await {
         Ok(()) => Ok(Json(json!({ "status": "ready" }))),
         Err(error) => {
@@ -45,7 +45,7 @@ pub async fn ready(_: Operator, State(app): State<App>) -> Result<Json<Value>, P
     get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "All of them.", body = String, content_type = "text/plain"))
 )]
-pub async fn metrics(_: Operator, State(app): State<App>) -> impl IntoResponse {
+pub(super) async fn metrics(_: Operator, State(app): State<App>) -> impl IntoResponse {
     const TYPE: [(HeaderName, &str); 1] =
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (TYPE, app.metrics.render())

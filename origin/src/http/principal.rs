@@ -17,7 +17,7 @@ use crate::{
 
 /// What came of looking at one kind of credential.
 #[derive(Clone, Debug)]
-pub enum Answer<P = Principal> {
+pub(super) enum Answer<P = Principal> {
     /// There is none.
     NotPresented,
     /// It is good, and this is who presented it.
@@ -31,7 +31,7 @@ pub enum Answer<P = Principal> {
 ///
 /// # Errors
 /// The problem that the credentials are when taken together, or that kept them from being looked at.
-pub async fn authenticate(app: &App, parts: &Parts, context: &Context) -> Result<Answer, Problem> {
+pub(super) async fn authenticate(app: &App, parts: &Parts, context: &Context) -> Result<Answer, Problem> {
     if seal::identity(parts).is_some() {
         return by_seal(app, parts, context).await;
     }

@@ -7,7 +7,7 @@ use crate::{domain::Error, store, telemetry};
 
 /// The problem that an error of the domain is. What is our own failure is told to the log, with its causes,
 /// and to nobody else.
-pub fn of(error: Error) -> Problem {
+pub(super) fn of(error: Error) -> Problem {
     match error {
         Error::InvalidEmail(reason) => Problem::new(Kind::InvalidEmail).with_detail(format!("{reason}.")),
         Error::PasswordTooShort { minimum } => Problem::new(Kind::PasswordTooShort)

@@ -21,7 +21,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// Sets the headers that protect an answer.
-pub async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     protect(response.headers_mut(), app.issuer().starts_with("https://"));
     response
@@ -43,7 +43,7 @@ fn protect(headers: &mut HeaderMap, secure: bool) {
 
 /// Answers 503 for a request that takes longer than is allowed. What it had begun in the database is
 /// rolled back.
-pub async fn time(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn time(State(app): State<App>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(app.request_time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {

@@ -23,13 +23,13 @@ pub enum Requirement {
 }
 
 /// A guard: the type of a handler's first argument, which refuses whoever may not call it.
-pub trait Guard {
+pub(super) trait Guard {
     /// What it asks of the caller.
     const REQUIREMENT: Requirement;
 }
 
 /// A handler whose first argument is a [`Guard`]; others do not get into the table.
-pub trait Guarded<Arguments> {
+pub(super) trait Guarded<Arguments> {
     /// What the guard asks.
     const REQUIREMENT: Requirement;
 }
@@ -52,7 +52,7 @@ guarded!(A B C);
 guarded!(A B C D);
 
 /// What a handler's signature asks of the caller.
-pub const fn requirement_of<F: Guarded<Arguments>, Arguments>(_handler: &F) -> Requirement {
+pub(super) const fn requirement_of<F: Guarded<Arguments>, Arguments>(_handler: &F) -> Requirement {
     F::REQUIREMENT
 }
 

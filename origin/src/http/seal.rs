@@ -18,7 +18,7 @@ use crate::{app::App, metrics};
 
 /// Puts the sealed [`Identity`] among a request's extensions, where there is one. A seal that does not
 /// hold is 401 whatever else the request carries (SECURITY 19): it is never a reason to look further.
-pub async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     // The edge's own calls have a seal of another kind, and their guard checks it.
     if request.uri().path().starts_with(EDGE_CALLS) {
         return next.run(request).await;
@@ -41,7 +41,7 @@ pub async fn check(State(app): State<App>, request: Request, next: Next) -> Resp
 const EDGE_CALLS: &str = "/edge/";
 
 /// Who the edge says the request is from; nothing for a request that came without the edge.
-pub fn identity(parts: &Parts) -> Option<&Identity> {
+pub(super) fn identity(parts: &Parts) -> Option<&Identity> {
     parts.extensions.get()
 }
 
@@ -55,7 +55,7 @@ async fn checked(body: Body, sealed: &Sealed) -> Result<Body, Problem> {
 }
 
 /// Refuses a seal, and tells the log why; the caller learns only that.
-pub fn refuse(error: SealError) -> Problem {
+pub(super) fn refuse(error: SealError) -> Problem {
     tracing::warn!(reason = %error, "a seal was refused");
     ::metrics::counter!(metrics::SEALS_REFUSED, "reason" => format!("{error:?}")).increment(1);
     Kind::BadSeal.into()

@@ -12,7 +12,7 @@ use utoipa::{
 
 /// A moment on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time(pub Timestamp);
+pub(super) struct Time(pub Timestamp);
 
 /// A moment as RFC 3339 §5.6 writes it. What no calendar reaches is written as the end of ours.
 #[must_use]

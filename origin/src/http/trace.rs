@@ -4,11 +4,11 @@ use std::fmt;
 
 /// A well-formed `traceparent` of version 00: it names the trace that the request is a part of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TraceParent(Box<str>);
+pub(super) struct TraceParent(Box<str>);
 
 impl TraceParent {
     /// Reads the header's value; anything that is not exactly of the form is as if it were absent (§4.3).
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut fields = text.split('-');
         let version_zero = fields.next() == Some("00");
         let (trace, parent, flags) = (fields.next()?, fields.next()?, fields.next()?);
@@ -23,7 +23,7 @@ impl TraceParent {
     }
 
     /// The id of the whole trace, alike in the logs of all that took part.
-    pub fn trace_id(&self) -> &str {
+    pub(super) fn trace_id(&self) -> &str {
         self.0.get(3..35).unwrap_or_default()
     }
 }

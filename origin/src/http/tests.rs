@@ -1,0 +1,8 @@
+//! Origin's answers, asked for without a socket, on a database of its own for each test.
+
+mod browser;
+mod guards;
+mod login_form;
+mod sealed;
+mod token;
+mod world;

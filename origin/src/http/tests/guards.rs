@@ -1,0 +1,88 @@
+//! Every route of the table asks what it says it asks.
+
+use std::collections::BTreeSet;
+
+use axum::http::StatusCode;
+
+use super::world::{EMAIL, World};
+use crate::http::{Requirement, document, table};
+
+const NO_ID: &str = "018f0000-0000-7000-8000-000000000000";
+
+#[tokio::test]
+async fn every_route_refuses_whom_its_requirement_excludes() {
+    let world = World::new().await;
+    let (viewer, _) = world.tokens(EMAIL).await;
+    for route in table() {
+        let path = route.path.replace("{id}", NO_ID);
+        let anonymous = world.call(route.method, &path, &[]).await.status;
+        let bad = world.call(route.method, &path, &[("authorization", "Bearer bad")]).await;
+        let (expected_anonymous, expected_bad) = match route.requirement {
+            Requirement::Public | Requirement::Operators => {
+                assert_ne!(anonymous, StatusCode::UNAUTHORIZED, "{} {path}", route.method);
+                continue;
+            }
+            Requirement::SignedIn | Requirement::Permission(_) => (401, "/problems/invalid-token"),
+            Requirement::EdgeCall => (401, "/problems/bad-seal"),
+        };
+        assert_eq!(anonymous.as_u16(), expected_anonymous, "{} {path}", route.method);
+        assert_eq!(bad.problem(), expected_bad, "{} {path}", route.method);
+        if let Requirement::Permission(permission) = route.requirement {
+            let refused = world.call(route.method, &path, &[("authorization", &viewer)]).await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{} {path}", route.method);
+            let scope = format!("scope=\"{permission}\"");
+            assert!(refused.header("www-authenticate").contains(&scope), "{refused:?}");
+        }
+    }
+}
+
+#[test]
+fn the_document_lists_exactly_the_table() {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut described = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(operation["responses"]["default"].is_object(), "{method} {path}");
+            described.insert((method.to_uppercase(), path.clone()));
+        }
+    }
+    let listed: BTreeSet<_> =
+        table().into_iter().map(|route| (route.method.to_owned(), route.path)).collect();
+    assert_eq!(described, listed);
+}
+
+#[test]
+fn the_document_says_what_each_route_asks() {
+    let document = serde_json::to_value(document()).unwrap();
+    let operation = |path: &str, method: &str| document["paths"][path][method].clone();
+    assert!(operation("/auth/register", "post").get("security").is_none());
+    assert_eq!(operation("/auth/me", "get")["security"].as_array().unwrap().len(), 2);
+    assert!(operation("/admin/users", "get")["description"].as_str().unwrap().contains("`users:read`"));
+    assert!(operation("/edge/state", "post")["security"][0].get("edge").is_some());
+}
+
+#[tokio::test]
+async fn the_policy_has_every_route_that_is_not_for_edge_or_operators() {
+    let world = World::new().await;
+    for route in table() {
+        let path = shared::path::CanonicalPath::parse(&route.path.replace("{id}", NO_ID)).unwrap();
+        let known = world.app.policy().route(route.method, &path);
+        let wanted = match route.requirement {
+            Requirement::EdgeCall | Requirement::Operators => None,
+            Requirement::Public => Some("Public".to_owned()),
+            Requirement::SignedIn => Some("SignedIn".to_owned()),
+            Requirement::Permission(name) => Some(format!("Permission(Permission({name:?}))")),
+        };
+        let found = known.ok().map(|route| format!("{:?}", route.allow));
+        assert_eq!(found, wanted, "{} {}", route.method, route.path);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_in_the_table_is_a_problem() {
+    let world = World::new().await;
+    assert_eq!(world.call("GET", "/nowhere", &[]).await.problem(), "/problems/not-found");
+    let answer = world.call("PUT", "/auth/me", &[]).await;
+    assert_eq!(answer.problem(), "/problems/method-not-allowed");
+    assert_eq!(answer.header("allow"), "GET,HEAD");
+}

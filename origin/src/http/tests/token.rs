@@ -1,0 +1,116 @@
+//! The way of a client that holds tokens.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::world::{EMAIL, PASSWORD, World};
+
+#[tokio::test]
+async fn a_client_logs_in_refreshes_and_revokes() {
+    let world = World::new().await;
+    let body = json!({ "email": EMAIL, "password": PASSWORD, "device": "phone" });
+    let login = world.post("/auth/tokens", &[], body).await;
+    assert_eq!(login.header("cache-control"), "no-store");
+    assert_eq!(login.json()["token_type"], "Bearer");
+    assert_eq!(login.json()["expires_in"], 600);
+    let first = login.json()["refresh_token"].as_str().unwrap().to_owned();
+
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", first.as_str())];
+    let refreshed = world.submit("/oauth/token", &[], &fields).await;
+    assert_eq!(refreshed.status, StatusCode::OK, "{refreshed:?}");
+    assert_eq!(refreshed.header("pragma"), "no-cache");
+    let again = world.submit("/oauth/token", &[], &fields).await.json();
+    assert_eq!(again["refresh_token"], refreshed.json()["refresh_token"], "within the grace: the same child");
+
+    let bearer = format!("Bearer {}", refreshed.json()["access_token"].as_str().unwrap());
+    let me = world.call("GET", "/auth/me", &[("authorization", &bearer)]).await.json();
+    assert_eq!(me["session"]["kind"], "token");
+    assert_eq!(me.get("csrf_token"), None);
+
+    assert_eq!(world.submit("/oauth/revoke", &[], &[("token", &first)]).await.status, StatusCode::OK);
+    let over = world.submit("/oauth/token", &[], &fields).await;
+    assert_eq!((over.status.as_u16(), over.json()["error"].as_str()), (400, Some("invalid_grant")));
+    let dead = world.call("GET", "/auth/me", &[("authorization", &bearer)]).await;
+    assert_eq!(dead.header("www-authenticate"), "Bearer realm=\"countersign\", error=\"invalid_token\"");
+}
+
+#[tokio::test]
+async fn the_oauth_paths_refuse_in_the_shape_of_rfc_6749() {
+    let world = World::new().await;
+    let unknown = world.submit("/oauth/revoke", &[], &[("token", "made-up")]).await;
+    assert_eq!(unknown.status, StatusCode::OK, "RFC 7009 §2.2");
+    let json = world.post("/oauth/token", &[], json!({ "grant_type": "refresh_token" })).await;
+    assert_eq!((json.status.as_u16(), json.json()["error"].as_str()), (400, Some("invalid_request")));
+    let twice = [("grant_type", "refresh_token"), ("refresh_token", "a"), ("refresh_token", "b")];
+    let twice = world.submit("/oauth/token", &[], &twice).await;
+    assert_eq!((twice.status.as_u16(), twice.json()["error"].as_str()), (400, Some("invalid_request")));
+    assert_eq!(twice.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn two_sessions_or_two_headers_are_one_too_many() {
+    let world = World::new().await;
+    let browser = world.log_in(EMAIL).await;
+    let ((one, _), (other, _)) = (world.tokens(EMAIL).await, world.tokens(EMAIL).await);
+    for headers in [
+        [("cookie", browser.cookies.as_str()), ("authorization", one.as_str())],
+        [("authorization", one.as_str()), ("authorization", other.as_str())],
+    ] {
+        let answer = world.call("GET", "/auth/me", &headers).await;
+        let found = (answer.status.as_u16(), answer.problem());
+        assert_eq!(found, (400, "/problems/ambiguous-credentials".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_failed_login_says_nothing_of_the_reason() {
+    let world = World::new().await;
+    let mut answers = Vec::new();
+    for (email, password) in
+        [(EMAIL, "wrong"), (EMAIL, ""), ("nobody@example.test", PASSWORD), ("no address", "x")]
+    {
+        let answer = world.post("/auth/tokens", &[], json!({ "email": email, "password": password })).await;
+        answers.push((answer.status, answer.text));
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(answers[0].0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn an_administrator_sees_users_page_by_page_and_ends_sessions() {
+    let world = World::new().await;
+    world.create("root@example.test", &["admin"]).await;
+    let (admin, _) = world.tokens("root@example.test").await;
+    let admin = [("authorization", admin.as_str())];
+    let page = world.call("GET", "/admin/users?limit=1", &admin).await.json();
+    assert_eq!(page["users"][0]["email"], EMAIL);
+    let next = format!("/admin/users?limit=1&after={}", page["next"].as_str().unwrap());
+    let last = world.call("GET", &next, &admin).await.json();
+    assert_eq!(last["users"][0]["email"], "root@example.test");
+    assert_eq!(last.get("next"), None);
+    assert_eq!(world.call("GET", "/admin/users?limit=0", &admin).await.status, 400);
+
+    let (bearer, _) = world.tokens(EMAIL).await;
+    let path = format!("/admin/users/{}/sessions", page["users"][0]["id"].as_str().unwrap());
+    let sessions = world.call("GET", &path, &admin).await.json();
+    let path = format!("/admin/sessions/{}", sessions["sessions"][0]["id"].as_str().unwrap());
+    assert_eq!(world.call("DELETE", &path, &admin).await.status, 204);
+    assert_eq!(world.call("DELETE", &path, &admin).await.status, 404);
+    assert_eq!(world.call("GET", "/auth/me", &[("authorization", &bearer)]).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_body_is_bounded_typed_and_refused_in_our_own_words() {
+    let world = World::new().await;
+    let huge =
+        world.post("/auth/tokens", &[], json!({ "email": EMAIL, "password": "x".repeat(100_000) })).await;
+    assert_eq!((huge.status.as_u16(), huge.problem()), (413, "/problems/too-large".to_owned()));
+    let typed = world.submit("/auth/tokens", &[], &[("email", EMAIL)]).await;
+    assert_eq!(
+        (typed.status.as_u16(), typed.problem()),
+        (415, "/problems/unsupported-media-type".to_owned())
+    );
+    let broken = world.post("/auth/tokens", &[], json!(["hunter2"])).await;
+    assert_eq!(broken.problem(), "/problems/malformed-request");
+    assert!(!broken.text.contains("hunter2") && !broken.text.contains("expected"), "{broken:?}");
+}
