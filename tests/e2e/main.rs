@@ -8,4 +8,9 @@
 mod fixture;
 
 mod contract;
+mod durability;
 mod journey;
+mod mistakes;
+mod raw;
+mod rotation;
+mod sessions;

@@ -99,10 +99,12 @@ async fn a_clock_that_goes_back_is_within_the_grace() {
 
     // Another origin's clock is behind this one's: there, the child is not yet issued.
     let mut database = system.database().await;
-    sqlx::query("UPDATE sessions SET issued_at = issued_at + 4000, rotated_at = rotated_at + 4000 WHERE id = $1")
-        .bind(session_of(&app))
-        .execute(&mut database)
-        .await
-        .expect("a session");
+    sqlx::query(
+        "UPDATE sessions SET issued_at = issued_at + 4000, rotated_at = rotated_at + 4000 WHERE id = $1",
+    )
+    .bind(session_of(&app))
+    .execute(&mut database)
+    .await
+    .expect("a session");
     assert_eq!(child(app.present(&token_of(&app)).await), first);
 }

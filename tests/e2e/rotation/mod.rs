@@ -14,7 +14,7 @@ use serde_json::Value;
 use sqlx::Row;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use crate::fixture::{Answer, Mobile, System};
+use crate::fixture::{Answer, Mobile, Recorded, System};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -71,7 +71,7 @@ async fn end_reason(system: &System, session: &str) -> Option<String> {
 async fn ended_for_theft(system: &System, session: &str, cause: &str) {
     assert_eq!(end_reason(system, session).await.as_deref(), Some("refresh_reuse"));
     let events = system.recorded_of_session(session).await;
-    let thefts: Vec<_> = events.iter().filter(|event| event.kind == "refresh.theft").collect();
+    let thefts: Vec<&Recorded> = events.iter().filter(|event| event.kind == "refresh.theft").collect();
     assert_eq!(thefts.len(), 1, "{events:?}");
     assert_eq!((thefts[0].outcome.as_str(), thefts[0].reason.as_deref()), ("failure", Some(cause)));
 }

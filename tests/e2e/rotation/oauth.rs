@@ -40,13 +40,19 @@ async fn a_wrong_request_is_told_by_the_errors_of_rfc_6749() {
         ("grant_type=refresh_token&refresh_token=".to_owned(), "invalid_request"),
         (format!("grant_type=&refresh_token={token}"), "invalid_request"),
         (format!("grant_type=refresh_token&refresh_token={token}&refresh_token={token}"), "invalid_request"),
-        (format!("grant_type=refresh_token&grant_type=refresh_token&refresh_token={token}"), "invalid_request"),
+        (
+            format!("grant_type=refresh_token&grant_type=refresh_token&refresh_token={token}"),
+            "invalid_request",
+        ),
         ("grant_type=refresh_token&refresh_token=%ff%fe".to_owned(), "invalid_grant"),
         (format!("grant_type=password&refresh_token={token}"), "unsupported_grant_type"),
         (format!("grant_type=REFRESH_TOKEN&refresh_token={token}"), "unsupported_grant_type"),
         ("grant_type=client_credentials".to_owned(), "unsupported_grant_type"),
         (format!("grant_type=refresh_token&refresh_token={token}&scope=admin"), "invalid_scope"),
-        (format!("grant_type=refresh_token&refresh_token={token}&resource=https://elsewhere.example"), "invalid_target"),
+        (
+            format!("grant_type=refresh_token&refresh_token={token}&resource=https://elsewhere.example"),
+            "invalid_target",
+        ),
     ];
     for (body, error) in wrong {
         for door in [Door::Edge, Door::Origin] {

@@ -53,7 +53,8 @@ async fn a_token_that_this_database_never_issued_ends_the_session() {
 
     // As in a backup from before the rotations.
     let mut database = system.database().await;
-    let statement = "UPDATE sessions SET current_counter = 1, spent_counter = NULL, rotated_at = NULL WHERE id = $1";
+    let statement =
+        "UPDATE sessions SET current_counter = 1, spent_counter = NULL, rotated_at = NULL WHERE id = $1";
     sqlx::query(statement).bind(&session).execute(&mut database).await.expect("a session");
     app.refresh().await.oauth_refused("invalid_grant");
     ended_for_theft(system, &session, "never_issued").await;

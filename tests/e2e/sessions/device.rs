@@ -16,7 +16,8 @@ async fn the_list_tells_of_every_device_of_both_kinds() {
         let request = request.header("user-agent", "A browser/1.0").json(&login("The tablet in the kitchen"));
         browser.send(request).await.is(201);
         let anybody = Mobile::at(system.at(door));
-        let request = anybody.post("/auth/tokens").header("user-agent", "An app/2.0").json(&login("ünïcode 📱"));
+        let request =
+            anybody.post("/auth/tokens").header("user-agent", "An app/2.0").json(&login("ünïcode 📱"));
         request.send().await.is(200);
 
         let answer = browser.get("/auth/sessions").await.is(200).json();
@@ -75,7 +76,10 @@ async fn the_session_of_another_user_is_not_found_and_goes_on() {
             let path = format!("/auth/sessions/{session}");
             strange_browser.delete(&path).await.refused(404, "not-found");
             strange_app.delete(&path).await.refused(404, "not-found");
-            strange_app.delete(&format!("/admin/sessions/{session}")).await.refused(403, "insufficient-scope");
+            strange_app
+                .delete(&format!("/admin/sessions/{session}"))
+                .await
+                .refused(403, "insufficient-scope");
         }
         app.get("/auth/me").await.is(200);
         app.refresh().await.is(200);

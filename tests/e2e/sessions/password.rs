@@ -23,7 +23,11 @@ async fn a_change_of_password_ends_the_others_and_changes_the_handle() {
         assert_ne!(browser.cookies[ASSERTION], before.cookies[ASSERTION], "{door:?}");
         let me = browser.get("/auth/me").await.is(200).json();
         assert_eq!(me["session"]["id"], session, "the session is the same");
-        assert_ne!(me["csrf_token"].as_str(), before.csrf_token.as_deref(), "the CSRF token belongs to the handle");
+        assert_ne!(
+            me["csrf_token"].as_str(),
+            before.csrf_token.as_deref(),
+            "the CSRF token belongs to the handle"
+        );
         browser.csrf_token = me["csrf_token"].as_str().map(str::to_owned);
 
         // Whoever has a copy of the old handle has nothing, wherever they try.
