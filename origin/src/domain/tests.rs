@@ -4,6 +4,7 @@
 mod accounts;
 mod keys;
 mod login;
+mod ordering;
 mod passwords;
 mod races;
 mod rotation;
