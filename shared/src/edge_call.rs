@@ -1,9 +1,12 @@
 //! The calls that the edge makes to origin on its own behalf: their shapes, and how they are signed.
 //!
-//! Each is a `POST` of JSON with a seal of [`Tag::EdgeCall`] that covers the body's digest.
+//! Each is a `POST` of JSON with a seal of [`Tag::EdgeCall`] that covers the body's digest. The answer has a
+//! mac in [`MAC_HEADER`] that binds status and body to the call's nonce: nothing between the two can end a
+//! session, or revive one, by changing what origin said.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,6 +17,8 @@ use crate::{
     seal::{self, Message, SealError, Sealed, Tag, digest, nonce::Nonce},
     time::Timestamp,
 };
+
+pub use crate::edge_state::MAC_HEADER;
 
 /// Where an assertion is renewed.
 pub const ASSERTIONS_PATH: &str = "/edge/assertions";
@@ -115,6 +120,28 @@ pub fn verify(
     if sealed.is_body(body) { Ok(sealed) } else { Err(SealError::WrongBody) }
 }
 
+/// The value of [`MAC_HEADER`] in the answer to the call with this nonce, by the key that the call was
+/// signed with.
+#[must_use]
+pub fn sign_answer(key: &MacKey, nonce: Nonce, status: u16, body: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(&key.tag(&answered(nonce, status, body)))
+}
+
+/// Whether this is origin's answer to the call with this nonce. One that is not says nothing, whatever its
+/// status.
+#[must_use]
+pub fn verify_answer(key: &MacKey, nonce: Nonce, status: u16, body: &[u8], mac: &str) -> bool {
+    let mut tag = [0; 32];
+    Base64UrlUnpadded::decode(mac, &mut tag)
+        .is_ok_and(|tag| key.verify(&answered(nonce, status, body), tag))
+}
+
+/// What the mac of an answer is over. It begins as no base of a seal does (RFC 9421 §2.5), so that neither
+/// can be taken for the other though they share a key.
+fn answered(nonce: Nonce, status: u16, body: &[u8]) -> Vec<u8> {
+    [format!("answer\n{}\n{status}\n", nonce.to_text()).as_bytes(), body].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +211,21 @@ mod tests {
             [covered[0], (seal::INPUT_HEADER, &seal.input), (seal::SIGNATURE_HEADER, &seal.signature)];
         message.headers = &headers;
         assert_eq!(verify(&message, BODY, &key().into(), NOW), Err(SealError::WrongTag));
+    }
+
+    #[test]
+    fn an_answer_counts_for_its_call_its_status_and_its_body() {
+        let nonces = NonceSource::new([1; 8]);
+        let (nonce, other) = (nonces.next(), nonces.next());
+        let mac = sign_answer(&key(), nonce, 401, BODY);
+        assert!(verify_answer(&key(), nonce, 401, BODY, &mac));
+        assert!(!verify_answer(&key(), other, 401, BODY, &mac));
+        assert!(!verify_answer(&key(), nonce, 200, BODY, &mac));
+        assert!(!verify_answer(&key(), nonce, 401, b"{ }", &mac));
+        assert!(!verify_answer(&SharedSecret::new([2; 32]).edge_call_key(), nonce, 401, BODY, &mac));
+        for mac in ["", &mac[..42], &format!("{mac}="), &"A".repeat(43), &"A".repeat(100_000)] {
+            assert!(!verify_answer(&key(), nonce, 401, BODY, mac), "{mac}");
+        }
     }
 
     #[test]

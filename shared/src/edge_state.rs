@@ -1,12 +1,16 @@
-//! The edge state: what an edge must know to check tokens alone, pulled from origin as one document.
+//! The edge state: what an edge must know to check tokens alone, pulled from origin as one document: the
+//! keys, and the rules of the revocation log that can still hit a token, or those of them that are new.
 //!
 //! `POST /edge/state` takes a [`StateRequest`] and answers a [`StateDocument`] with the mac of its exact
 //! bytes in [`MAC_HEADER`]. The document repeats the request's challenge, so nothing between the two can
 //! forge, mix or replay it. Members that a version does not know are ignored by it.
 
+mod rule;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 
+pub use self::rule::{InvalidRules, Rule, decode_rules, encode_rules};
 use crate::{
     jwt::keys::{InvalidKey, Jwk, KeySet},
     mac::{MacKey, MacKeys},
@@ -22,8 +26,8 @@ pub const MAC_HEADER: &str = "countersign-mac";
 /// The version of the formats in this file.
 pub const VERSION: u32 = 1;
 
-/// The longest document that is read, in bytes.
-pub const MAX_LENGTH: usize = 4 << 20;
+/// The longest document that is read, in bytes: as many rules as can be held, and the rest of it.
+pub const MAX_LENGTH: usize = 5 << 20;
 
 /// What an edge has and wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +95,20 @@ pub struct StateDocument {
     pub issued: i64,
     /// The keys by which tokens may be signed.
     pub keys: Vec<Jwk>,
+    /// The number of the first rule in it; one more than `number` when there is none. An origin that
+    /// knows no rules says nothing of them.
+    #[serde(default = "first")]
+    pub from: u64,
+    /// The number of the first rule that the log still has; one more than `number` when there is none.
+    #[serde(default = "first")]
+    pub floor: u64,
+    /// The rules from `from` to `number`, each of them, as [`encode_rules`] writes them.
+    #[serde(default)]
+    pub rules: String,
+}
+
+const fn first() -> u64 {
+    1
 }
 
 impl StateDocument {
@@ -106,6 +124,14 @@ impl StateDocument {
     /// [`InvalidKey`] of the first that is not one.
     pub fn key_set(&self) -> Result<KeySet, InvalidKey> {
         self.keys.as_slice().try_into()
+    }
+
+    /// The rules, in the order of their numbers.
+    ///
+    /// # Errors
+    /// [`InvalidRules`] when one of them cannot be read.
+    pub fn rules(&self) -> Result<Vec<Rule>, InvalidRules> {
+        decode_rules(&self.rules)
     }
 
     /// The body of the answer and the value of its [`MAC_HEADER`].
@@ -165,7 +191,11 @@ pub enum StateError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{jwt::keys::PublicKey, mac::SharedSecret};
+    use crate::{
+        jwt::keys::PublicKey,
+        mac::SharedSecret,
+        revocation::{MAX_RULES, Rules},
+    };
 
     fn key(byte: u8) -> MacKey {
         SharedSecret::new([byte; 32]).edge_state_key()
@@ -179,6 +209,9 @@ mod tests {
             number: 41,
             issued: 1_800_000_000_123,
             keys: vec![PublicKey::es256([4; 64]).to_jwk(), PublicKey::ed25519([5; 32]).to_jwk()],
+            from: 41,
+            floor: 7,
+            rules: encode_rules([Rule::Key]),
         }
     }
 
@@ -197,6 +230,7 @@ mod tests {
         let read = verify(&body, &mac).unwrap();
         assert_eq!(read, document());
         assert_eq!(read.key_set().unwrap().iter().count(), 2);
+        assert_eq!(read.rules(), Ok(vec![Rule::Key]));
         assert_eq!(read.issued().millis(), 1_800_000_000_123);
         let keys = MacKeys::new(key(2), Some(key(1)));
         assert!(StateDocument::verify(body.as_bytes(), &mac, &keys, &document().challenge).is_ok());
@@ -207,7 +241,7 @@ mod tests {
         let (body, mac) = document().sign(&key(1)).unwrap();
         let (_, other) = document().sign(&key(2)).unwrap();
         for (body, mac) in [
-            (body.replace("41", "40"), mac.clone()),
+            (body.replace("\"number\":41", "\"number\":40"), mac.clone()),
             (format!("{body} "), mac.clone()),
             (String::new(), mac.clone()),
             (body.clone(), other),
@@ -236,11 +270,30 @@ mod tests {
             Err(StateError::Version(2))
         );
         assert_eq!(verify_signed("{}"), Err(StateError::Malformed));
-        assert_eq!(verify_signed(&body.replace("41", "-1")), Err(StateError::Malformed));
+        assert_eq!(
+            verify_signed(&body.replace("\"number\":41", "\"number\":-1")),
+            Err(StateError::Malformed)
+        );
         assert_eq!(verify_signed(&" ".repeat(MAX_LENGTH + 1)), Err(StateError::TooLong));
-        assert!(verify_signed(&body.replacen('{', "{\"rules\":[],", 1)).is_ok(), "a later version's member");
+        assert!(verify_signed(&body.replacen('{', "{\"later\":[],", 1)).is_ok(), "a later version's member");
         let wrong_key = body.replace("\"alg\":\"ES256\"", "\"alg\":\"EdDSA\"");
         assert_eq!(verify_signed(&wrong_key).unwrap().key_set(), Err(InvalidKey("alg")));
+    }
+
+    #[test]
+    fn an_origin_that_knows_no_rules_has_none() {
+        let (body, _) = StateDocument { number: 0, ..document() }.sign(&key(1)).unwrap();
+        let (before, _) = body.split_once(",\"from\"").unwrap();
+        let read = verify_signed(&format!("{before}}}")).unwrap();
+        assert_eq!((read.from, read.floor, read.rules()), (1, 1, Ok(vec![])));
+        assert!(Rules::from_full(&read).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_most_rules_that_are_held_fit_into_a_document() {
+        let rules = encode_rules(vec![Rule::Key; MAX_RULES]);
+        let (body, mac) = StateDocument { rules, ..document() }.sign(&key(1)).unwrap();
+        assert!(verify(&body, &mac).is_ok());
     }
 
     #[test]

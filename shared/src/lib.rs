@@ -19,6 +19,7 @@ pub mod path;
 pub mod policy;
 pub mod problem;
 pub mod refresh;
+pub mod revocation;
 pub mod role;
 pub mod seal;
 pub mod secret;

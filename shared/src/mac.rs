@@ -54,6 +54,13 @@ impl SharedSecret {
         self.derive("edge-state")
     }
 
+    /// The key that authenticates an edge's own copy of the edge state, shared by its isolates. No other
+    /// than the edge uses it: a copy cannot be passed off as an answer, nor an answer as a copy.
+    #[must_use]
+    pub fn edge_state_copy_key(&self) -> MacKey {
+        self.derive("edge-state-copy")
+    }
+
     /// The key of the mac in the session cookie.
     #[must_use]
     pub fn handle_key(&self) -> MacKey {
@@ -178,6 +185,17 @@ impl MacKeys {
         self.iter().find(|key| key.id == id)
     }
 
+    /// Of these, the key from the same secret as that of `others` with this id: whoever has just used the
+    /// one holds the other, on whichever side a new secret arrived first.
+    #[must_use]
+    pub fn beside(&self, others: &Self, id: &str) -> Option<&MacKey> {
+        if others.current.id == id {
+            return Some(&self.current);
+        }
+        others.previous.as_ref().filter(|previous| previous.id == id)?;
+        self.previous.as_ref()
+    }
+
     /// Whether either key made this tag; for formats that do not carry a key's id.
     #[must_use]
     pub fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
@@ -233,6 +251,12 @@ impl SharedSecrets {
         self.keys(SharedSecret::edge_state_key)
     }
 
+    /// See [`SharedSecret::edge_state_copy_key`].
+    #[must_use]
+    pub fn edge_state_copy_keys(&self) -> MacKeys {
+        self.keys(SharedSecret::edge_state_copy_key)
+    }
+
     /// See [`SharedSecret::handle_key`].
     #[must_use]
     pub fn handle_keys(&self) -> MacKeys {
@@ -275,6 +299,7 @@ mod tests {
             secret.seal_key(""),
             secret.edge_call_key(),
             secret.edge_state_key(),
+            secret.edge_state_copy_key(),
             secret.handle_key(),
             secret.csrf_key(),
             secret.refresh_key(),
@@ -318,6 +343,17 @@ mod tests {
         assert!(!new.verify(b"m", &old.current().tag(b"m")));
         assert!(both.by_id(old.current().id()).is_some());
         assert!(new.by_id(old.current().id()).is_none());
+    }
+
+    #[test]
+    fn an_answer_is_given_by_the_secret_that_asked() {
+        let both = SharedSecrets::new(secret(2), Some(secret(1)));
+        let (calls, states) = (both.edge_call_keys(), both.edge_state_keys());
+        for asking in [secret(1), secret(2)] {
+            let found = states.beside(&calls, asking.edge_call_key().id());
+            assert_eq!(found, Some(&asking.edge_state_key()));
+        }
+        assert_eq!(states.beside(&calls, secret(3).edge_call_key().id()), None);
     }
 
     #[test]

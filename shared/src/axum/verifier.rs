@@ -71,9 +71,9 @@ impl SealVerifier {
     ///
     /// # Errors
     /// [`SealError`].
-    pub fn verify_call(&self, parts: &Parts, body: &[u8], now: Timestamp) -> Result<(), SealError> {
+    pub fn verify_call(&self, parts: &Parts, body: &[u8], now: Timestamp) -> Result<Sealed, SealError> {
         let (_, sealed) = self.verify(parts, now)?.ok_or(SealError::Missing)?;
-        if sealed.is_body(body) { Ok(()) } else { Err(SealError::WrongBody) }
+        if sealed.is_body(body) { Ok(sealed) } else { Err(SealError::WrongBody) }
     }
 
     /// What the client called this host: of HTTP/2's `:authority` and `Host`, those that are there have to

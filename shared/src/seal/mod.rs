@@ -124,12 +124,19 @@ pub fn sign(
 /// A seal that was verified. Only [`verify`] makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
+    key_id: String,
     nonce: Nonce,
     expires: Timestamp,
     digest: Option<String>,
 }
 
 impl Sealed {
+    /// The key that made it, for an answer that the other side can check.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
     /// What must not be seen twice ([`nonce::NonceMemory`]).
     #[must_use]
     pub const fn nonce(&self) -> Nonce {
@@ -186,7 +193,12 @@ pub fn verify(message: &Message<'_>, keys: &MacKeys, tag: Tag, now: Timestamp) -
     }
     let expires = in_time(&parameters, now)?;
     let digest = if covered(digest::HEADER) { single(message, digest::HEADER)? } else { None };
-    Ok(Sealed { nonce: parameters.nonce, expires, digest: digest.map(str::to_owned) })
+    Ok(Sealed {
+        key_id: key.id().to_owned(),
+        nonce: parameters.nonce,
+        expires,
+        digest: digest.map(str::to_owned),
+    })
 }
 
 /// The end of a seal that has begun and not ended.

@@ -166,16 +166,19 @@ impl Issuer {
         let headers: Vec<(&str, &str)> = call.headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
         let authority = ORIGIN.strip_prefix("http://").unwrap();
         let message = Message { method: "POST", authority, path, query: None, headers: &headers };
-        edge_call::verify(&message, &call.body, &self.secrets.edge_call_keys(), now).unwrap();
+        let keys = self.secrets.edge_call_keys();
+        let sealed = edge_call::verify(&message, &call.body, &keys, now).unwrap();
         if self.refuses_seals.get() {
             return problem(Kind::BadSeal);
         }
-        match path {
+        let answer = match path {
             edge_state::PATH => self.state(&serde_json::from_slice(&call.body).unwrap(), now),
             edge_call::ASSERTIONS_PATH => self.renew(&serde_json::from_slice(&call.body).unwrap(), now),
             edge_call::CHECK_PATH => self.check(&serde_json::from_slice(&call.body).unwrap()),
             _ => problem(Kind::NotFound),
-        }
+        };
+        let mac = || edge_call::sign_answer(keys.current(), sealed.nonce(), answer.status, &answer.body);
+        Reply { mac: answer.mac.clone().or_else(|| Some(mac())), ..answer }
     }
 
     fn state(&self, request: &StateRequest, now: Timestamp) -> Reply {
@@ -190,6 +193,9 @@ impl Issuer {
             number: 42,
             issued: now.millis(),
             keys,
+            from: 43,
+            floor: 43,
+            rules: String::new(),
         };
         let key = if self.forges_state.get() {
             self.secrets.csrf_keys().current().clone()
