@@ -1,6 +1,7 @@
 //! What can be typed after `cargo dev`.
 
 use std::io::stdin;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -51,6 +52,9 @@ struct UpArguments {
     /// The edge's port; origin, upstream, mailbox and its SMTP have the next four (0 picks free ones)
     #[arg(long, value_name = "N", default_value_t = 8787)]
     port_base: u16,
+    /// How many edges there are, all alike; those after the first have the ports after the mailbox's SMTP
+    #[arg(long, value_name = "N", default_value = "1")]
+    edges: NonZeroU8,
     /// The directory of the database and the generated secrets, kept between runs [default: .data]
     #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
     data: Option<PathBuf>,
@@ -127,6 +131,7 @@ fn options(place: &Place, arguments: UpArguments) -> Result<up::Options, Failure
     Ok(up::Options {
         json: arguments.json,
         port_base: arguments.port_base,
+        edges: arguments.edges,
         data: (!arguments.ephemeral).then_some(data),
         database_url: arguments.database_url,
         settings: arguments.settings,

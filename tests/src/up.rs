@@ -1,10 +1,14 @@
 //! `cargo dev up`: one run of the whole system, from whatever is there to the welcome, and to its end.
 
+use std::future::poll_fn;
 use std::io::Write;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::process::Command;
+use std::task::Poll;
 
 use shared::mac::SharedSecret;
+use tokio::task::JoinSet;
 
 use crate::failure::Failure;
 use crate::interruption::interruption;
@@ -28,6 +32,8 @@ pub struct Options {
     pub json: bool,
     /// The first of the ports; 0 for free ones.
     pub port_base: u16,
+    /// How many edges.
+    pub edges: NonZeroU8,
     /// The data directory; a temporary one when there is none.
     pub data: Option<PathBuf>,
     /// The database; SQLite in the data directory when there is none.
@@ -47,11 +53,14 @@ pub struct Options {
 pub async fn up(place: &Place, options: Options) -> Result<(), Failure> {
     let end = interruption(options.json)?;
     tokio::pin!(end);
-    let addresses = Addresses::from(options.port_base)?;
+    let addresses = Addresses::from(options.port_base, options.edges)?;
     let data = match &options.data {
         Some(path) => Data::kept(path)?,
         None => Data::ephemeral()?,
     };
+    if data.is_temporary() {
+        place.watchdog.over_temporary(data.path());
+    }
     let starting = async {
         let (wanted, known) = (options.wanted.clone(), options.known.clone());
         let build = move |place: &Place| setup::artifacts(place, &wanted, known);
@@ -83,7 +92,7 @@ fn announce(welcome: &Welcome, json: bool) -> Result<(), Failure> {
 struct System {
     origin: Part,
     upstream: Part,
-    edge: Part,
+    edges: Vec<Part>,
 }
 
 impl System {
@@ -99,43 +108,53 @@ impl System {
         Mailbox::open(addresses.smtp, addresses.mail).await?;
 
         let issuer = Origin::configured(&artifacts.origin, &settings.origin, data.path())?;
-        issuer.check_settings()?;
-        issuer.migrate()?;
-        administrator(&issuer, data)?;
+        issuer.check_settings().await?;
+        issuer.migrate().await?;
+        administrator(&issuer, data).await?;
 
         let mut origin = Part::start("origin", issuer.serve(), &place.watchdog)?;
         let mut upstream =
             Part::start("upstream", upstream(artifacts, addresses, &settings)?, &place.watchdog)?;
-        let worker = workerd::command(artifacts, &wrangler, &settings.edge, addresses.edge, data.path())?;
-        let mut edge = Part::start("edge", worker, &place.watchdog)?;
+        let mut edges = Vec::new();
+        for address in addresses.edges() {
+            let worker = workerd::command(artifacts, &wrangler, &settings.edge, address, data.path())?;
+            edges.push(Part::start("edge", worker, &place.watchdog)?);
+        }
 
         until_ready(&mut origin, addresses.origin, "/health/ready", 200).await?;
         // Without a seal it answers nothing else.
         until_ready(&mut upstream, addresses.upstream, "/", 401).await?;
-        until_ready(&mut edge, addresses.edge, "/edge/health", 200).await?;
-        Ok(Self { origin, upstream, edge })
+        for (edge, address) in edges.iter_mut().zip(addresses.edges()) {
+            until_ready(edge, address, "/edge/health", 200).await?;
+        }
+        Ok(Self { origin, upstream, edges })
     }
 
     /// Waits until a part ends by itself.
     async fn ended(&mut self) -> Failure {
-        tokio::select! {
-            failure = self.origin.ended() => failure,
-            failure = self.upstream.ended() => failure,
-            failure = self.edge.ended() => failure,
-        }
+        let mut parts: Vec<_> = self.edges.iter_mut().chain([&mut self.origin, &mut self.upstream]).collect();
+        let mut ends: Vec<_> = parts.iter_mut().map(|part| Box::pin(part.ended())).collect();
+        poll_fn(|context| {
+            let ended = ends.iter_mut().find_map(|end| match end.as_mut().poll(context) {
+                Poll::Ready(failure) => Some(failure),
+                Poll::Pending => None,
+            });
+            ended.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
-    /// The edge first: what it is asked last can still be answered.
+    /// The edges first: what it is asked last can still be answered.
     async fn stop(self) {
-        self.edge.stop().await;
+        self.edges.into_iter().map(Part::stop).collect::<JoinSet<_>>().join_all().await;
         tokio::join!(self.origin.stop(), self.upstream.stop());
     }
 }
 
 /// Makes the administrator's account when the database has none yet.
-fn administrator(issuer: &Origin<'_>, data: &Data) -> Result<(), Failure> {
-    match (issuer.has_user(ADMIN)?, data.is_new()) {
-        (false, _) => issuer.create_user(ADMIN, "admin", &data.secrets.admin_password),
+async fn administrator(issuer: &Origin<'_>, data: &Data) -> Result<(), Failure> {
+    match (issuer.has_user(ADMIN).await?, data.is_new()) {
+        (false, _) => issuer.create_user(ADMIN, "admin", &data.secrets.admin_password).await,
         (true, false) => Ok(()),
         (true, true) => Err(Failure::new(
             format!("the database was made with another data directory, which has the password of {ADMIN}"),
@@ -157,8 +176,11 @@ fn settings(
     // Set by Cloudflare on its own network; here it would let a client choose its address.
     settings.edge.remove("CLIENT_ADDRESS_HEADER");
     let database = options.database_url.clone().unwrap_or_else(|| data.sqlite_url());
-    let own =
-        [addresses.edge, addresses.origin].map(|address| format!("{},{}", url(address), named(address)));
+    let own: Vec<String> = addresses
+        .edges()
+        .chain([addresses.origin])
+        .flat_map(|address| [url(address), named(address)])
+        .collect();
     for (key, value) in [
         ("COUNTERSIGN_DATABASE_URL", database),
         ("COUNTERSIGN_LISTEN", addresses.origin.to_string()),
@@ -168,6 +190,7 @@ fn settings(
         ("COUNTERSIGN_MASTER_KEY", data.secrets.master_key.clone()),
         ("COUNTERSIGN_SECRET", data.secrets.secret.clone()),
         ("COUNTERSIGN_LOG_FORMAT", "text".to_owned()),
+        ("COUNTERSIGN_SHUTDOWN_SECONDS", "2".to_owned()),
         ("UPSTREAM_ORIGIN", url(addresses.origin)),
         ("UPSTREAM_DEMO", url(addresses.upstream)),
     ] {

@@ -1,6 +1,7 @@
-//! Where the parts of one system listen: five ports of this machine alone.
+//! Where the parts of one system listen: five ports of this machine alone, and one more for each further edge.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::num::NonZeroU8;
 
 use crate::failure::Failure;
 use crate::random;
@@ -18,35 +19,39 @@ pub struct Addresses {
     pub mail: SocketAddr,
     /// The mailbox, filled over SMTP.
     pub smtp: SocketAddr,
+    /// How many edges there are besides the first.
+    further_edges: u16,
 }
 
-/// How many ports one system has.
+/// How many ports a system of one edge has.
 const PORTS: u16 = 5;
 
 impl Addresses {
-    /// The ports from `base` on, in the order of the fields; with 0, free ones.
+    /// The ports from `base` on, in the order of the fields, then those of further edges; with 0, free ones.
     ///
     /// # Errors
     /// When one of them is in use.
-    pub fn from(base: u16) -> Result<Self, Failure> {
+    pub fn from(base: u16, edges: NonZeroU8) -> Result<Self, Failure> {
+        let further_edges = u16::from(edges.get()) - 1;
         if base != 0 {
-            return Self::at(base);
+            return Self::at(base, further_edges);
         }
         for _ in 0..100 {
             // Below the range from which systems choose for outgoing connections, so that none of those is in the
             // way between this check and the moment a part listens.
             let base = 10_000 + u16::from_le_bytes(random::bytes()?) % 20_000;
-            if let Ok(addresses) = Self::at(base) {
+            if let Ok(addresses) = Self::at(base, further_edges) {
                 return Ok(addresses);
             }
         }
         Err(Failure::new("no free ports were found", "stop what listens on so many of them"))
     }
 
-    fn at(base: u16) -> Result<Self, Failure> {
-        if base.checked_add(PORTS - 1).is_none() {
+    fn at(base: u16, further_edges: u16) -> Result<Self, Failure> {
+        let ports = PORTS + further_edges;
+        if base.checked_add(ports - 1).is_none() {
             return Err(Failure::new(
-                format!("there are no {PORTS} ports from {base} on"),
+                format!("there are no {ports} ports from {base} on"),
                 "choose a lower --port-base",
             ));
         }
@@ -57,19 +62,26 @@ impl Addresses {
             upstream: address(2),
             mail: address(3),
             smtp: address(4),
+            further_edges,
         };
-        addresses.each().into_iter().try_for_each(|(part, address)| is_free(part, address))?;
+        addresses.each().try_for_each(|(part, address)| is_free(part, address))?;
         Ok(addresses)
     }
 
-    fn each(&self) -> [(&'static str, SocketAddr); PORTS as usize] {
-        [
-            ("the edge", self.edge),
+    /// Every edge, the first one first. They are alike, and know nothing of each other.
+    pub fn edges(&self) -> impl Iterator<Item = SocketAddr> {
+        let further = self.smtp.port() + 1..=self.smtp.port() + self.further_edges;
+        std::iter::once(self.edge).chain(further.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))))
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        let others = [
             ("origin", self.origin),
             ("the demo upstream", self.upstream),
             ("the mailbox", self.mail),
             ("the mailbox's SMTP", self.smtp),
-        ]
+        ];
+        self.edges().map(|address| ("the edge", address)).chain(others)
     }
 }
 
@@ -86,17 +98,27 @@ fn is_free(part: &str, address: SocketAddr) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
+    const ONE: NonZeroU8 = NonZeroU8::MIN;
+
     #[test]
     fn free_ports_are_found_and_follow_each_other() {
-        let addresses = Addresses::from(0).unwrap();
+        let addresses = Addresses::from(0, ONE).unwrap();
         assert_eq!(addresses.smtp.port(), addresses.edge.port() + 4);
+        assert_eq!(addresses.edges().collect::<Vec<_>>(), [addresses.edge]);
+    }
+
+    #[test]
+    fn further_edges_have_the_ports_after_all_others() {
+        let addresses = Addresses::from(0, ONE.saturating_add(2)).unwrap();
+        let ports: Vec<_> = addresses.edges().map(|edge| edge.port() - addresses.edge.port()).collect();
+        assert_eq!(ports, [0, 5, 6]);
     }
 
     #[test]
     fn a_port_in_use_is_named_with_the_remedy() {
         let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port().min(65_000);
         let _listener = TcpListener::bind(("127.0.0.1", taken)).unwrap();
-        let message = Addresses::from(taken).unwrap_err().to_string();
+        let message = Addresses::from(taken, ONE).unwrap_err().to_string();
         assert!(
             message.contains(&format!("port {taken}, for the edge")) && message.contains("--port-base"),
             "{message}"
@@ -105,6 +127,6 @@ mod tests {
 
     #[test]
     fn ports_past_the_last_are_refused() {
-        assert!(Addresses::from(65_533).unwrap_err().to_string().contains("lower --port-base"));
+        assert!(Addresses::from(65_533, ONE).unwrap_err().to_string().contains("lower --port-base"));
     }
 }

@@ -13,6 +13,9 @@ pub struct Welcome {
     upstream: String,
     admin: Admin,
     mail: String,
+    /// All edges, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    edges: Vec<String>,
     #[serde(skip)]
     config: String,
 }
@@ -27,12 +30,14 @@ impl Welcome {
     /// What a running system is reached by.
     #[must_use]
     pub fn new(addresses: &Addresses, data: &Data) -> Self {
+        let edges: Vec<String> = addresses.edges().map(|edge| format!("http://{edge}")).collect();
         Self {
             edge: format!("http://{}", addresses.edge),
             origin: format!("http://{}", addresses.origin),
             upstream: format!("http://{}", addresses.upstream),
             admin: Admin { email: ADMIN, password: data.secrets.admin_password.clone() },
             mail: format!("http://{}", addresses.mail),
+            edges: if edges.len() > 1 { edges } else { Vec::new() },
             config: data.path().join("origin.toml").display().to_string(),
         }
     }
@@ -40,7 +45,7 @@ impl Welcome {
     /// The same for a person. The lines work when pasted one after another into any POSIX shell.
     #[must_use]
     pub fn text(&self) -> String {
-        let Self { edge, origin, upstream, admin: Admin { email, password }, mail, config } = self;
+        let Self { edge, origin, upstream, admin: Admin { email, password }, mail, config, .. } = self;
         format!(
             r#"
 Countersign is running.
@@ -77,12 +82,14 @@ Ctrl-C stops everything.
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU8;
+
     use super::*;
 
     #[test]
     fn the_line_of_json_has_the_members_of_the_contract() {
         let data = Data::ephemeral().unwrap();
-        let welcome = Welcome::new(&Addresses::from(0).unwrap(), &data);
+        let welcome = Welcome::new(&Addresses::from(0, NonZeroU8::MIN).unwrap(), &data);
         let line = serde_json::to_string(&welcome).unwrap();
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         let mut names: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();

@@ -24,7 +24,7 @@ pub fn command(
     address: SocketAddr,
     directory: &Path,
 ) -> Result<Command, Failure> {
-    let path = directory.join("workerd.capnp");
+    let path = directory.join(format!("workerd-{}.capnp", address.port()));
     let modules = worker::modules(&artifacts.worker)?;
     write_private(&path, &configuration(&artifacts.worker, &modules, wrangler, variables, address))?;
     let mut command = Command::new(&artifacts.workerd);
