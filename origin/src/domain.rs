@@ -13,6 +13,7 @@ mod password_change;
 pub mod passwords;
 pub mod principal;
 mod refresh;
+mod revocation;
 mod roles;
 mod sessions;
 mod settings;
@@ -37,16 +38,21 @@ pub use self::{
     keys::SigningKey,
     login::{BrowserCredentials, BrowserLogin},
     principal::Principal,
+    revocation::RevocationNumber,
     settings::{Hashing, RoleLimits, Settings},
     tokens::TokenGrant,
 };
 use self::{keys::KeyRing, passwords::Passwords, vault::Vault};
 pub use crate::store::{
     audit::AuditRow,
+    revocations::Extent,
     sessions::{EndReason, Kind, Session},
     users::User,
 };
-use crate::{random::Random, store::Store};
+use crate::{
+    random::Random,
+    store::{Store, revocations},
+};
 
 /// When, from where and by whom something is done; it goes into the audit log with it.
 #[derive(Clone, Debug)]
@@ -61,13 +67,16 @@ pub struct Context {
     pub request_id: RequestId,
     /// Who is signed in; nobody before a login, and in commands.
     pub actor: Option<UserId>,
+    /// What it revokes is noted here.
+    pub revoked: RevocationNumber,
 }
 
 impl Context {
     /// An act of nobody in particular.
     #[must_use]
-    pub const fn new(now: Timestamp, request_id: RequestId) -> Self {
-        Self { now, address: None, user_agent: None, request_id, actor: None }
+    pub fn new(now: Timestamp, request_id: RequestId) -> Self {
+        let revoked = RevocationNumber::default();
+        Self { now, address: None, user_agent: None, request_id, actor: None, revoked }
     }
 
     /// The same, done by this user.
@@ -109,6 +118,7 @@ impl Domain {
         let random = Random;
         let keys = KeyRing::open(&store, Vault::new(master_key), settings.algorithm, random, now).await?;
         let passwords = Passwords::new(&settings.hashing, random)?;
+        revocations::cover(&store, settings.access_ttl.max(settings.assertion_ttl)).await?;
         Ok(Self(Arc::new(Parts { store, keys, passwords, secrets, policy, settings, random })))
     }
 

@@ -22,6 +22,7 @@ mod operations;
 mod principal;
 mod problems;
 mod protect;
+mod revoked;
 mod route;
 mod seal;
 pub mod server;
@@ -94,6 +95,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), seal::check))
         .layer(DefaultBodyLimit::max(body::LARGEST))
         .layer(middleware::from_fn_with_state(app.clone(), protect::time))
+        .layer(middleware::from_fn(revoked::tell))
         .layer(middleware::from_fn_with_state(app.clone(), protect::headers))
         .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)

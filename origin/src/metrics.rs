@@ -18,6 +18,10 @@ pub const HASHES_RUNNING: &str = "countersign_password_hashes_running";
 pub const HASHES_WAITING: &str = "countersign_password_hashes_waiting";
 /// Seals refused, by reason.
 pub const SEALS_REFUSED: &str = "countersign_seals_refused_total";
+/// The number that the revocation log reaches to.
+pub const REVOCATION_NUMBER: &str = "countersign_revocation_number";
+/// How many rules of the revocation log are kept.
+pub const REVOCATIONS_KEPT: &str = "countersign_revocations_kept";
 
 const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -58,6 +62,13 @@ impl Metrics {
     }
 }
 
+/// Records how far the revocation log reaches, and how many of its rules are kept.
+pub fn record_revocations(number: u64, kept: u64) {
+    // Exact up to 2^53, which no log reaches.
+    metrics::gauge!(REVOCATION_NUMBER).set(number as f64);
+    metrics::gauge!(REVOCATIONS_KEPT).set(kept as f64);
+}
+
 fn describe() {
     metrics::describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
     metrics::describe_histogram!(REQUEST_SECONDS, metrics::Unit::Seconds, "How long requests took.");
@@ -66,6 +77,8 @@ fn describe() {
     metrics::describe_gauge!(HASHES_RUNNING, "Password hashes being computed now.");
     metrics::describe_gauge!(HASHES_WAITING, "Password hashes waiting for a place.");
     metrics::describe_counter!(SEALS_REFUSED, "Seals refused, by reason.");
+    metrics::describe_gauge!(REVOCATION_NUMBER, "The number that the revocation log reaches to.");
+    metrics::describe_gauge!(REVOCATIONS_KEPT, "Rules of the revocation log that are kept.");
 }
 
 #[cfg(test)]

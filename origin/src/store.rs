@@ -11,6 +11,7 @@ pub mod holders;
 pub mod keys;
 pub mod meta;
 pub mod renewal;
+pub mod revocations;
 pub mod rotation;
 mod row;
 mod schema;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::store::{
     self, Transaction,
+    revocations::Revocation,
     sessions::{self, EndReason},
     users::{self, NewUser, PasswordHash},
 };
@@ -105,13 +106,14 @@ impl Domain {
     /// [`Error::NotFound`] when there is no such user.
     pub async fn disable(&self, context: &Context, user: UserId) -> Result<(), Error> {
         let mut transaction = self.0.store.begin().await?;
-        if !users::disable(&mut transaction, user, context.now).await? {
+        let Some(epoch) = users::disable(&mut transaction, user, context.now).await? else {
             return self.must_exist(transaction, user).await;
-        }
+        };
         let ended =
             sessions::end_all(&mut transaction, user, None, EndReason::UserDisabled, context.now).await?;
         let event = Event::success(Kind::AccountDisabled).subject(user).detail("sessions_ended", ended);
-        self.commit(transaction, context, event).await
+        self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
+        Ok(())
     }
 
     /// Enables a disabled account. Its sessions stay ended.

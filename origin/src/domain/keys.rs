@@ -9,7 +9,6 @@ use std::{
 };
 
 use shared::{
-    edge_state::{self, Challenge, StateDocument},
     id::TokenId,
     jwt::keys::{Algorithm, Jwk, KeySet},
     mac::{MacKeys, SharedSecret, SharedSecrets},
@@ -61,8 +60,6 @@ pub(super) struct Keys {
     pub(super) accepted: KeySet,
     /// What refresh tokens are authenticated by.
     pub(super) refresh: MacKeys,
-    /// The life of this database since it was made or last restored.
-    pub(super) incarnation: String,
     read_at: Timestamp,
 }
 
@@ -182,10 +179,7 @@ async fn read(store: &Store, vault: &Vault, now: Timestamp) -> Result<Keys, Erro
         *if row.is_current { &mut current } else { &mut previous } = Some(SharedSecret::new(bytes));
     }
     let refresh = SharedSecrets::new(current.ok_or_else(|| missing(REFRESH))?, previous).refresh_keys();
-
-    let incarnation =
-        meta::get(store.reads(), meta::INCARNATION).await?.ok_or_else(|| missing(meta::INCARNATION))?;
-    Ok(Keys { signer, accepted, refresh, incarnation, read_at: now })
+    Ok(Keys { signer, accepted, refresh, read_at: now })
 }
 
 fn missing(purpose: &str) -> Error {
@@ -211,22 +205,6 @@ impl Domain {
         Ok(self.keys(now).await?.accepted.iter().map(shared::jwt::keys::PublicKey::to_jwk).collect())
     }
 
-    /// What an edge must know to check tokens alone, in answer to this challenge.
-    ///
-    /// # Errors
-    /// [`Error::Store`] when the keys cannot be read.
-    pub async fn state_document(&self, challenge: Challenge, now: Timestamp) -> Result<StateDocument, Error> {
-        let keys = self.keys(now).await?;
-        Ok(StateDocument {
-            version: edge_state::VERSION,
-            challenge,
-            incarnation: keys.incarnation.clone(),
-            number: 0,
-            issued: now.millis(),
-            keys: keys.accepted.iter().map(shared::jwt::keys::PublicKey::to_jwk).collect(),
-        })
-    }
-
     /// All signing keys, the oldest first.
     ///
     /// # Errors
@@ -247,5 +225,10 @@ impl Domain {
 
     pub(super) async fn keys(&self, now: Timestamp) -> Result<Arc<Keys>, Error> {
         self.0.keys.get(&self.0.store, now).await
+    }
+
+    /// The keys as they are at this moment.
+    pub(super) async fn latest_keys(&self, now: Timestamp) -> Result<Keys, Error> {
+        read(&self.0.store, &self.0.keys.vault, now).await
     }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::store::{
     self, holders,
+    revocations::Revocation,
     sessions::{self, EndReason, Kind},
     users::{self, Credentials, PasswordHash},
 };
@@ -86,10 +87,10 @@ impl Domain {
         let (user, session) = (principal.user, principal.session);
         let keys = self.keys(now).await?;
         let mut transaction = self.0.store.begin().await?;
-        if users::change_password(&mut transaction, user, verified, hash).await?.is_none() {
+        let Some(epoch) = users::change_password(&mut transaction, user, verified, hash).await? else {
             transaction.rollback().await.map_err(store::Error::from)?;
             return Ok(None);
-        }
+        };
         let ended =
             sessions::end_all(&mut transaction, user, Some(session), EndReason::PasswordChanged, now).await?;
         let handle = match principal.kind {
@@ -113,7 +114,7 @@ impl Domain {
             .subject(user)
             .session(session)
             .detail("sessions_ended", ended);
-        self.commit(transaction, context, event).await?;
+        self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
         Ok(Some(credentials))
     }
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::store::{
     self, Transaction,
+    revocations::Revocation,
     rotation::{self, Grant, Rotation, Spent},
     users,
 };
@@ -227,7 +228,7 @@ impl Domain {
             .session(session)
             .detail("presented", counter)
             .detail("current", read.current);
-        self.commit(transaction, context, event).await?;
+        self.commit_revoking(transaction, context, event, Revocation::Session(session)).await?;
         Ok(true)
     }
 }

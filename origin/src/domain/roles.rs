@@ -6,7 +6,7 @@ use super::{
     Context, Domain, Error,
     audit::{Event, Kind},
 };
-use crate::store::{self, sessions, users};
+use crate::store::{self, revocations::Revocation, sessions, users};
 
 impl Domain {
     /// Gives a role. False when the user has it already.
@@ -27,7 +27,8 @@ impl Domain {
             sessions::shorten(&mut transaction, user, limits.idle, limits.absolute).await?;
         }
         let event = Event::success(Kind::RoleGranted).subject(user).detail("role", role.as_str());
-        self.commit(transaction, context, event.detail("epoch", epoch)).await?;
+        let event = event.detail("epoch", epoch);
+        self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
         Ok(true)
     }
 
@@ -43,7 +44,8 @@ impl Domain {
             return Ok(false);
         }
         let event = Event::success(Kind::RoleRevoked).subject(user).detail("role", role.as_str());
-        self.commit(transaction, context, event.detail("epoch", epoch)).await?;
+        let event = event.detail("epoch", epoch);
+        self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
         Ok(true)
     }
 

@@ -11,7 +11,7 @@ use super::{
     Context, Domain, EndReason, Error, Principal, Session,
     audit::{Event, Kind},
 };
-use crate::store::{self, sessions, users};
+use crate::store::{self, revocations::Revocation, sessions, users};
 
 impl Domain {
     /// The user's live sessions, the one seen last first.
@@ -53,7 +53,7 @@ impl Domain {
         if self.end(context, session, principal.user, reason).await? { Ok(()) } else { Err(Error::NotFound) }
     }
 
-    /// Ends all sessions of one's own, this one too. How many.
+    /// Ends all sessions of one's own, this one too, and outdates what was issued in them. How many.
     ///
     /// # Errors
     /// [`Error::Store`] when the database fails.
@@ -74,18 +74,17 @@ impl Domain {
         }
     }
 
-    /// Ends all sessions of a user. How many.
+    /// Ends all sessions of a user, and outdates what was issued in them. How many.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such user.
     pub async fn end_all_sessions(&self, context: &Context, user: UserId) -> Result<u64, Error> {
         let mut transaction = self.0.store.begin().await?;
-        if !users::lock(&mut transaction, self.0.store.dialect(), user).await? {
-            return Err(Error::NotFound);
-        }
+        // The user's row first. One rule for all sessions, instead of one for each.
+        let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
         let ended = sessions::end_all(&mut transaction, user, None, EndReason::Ended, context.now).await?;
         let event = Event::success(Kind::SessionsEnded).subject(user).detail("sessions_ended", ended);
-        self.commit(transaction, context, event).await?;
+        self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
         Ok(ended)
     }
 
@@ -105,7 +104,7 @@ impl Domain {
         }
         let event =
             Event::success(Kind::SessionEnded).subject(user).session(session).because(reason.as_str());
-        self.commit(transaction, context, event).await?;
+        self.commit_revoking(transaction, context, event, Revocation::Session(session)).await?;
         Ok(true)
     }
 }

@@ -7,6 +7,7 @@ mod login;
 mod ordering;
 mod passwords;
 mod races;
+mod revocation;
 mod rotation;
 mod sessions;
 

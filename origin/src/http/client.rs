@@ -9,7 +9,10 @@ use axum::{
 use shared::id::RequestId;
 
 use super::{forwarded::client_address, seal};
-use crate::{app::App, domain::Context};
+use crate::{
+    app::App,
+    domain::{Context, RevocationNumber},
+};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -22,6 +25,7 @@ pub(super) fn context(app: &App, parts: &Parts) -> Context {
     // Always there: observing a request comes first.
     let id = parts.extensions.get::<RequestId>().copied();
     let mut context = Context::new(now, id.unwrap_or_else(|| RequestId::new(now, [0; 10])));
+    context.revoked = parts.extensions.get::<RevocationNumber>().cloned().unwrap_or_default();
     context.address = address(app, parts);
     context.user_agent =
         parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(shortened);

@@ -25,7 +25,7 @@ use crate::telemetry;
 pub(super) async fn state(
     EdgeCall { app, call, context }: EdgeCall<StateRequest>,
 ) -> Result<Response, Problem> {
-    let document = app.domain.state_document(call.challenge, context.now).await.map_err(problems::of)?;
+    let document = app.domain.state_document(&context, call).await.map_err(problems::of)?;
     let signed = document.sign(app.edge_state_keys.current());
     let (body, mac) = signed.map_err(|error| {
         tracing::error!(error = %telemetry::causes(&error), "the edge state could not be written");

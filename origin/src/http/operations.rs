@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::problem::{Kind, Problem};
 
 use super::guard::Operator;
-use crate::{app::App, telemetry};
+use crate::{app::App, metrics, telemetry};
 
 /// Alive?
 ///
@@ -48,6 +48,13 @@ pub(super) async fn ready(_: Operator, State(app): State<App>) -> Result<Json<Va
 pub(super) async fn metrics(_: Operator, State(app): State<App>) -> impl IntoResponse {
     const TYPE: [(HeaderName, &str); 1] =
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    // As it is in the database, where other origins append to it too.
+    match app.domain.revocations().await {
+        Ok(log) => metrics::record_revocations(log.number, log.kept),
+        Err(error) => {
+            tracing::warn!(error = %telemetry::causes(&error), "the revocation log could not be counted")
+        }
+    }
     (TYPE, app.metrics.render())
 }
 

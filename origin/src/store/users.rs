@@ -203,16 +203,21 @@ pub async fn grow_epoch(transaction: &mut Transaction, id: UserId) -> Result<Opt
     row.map(|row| row.count("epoch")).transpose()
 }
 
-/// Disables a user who is not, at a new epoch. False when there is no such user.
-pub async fn disable(transaction: &mut Transaction, id: UserId, now: Timestamp) -> Result<bool, Error> {
-    let updated = sqlx::query(
-        "UPDATE users SET disabled_at = $2, epoch = epoch + 1 WHERE id = $1 AND disabled_at IS NULL",
+/// Disables a user who is not, at a new epoch. The epoch; none when there is no such user.
+pub async fn disable(
+    transaction: &mut Transaction,
+    id: UserId,
+    now: Timestamp,
+) -> Result<Option<u64>, Error> {
+    let row = sqlx::query(
+        "UPDATE users SET disabled_at = $2, epoch = epoch + 1 \
+         WHERE id = $1 AND disabled_at IS NULL RETURNING epoch",
     )
     .bind(id.to_string())
     .bind(now.millis())
-    .execute(&mut **transaction)
+    .fetch_optional(&mut **transaction)
     .await?;
-    Ok(updated.rows_affected() == 1)
+    row.map(|row| row.count("epoch")).transpose()
 }
 
 /// Enables a user who is disabled. False when there is no such user.
