@@ -92,7 +92,10 @@ mod tests {
         metrics::with_local_recorder(&recorder, || {
             metrics::counter!(LOGINS, "kind" => "browser", "outcome" => "success").increment(2);
         });
+        metrics::with_local_recorder(&recorder, || record_revocations(1_000_000, 17));
         let text = metrics.render();
         assert!(text.contains("countersign_logins_total{kind=\"browser\",outcome=\"success\"} 2"), "{text}");
+        assert!(text.contains("countersign_revocation_number 1000000\n"), "{text}");
+        assert!(text.contains("countersign_revocations_kept 17\n"), "{text}");
     }
 }

@@ -19,6 +19,15 @@ impl Report {
         Self { text: text.into(), json }
     }
 
+    /// The same, with the number in the revocation log at which all edges hold what was revoked, if
+    /// something was.
+    pub fn revoking(mut self, number: Option<u64>) -> Self {
+        if let (Value::Object(members), Some(number)) = (&mut self.json, number) {
+            members.insert("revocation_number".to_owned(), number.into());
+        }
+        self
+    }
+
     /// Nothing to say, as after `serve`.
     pub const fn silent() -> Self {
         Self { text: String::new(), json: Value::Null }

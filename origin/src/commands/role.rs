@@ -48,6 +48,7 @@ impl Role {
         Ok(Report::new(
             text,
             json!({ "ok": true, "id": user.id.to_string(), "role": role, "changed": changed }),
-        ))
+        )
+        .revoking(context.revoked.get()))
     }
 }

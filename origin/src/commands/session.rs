@@ -86,6 +86,7 @@ impl End {
             // The command line asks for one of the two.
             (None, None) => 0,
         };
-        Ok(Report::new(format!("sessions ended: {ended}"), json!({ "ok": true, "ended": ended })))
+        let report = Report::new(format!("sessions ended: {ended}"), json!({ "ok": true, "ended": ended }));
+        Ok(report.revoking(context.revoked.get()))
     }
 }

@@ -60,7 +60,7 @@ impl User {
             Self::Disable { email } => {
                 let user = opened.user(&email).await?;
                 domain.disable(context, user.id).await?;
-                Ok(done("disabled; all sessions have ended", &user))
+                Ok(done("disabled; all sessions have ended", &user).revoking(context.revoked.get()))
             }
             Self::Enable { email } => {
                 let user = opened.user(&email).await?;

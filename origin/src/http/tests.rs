@@ -3,6 +3,7 @@
 mod browser;
 mod guards;
 mod login_form;
+mod revocation;
 mod sealed;
 mod token;
 mod world;
