@@ -11,7 +11,7 @@ use shared::{
     },
     edge_state::{self, Challenge, StateDocument, StateRequest},
     problem::Kind,
-    time::Timestamp,
+    seal::nonce::Nonce,
 };
 
 use crate::{
@@ -40,12 +40,15 @@ pub enum Failure {
     /// It answered something else than was asked for.
     #[error("origin answered with status {0}")]
     Status(u16),
-    /// Its answer is not in the form that was agreed on, or not authentic.
+    /// It cannot be shown that the answer is origin's.
+    #[error("the answer is not origin's: its mac is wrong or missing")]
+    Unauthentic,
+    /// Its answer is not in the form that was agreed on.
     #[error("origin's answer is not usable: {0}")]
     Unusable(String),
 }
 
-/// Pulls the edge state.
+/// Pulls the edge state: what has come to what is known, or all of it.
 ///
 /// # Errors
 /// [`Failure`]; what is there stays.
@@ -53,9 +56,8 @@ pub async fn state<P: Platform>(
     edge: &Edge,
     platform: &P,
     known: Option<&Snapshot>,
-    began: Timestamp,
     deadline: Duration,
-) -> Result<Snapshot, Failure> {
+) -> Result<StateDocument, Failure> {
     let challenge = Challenge::new(platform.random().map_err(unusable)?);
     let request = StateRequest {
         version: edge_state::VERSION,
@@ -63,15 +65,12 @@ pub async fn state<P: Platform>(
         incarnation: known.map(|known| known.incarnation.clone()),
         number: known.map(|known| known.number),
     };
-    let reply = post(edge, platform, edge_state::PATH, &request, deadline).await?;
+    let (reply, _) = post(edge, platform, edge_state::PATH, &request, deadline).await?;
     if reply.status != 200 {
-        return Err(Failure::Status(reply.status));
+        return Err(refused(&reply));
     }
     let mac = reply.mac.unwrap_or_default();
-    let document =
-        StateDocument::verify(&reply.body, &mac, &edge.keys.state, &challenge).map_err(unusable)?;
-    let keys = document.key_set().map_err(unusable)?;
-    Ok(Snapshot { keys, incarnation: document.incarnation, number: document.number, as_of: began })
+    StateDocument::verify(&reply.body, &mac, &edge.keys.state, &challenge).map_err(unusable)
 }
 
 /// Asks for a new assertion for a handle; `None` when its session is over.
@@ -90,7 +89,7 @@ pub async fn assertion<P: Platform>(
         address: request.address(edge.settings.address_header.as_deref()),
         user_agent: user_agent.map(str::to_owned),
     };
-    unless_over(post(edge, platform, ASSERTIONS_PATH, &asked, DEADLINE).await?)
+    ask(edge, platform, ASSERTIONS_PATH, &asked).await
 }
 
 /// Asks whether what a caller's token says still holds; `None` when it does not.
@@ -108,7 +107,27 @@ pub async fn check<P: Platform>(
         epoch: caller.epoch,
         kid: caller.key.clone(),
     };
-    unless_over(post(edge, platform, CHECK_PATH, &asked, DEADLINE).await?)
+    ask(edge, platform, CHECK_PATH, &asked).await
+}
+
+/// Asks about a session; `None` when origin says that it is over. What cannot be shown to come from origin
+/// says nothing, or whoever stands between could end sessions and revive them.
+async fn ask<P: Platform, T: DeserializeOwned>(
+    edge: &Edge,
+    platform: &P,
+    path: &'static str,
+    asked: &impl Serialize,
+) -> Result<Option<T>, Failure> {
+    let (reply, nonce) = post(edge, platform, path, asked, DEADLINE).await?;
+    let mac = reply.mac.as_deref().unwrap_or_default();
+    if !edge_call::verify_answer(&edge.keys.call, nonce, reply.status, &reply.body, mac) {
+        return Err(refused(&reply));
+    }
+    match reply.status {
+        200 => serde_json::from_slice(&reply.body).map(Some).map_err(unusable),
+        401 => Ok(None),
+        status => Err(Failure::Status(status)),
+    }
 }
 
 async fn post<P: Platform>(
@@ -117,7 +136,7 @@ async fn post<P: Platform>(
     path: &'static str,
     body: &impl Serialize,
     deadline: Duration,
-) -> Result<Reply, Failure> {
+) -> Result<(Reply, Nonce), Failure> {
     let origin = &edge.settings.origin;
     let body = serde_json::to_vec(body).map_err(unusable)?;
     let nonce = edge.nonces.next();
@@ -126,16 +145,17 @@ async fn post<P: Platform>(
     let mut headers = vec![("content-type", "application/json".to_owned())];
     headers.extend(seal);
     let call = Call { url: [&origin.base, path].concat(), headers, body };
-    platform.call(call, deadline).await.map_err(|_| Failure::Unreachable)
+    let reply = platform.call(call, deadline).await.map_err(|_| Failure::Unreachable)?;
+    Ok((reply, nonce))
 }
 
-/// A 401 says that the session is over, unless it was our seal that was refused.
-fn unless_over<T: DeserializeOwned>(reply: Reply) -> Result<Option<T>, Failure> {
+/// What to tell the log of an answer that nobody vouches for.
+fn refused(reply: &Reply) -> Failure {
     match reply.status {
-        200 => serde_json::from_slice(&reply.body).map(Some).map_err(unusable),
-        401 if kind(&reply.body) == Some(Kind::BadSeal) => Err(Failure::SealRefused),
-        401 => Ok(None),
-        status => Err(Failure::Status(status)),
+        200 => Failure::Unauthentic,
+        401 if kind(&reply.body) == Some(Kind::BadSeal) => Failure::SealRefused,
+        401 => Failure::Unauthentic,
+        status => Failure::Status(status),
     }
 }
 
@@ -144,7 +164,8 @@ fn kind(problem: &[u8]) -> Option<Kind> {
     Kind::from_type_uri(problem.get("type")?.as_str()?)
 }
 
-fn unusable(error: impl std::error::Error) -> Failure {
+/// The failure that an error in reading an answer is.
+pub(crate) fn unusable(error: impl std::error::Error) -> Failure {
     Failure::Unusable(error.to_string())
 }
 

@@ -1,5 +1,5 @@
-//! The edge state: the keys by which tokens are verified here, pulled from origin and used while they are
-//! young enough.
+//! The edge state: the keys by which tokens are verified here and the rules that revoke them, pulled from
+//! origin and used while they are young enough.
 //!
 //! A request never awaits a future that another request made: one pulls under a flag with a deadline, the
 //! others look again on timers of their own, and pull themselves once the deadline is over.
@@ -10,12 +10,26 @@ use std::{
     time::Duration,
 };
 
-use shared::{jwt::keys::KeySet, time::Timestamp};
+use shared::{
+    claims::Common,
+    edge_state::StateDocument,
+    jwt::keys::KeySet,
+    revocation::{Refused, Rules},
+    time::Timestamp,
+};
 
-use crate::{gateway::Edge, log, origin, platform::Platform};
+use crate::{
+    gateway::Edge,
+    log,
+    origin::{self, Failure},
+    platform::Platform,
+};
 
-/// After this long a pull counts as lost, with the request that made it.
+/// How long a pull may take.
 const DEADLINE: Duration = Duration::from_secs(2);
+
+/// After this long one that has not ended was lost, with the request that made it.
+const LOST: Duration = Duration::from_millis(2500);
 
 /// How often a request that waits for another's pull looks again.
 const LOOKS_AGAIN: Duration = Duration::from_millis(20);
@@ -24,10 +38,14 @@ const LOOKS_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub struct State {
     snapshot: RefCell<Option<Rc<Snapshot>>>,
-    /// When the pull began that is under way.
-    pulling: Cell<Option<Timestamp>>,
+    /// The last pull that began.
+    last: Cell<Option<Pull>>,
+    /// Whether nobody knows yet how it ended.
+    is_pulling: Cell<bool>,
     /// When the last pull failed, if none has succeeded since.
     failed: Cell<Option<Timestamp>>,
+    /// Whether the rules that came did not go on from those that are held, so that all are wanted.
+    wants_all: Cell<bool>,
 }
 
 /// One document, checked.
@@ -39,15 +57,32 @@ pub struct Snapshot {
     pub incarnation: String,
     /// The number to which the document reaches in that log.
     pub number: u64,
-    /// When the pull began that brought it: its age counts from there.
-    pub as_of: Timestamp,
+    /// The pull that brought it.
+    pull: Pull,
+    /// All snapshots of one incarnation share them, and so learn of a revocation in place: whoever still
+    /// holds an older one refuses more by it, never less.
+    rules: Rc<RefCell<Rules>>,
+}
+
+/// One pull among those of this isolate. Their order does not depend on the clock, which may be set back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pull {
+    number: u64,
+    began: Timestamp,
 }
 
 impl Snapshot {
-    /// How old it is at `now`.
+    /// How old it is at `now`: since the pull began that brought it. A clock that was set back makes it
+    /// old, never young.
     #[must_use]
     pub fn age(&self, now: Timestamp) -> Duration {
-        now.since(self.as_of)
+        apart(self.pull.began, now)
+    }
+
+    /// Whether what a token says of session, user and epoch has been revoked.
+    #[must_use]
+    pub fn revokes(&self, claims: &Common) -> bool {
+        self.rules.borrow().hits(claims.sid, claims.sub, claims.epoch)
     }
 }
 
@@ -73,19 +108,31 @@ pub async fn current<P: Platform>(
     let now = platform.now();
     let Some(known) = edge.state.known() else { return newer_than(edge, platform, None).await };
     let (age, max_age) = (known.age(now), edge.settings.max_age);
-    if age < max_age {
-        if age >= edge.settings.fresh && edge.state.may_pull(now, edge.settings.fresh) {
-            edge.state.pulling.set(Some(now));
-            let (edge, pulling_platform) = (Rc::clone(edge), platform.clone());
-            platform.in_background(async move {
-                let _ = pull(&edge, &pulling_platform, now).await;
-            });
+    let may_serve = age < max_age + patience.0;
+    // A pull that failed less than `max_age` ago began after whatever has to be known by now: origin is
+    // away, and nobody is kept waiting to find that out again.
+    if age < max_age || may_serve && edge.state.has_failed(now, max_age) {
+        if age >= edge.settings.fresh {
+            renew(edge, platform, now);
         }
         return Ok(known);
     }
-    match newer_than(edge, platform, Some(known.as_of)).await {
-        Err(Unavailable) if age < max_age + patience.0 => Ok(known),
+    match newer_than(edge, platform, Some(&known)).await {
+        Err(Unavailable) if may_serve => Ok(known),
         result => result,
+    }
+}
+
+/// Pulls in the background, unless somebody does or it is too early.
+fn renew<P: Platform>(edge: &Rc<Edge>, platform: &P, now: Timestamp) {
+    if edge.state.has_failed(now, edge.settings.fresh) {
+        return;
+    }
+    if let Some(begun) = edge.state.begin(now, edge.settings.fresh) {
+        let (edge, pulling_platform) = (Rc::clone(edge), platform.clone());
+        platform.in_background(async move {
+            let _ = pull(&edge, &pulling_platform, begun).await;
+        });
     }
 }
 
@@ -96,40 +143,45 @@ pub async fn current<P: Platform>(
 pub async fn newer_than<P: Platform>(
     edge: &Rc<Edge>,
     platform: &P,
-    than: Option<Timestamp>,
+    than: Option<&Snapshot>,
 ) -> Result<Rc<Snapshot>, Unavailable> {
-    let state = &edge.state;
+    let (state, fresh) = (&edge.state, edge.settings.fresh);
+    let than = than.map(|than| than.pull.number);
     loop {
         let now = platform.now();
-        if let Some(newer) = state.known().filter(|known| Some(known.as_of) > than) {
+        if let Some(newer) = state.known().filter(|known| Some(known.pull.number) > than) {
             return Ok(newer);
         }
-        if state.is_pulling(now) {
-            platform.pause(LOOKS_AGAIN).await;
-        } else if state.has_failed(now, edge.settings.fresh) {
+        if !state.is_pulling(now) && state.has_failed(now, fresh) {
             return Err(Unavailable);
-        } else {
-            state.pulling.set(Some(now));
-            return pull(edge, platform, now).await;
+        }
+        match state.begin(now, fresh) {
+            Some(begun) => return pull(edge, platform, begun).await,
+            None => platform.pause(LOOKS_AGAIN).await,
         }
     }
 }
 
-/// Pulls once. Whoever calls this has raised the flag, with the same `began`.
-async fn pull<P: Platform>(edge: &Edge, platform: &P, began: Timestamp) -> Result<Rc<Snapshot>, Unavailable> {
+/// Pulls once. Whoever calls this has begun.
+async fn pull<P: Platform>(edge: &Edge, platform: &P, begun: Pull) -> Result<Rc<Snapshot>, Unavailable> {
     let state = &edge.state;
-    let known = state.known();
-    let pulled = origin::state(edge, platform, known.as_deref(), began, DEADLINE).await;
-    if state.pulling.get() == Some(began) {
-        state.pulling.set(None);
+    let known = state.known().filter(|_| !state.wants_all.get());
+    let pulled = origin::state(edge, platform, known.as_deref(), DEADLINE).await;
+    let taken = pulled.and_then(|document| state.take(&document, begun));
+    let is_last = state.last.get() == Some(begun);
+    if is_last {
+        state.is_pulling.set(false);
     }
-    match pulled {
-        Ok(pulled) => {
+    match taken {
+        Ok(taken) => {
             state.failed.set(None);
-            Ok(state.keep(pulled))
+            Ok(taken)
         }
         Err(failure) => {
-            state.failed.set(Some(platform.now()));
+            // Another may have succeeded since; that this one was lost is no news then.
+            if is_last {
+                state.failed.set(Some(platform.now()));
+            }
             log::event(platform, "error", "edge state not renewed", &failure.to_string());
             Err(Unavailable)
         }
@@ -143,25 +195,53 @@ impl State {
         self.snapshot.borrow().clone()
     }
 
-    fn is_pulling(&self, now: Timestamp) -> bool {
-        self.pulling.get().is_some_and(|began| now.since(began) < DEADLINE)
-    }
-
-    fn has_failed(&self, now: Timestamp, fresh: Duration) -> bool {
-        self.failed.get().is_some_and(|failed| now.since(failed) < fresh)
-    }
-
-    /// Pulls happen at most every `fresh`, those that fail included.
-    fn may_pull(&self, now: Timestamp, fresh: Duration) -> bool {
-        !self.is_pulling(now) && !self.has_failed(now, fresh)
-    }
-
-    /// Keeps the newer of what there is and what was pulled: a slow pull must not undo a later one.
-    fn keep(&self, pulled: Snapshot) -> Rc<Snapshot> {
-        let mut snapshot = self.snapshot.borrow_mut();
-        match &*snapshot {
-            Some(known) if known.as_of > pulled.as_of => Rc::clone(known),
-            _ => Rc::clone(snapshot.insert(Rc::new(pulled))),
+    /// Begins a pull, and raises the flag; not while another is under way, and not before `fresh` has gone
+    /// by since the last one began, whatever became of it.
+    fn begin(&self, now: Timestamp, fresh: Duration) -> Option<Pull> {
+        let last = self.last.get();
+        if self.is_pulling(now) || last.is_some_and(|last| apart(last.began, now) < fresh) {
+            return None;
         }
+        let begun = Pull { number: last.map_or(0, |last| last.number + 1), began: now };
+        self.last.set(Some(begun));
+        self.is_pulling.set(true);
+        Some(begun)
     }
+
+    fn is_pulling(&self, now: Timestamp) -> bool {
+        let begun = self.last.get().filter(|_| self.is_pulling.get());
+        begun.is_some_and(|last| apart(last.began, now) < LOST)
+    }
+
+    fn has_failed(&self, now: Timestamp, within: Duration) -> bool {
+        self.failed.get().is_some_and(|failed| apart(failed, now) < within)
+    }
+
+    /// Takes what a pull brought. A pull that comes in after a later one must not undo it; in one
+    /// incarnation the log only grows, and another one means that nothing of the old rules holds.
+    fn take(&self, document: &StateDocument, pull: Pull) -> Result<Rc<Snapshot>, Failure> {
+        let mut snapshot = self.snapshot.borrow_mut();
+        let known = snapshot.as_ref();
+        if let Some(known) = known.filter(|known| known.pull.number > pull.number) {
+            return Ok(Rc::clone(known));
+        }
+        let keys = document.key_set().map_err(origin::unusable)?;
+        let rules = match known.filter(|known| known.incarnation == document.incarnation) {
+            Some(known) => {
+                let applied = known.rules.borrow_mut().apply(document);
+                applied.map(|()| Rc::clone(&known.rules))
+            }
+            None => Rules::from_full(document).map(|rules| Rc::new(RefCell::new(rules))),
+        };
+        // Whoever has gone back is to hear how far we are, every time.
+        self.wants_all.set(matches!(&rules, Err(refused) if !matches!(refused, Refused::Older { .. })));
+        let (incarnation, number) = (document.incarnation.clone(), document.number);
+        let taken = Snapshot { keys, incarnation, number, pull, rules: rules.map_err(origin::unusable)? };
+        Ok(Rc::clone(snapshot.insert(Rc::new(taken))))
+    }
+}
+
+/// How far apart two moments are, whichever was first.
+fn apart(a: Timestamp, b: Timestamp) -> Duration {
+    a.since(b).max(b.since(a))
 }

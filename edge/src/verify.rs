@@ -1,4 +1,4 @@
-//! Tokens, verified against the keys of the edge state, and the caller that they make.
+//! Tokens, verified against the keys and the rules of the edge state, and the caller that they make.
 
 use std::{rc::Rc, time::Duration};
 
@@ -38,7 +38,8 @@ pub async fn bearer<P: Platform>(
     })
 }
 
-/// Verifies one token.
+/// Verifies one token, and asks the rules whether it has been revoked: every time, whatever was found
+/// out about it before.
 ///
 /// A key that is not known causes a pull, but only if the document is older than `fresh`: whoever makes
 /// up key ids makes no traffic at origin.
@@ -54,13 +55,15 @@ pub async fn token<C: TokenClaims, P: Platform>(
 ) -> Result<Result<Verified<C>, Refused>, Unavailable> {
     let Settings { issuer, audience, fresh, .. } = &edge.settings;
     let expected = Expected { issuer, audience, max_lifetime };
-    let known = state::current(edge, platform, patience).await?;
-    let mut result = verify(token, &known.keys, platform, &expected, platform.now()).await;
+    let mut known = state::current(edge, platform, patience).await?;
+    let mut result: Result<Verified<C>, _> =
+        verify(token, &known.keys, platform, &expected, platform.now()).await;
     if matches!(result, Err(Refused::UnknownKey(_))) && known.age(platform.now()) > *fresh {
-        let newer = state::newer_than(edge, platform, Some(known.as_of)).await?;
-        result = verify(token, &newer.keys, platform, &expected, platform.now()).await;
+        known = state::newer_than(edge, platform, Some(&known)).await?;
+        result = verify(token, &known.keys, platform, &expected, platform.now()).await;
     }
     match result {
+        Ok(verified) if known.revokes(verified.claims().common()) => Ok(Err(Refused::Revoked)),
         Err(Refused::Unavailable) => Err(Unavailable),
         result => Ok(result),
     }

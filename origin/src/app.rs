@@ -46,6 +46,8 @@ pub struct Parts {
     pub seals: SealVerifier,
     /// Checks the seals of the edge's own calls.
     pub edge_calls: SealVerifier,
+    /// Signs the answers to them.
+    pub edge_call_keys: MacKeys,
     /// Signs the edge state.
     pub edge_state_keys: MacKeys,
     /// Checks the mac of the cookie's handle.
@@ -88,6 +90,7 @@ impl App {
             request_time: config.request_time,
             seals: verifier(secrets.seal_keys(UPSTREAM), Tag::Request),
             edge_calls: verifier(secrets.edge_call_keys(), Tag::EdgeCall),
+            edge_call_keys: secrets.edge_call_keys(),
             edge_state_keys: secrets.edge_state_keys(),
             handle_keys: secrets.handle_keys(),
             csrf_keys: secrets.csrf_keys(),

@@ -14,6 +14,8 @@ mod forwarding;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod strict;

@@ -1,19 +1,21 @@
 //! What the edge asks on its own behalf: the edge state, a new assertion, whether a session still holds.
+//! Every answer is authenticated, a refusal too: the edge acts on nothing else.
 
 use axum::{
-    Json,
     http::{HeaderName, HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
+use serde::Serialize;
 use shared::{
     cookie::Handle,
-    edge_call::{AssertionAnswer, AssertionRequest, CheckAnswer, CheckRequest},
+    edge_call::{self, AssertionAnswer, AssertionRequest, CheckAnswer, CheckRequest},
     edge_state::{MAC_HEADER, StateRequest},
     problem::{Kind, Problem},
+    seal::Sealed,
 };
 
 use super::{client, guard::EdgeCall, problems};
-use crate::telemetry;
+use crate::{app::App, domain::Context, telemetry};
 
 /// The edge state
 ///
@@ -23,21 +25,12 @@ use crate::telemetry;
     responses((status = 200, description = "The state.", body = serde_json::Value))
 )]
 pub(super) async fn state(
-    EdgeCall { app, call, context }: EdgeCall<StateRequest>,
+    EdgeCall { app, call, context, sealed }: EdgeCall<StateRequest>,
 ) -> Result<Response, Problem> {
     let document = app.domain.state_document(&context, call).await.map_err(problems::of)?;
-    let signed = document.sign(app.edge_state_keys.current());
-    let (body, mac) = signed.map_err(|error| {
-        tracing::error!(error = %telemetry::causes(&error), "the edge state could not be written");
-        Kind::Internal
-    })?;
-    let mut response = body.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(mac) = HeaderValue::try_from(mac) {
-        headers.insert(HeaderName::from_static(MAC_HEADER), mac);
-    }
-    Ok(response)
+    let key = app.edge_state_keys.beside(&app.edge_call_keys, sealed.key_id()).ok_or(Kind::Internal)?;
+    let (body, mac) = document.sign(key).map_err(|error| unwritable(&error))?;
+    Ok(authenticated(json(body), mac))
 }
 
 /// A new assertion
@@ -48,15 +41,23 @@ pub(super) async fn state(
     responses((status = 200, description = "The assertion.", body = serde_json::Value))
 )]
 pub(super) async fn assertions(
-    EdgeCall { app, call, mut context }: EdgeCall<AssertionRequest>,
-) -> Result<Json<AssertionAnswer>, Problem> {
+    EdgeCall { app, call, context, sealed }: EdgeCall<AssertionRequest>,
+) -> Response {
+    answer(&app, &sealed, renewed(&app, call, context).await)
+}
+
+async fn renewed(
+    app: &App,
+    call: AssertionRequest,
+    mut context: Context,
+) -> Result<AssertionAnswer, Problem> {
     // The caller's own address is the edge's; the client is whom it names.
     context.address = call.address;
     context.user_agent = call.user_agent.as_deref().map(client::shortened);
     let handle = Handle::parse(&call.handle, &app.handle_keys).ok_or(Kind::Unauthenticated)?;
     let renewed = app.domain.renew_assertion(&context, &handle).await.map_err(problems::of)?;
     let renewed = renewed.ok_or(Kind::Unauthenticated)?;
-    Ok(Json(AssertionAnswer { assertion: renewed.assertion, expires_in: renewed.max_age.as_secs() }))
+    Ok(AssertionAnswer { assertion: renewed.assertion, expires_in: renewed.max_age.as_secs() })
 }
 
 /// Does this still hold?
@@ -66,11 +67,42 @@ pub(super) async fn assertions(
     post, path = "/edge/check", tag = "edge", request_body = serde_json::Value,
     responses((status = 200, description = "It does.", body = serde_json::Value))
 )]
-pub(super) async fn check(
-    EdgeCall { app, call, context }: EdgeCall<CheckRequest>,
-) -> Result<Json<CheckAnswer>, Problem> {
+pub(super) async fn check(EdgeCall { app, call, context, sealed }: EdgeCall<CheckRequest>) -> Response {
+    answer(&app, &sealed, checked(&app, call, &context).await)
+}
+
+async fn checked(app: &App, call: CheckRequest, context: &Context) -> Result<CheckAnswer, Problem> {
     let CheckRequest { session, user, epoch, kid } = call;
-    let rights = app.domain.check(&context, session, user, epoch, &kid).await.map_err(problems::of)?;
+    let rights = app.domain.check(context, session, user, epoch, &kid).await.map_err(problems::of)?;
     let rights = rights.ok_or(Kind::Unauthenticated)?;
-    Ok(Json(CheckAnswer { roles: rights.roles, epoch: rights.epoch }))
+    Ok(CheckAnswer { roles: rights.roles, epoch: rights.epoch })
+}
+
+/// The answer to a call, bound to it by the key that it was signed with.
+fn answer(app: &App, sealed: &Sealed, result: Result<impl Serialize, Problem>) -> Response {
+    let written =
+        result.and_then(|answer| serde_json::to_string(&answer).map_err(|error| unwritable(&error)));
+    let (body, response) = match written {
+        Ok(body) => (body.clone(), json(body)),
+        Err(problem) => (problem.to_json(), problem.into_response()),
+    };
+    let Some(key) = app.edge_call_keys.by_id(sealed.key_id()) else { return response };
+    let mac = edge_call::sign_answer(key, sealed.nonce(), response.status().as_u16(), body.as_bytes());
+    authenticated(response, mac)
+}
+
+fn authenticated(mut response: Response, mac: String) -> Response {
+    if let Ok(mac) = HeaderValue::try_from(mac) {
+        response.headers_mut().insert(HeaderName::from_static(MAC_HEADER), mac);
+    }
+    response
+}
+
+fn json(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn unwritable(error: &serde_json::Error) -> Problem {
+    tracing::error!(error = %telemetry::causes(error), "an answer to the edge could not be written");
+    Kind::Internal.into()
 }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use shared::{
     problem::{Kind, Problem},
     role::Permission,
+    seal::Sealed,
 };
 
 use super::{
@@ -148,6 +149,8 @@ pub(super) struct EdgeCall<T> {
     pub call: T,
     /// What an act is recorded with; the client is whom the edge names.
     pub context: Context,
+    /// The call's seal: the answer is bound to it.
+    pub sealed: Sealed,
 }
 
 impl<T> Guard for EdgeCall<T> {
@@ -161,8 +164,10 @@ impl<T: DeserializeOwned> FromRequest<App> for EdgeCall<T> {
         let (parts, content) = request.into_parts();
         let request = Request::from_parts(parts.clone(), content);
         let content = body::bytes(request, app).await?;
-        app.edge_calls.verify_call(&parts, &content, app.clock.unmoved()).map_err(seal::refuse)?;
-        Ok(Self { app: app.clone(), call: body::from_json(&content)?, context: client::context(app, &parts) })
+        let sealed = app.edge_calls.verify_call(&parts, &content, app.clock.unmoved());
+        let sealed = sealed.map_err(seal::refuse)?;
+        let (app, call, context) = (app.clone(), body::from_json(&content)?, client::context(app, &parts));
+        Ok(Self { app, call, context, sealed })
     }
 }
 

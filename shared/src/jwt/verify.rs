@@ -185,6 +185,9 @@ pub enum Refused {
     /// It lives longer than our issuer lets tokens live.
     #[error("lifetime too long")]
     LifetimeTooLong,
+    /// It was good until it was taken back. [`verify`] never says so: the rules are asked after it.
+    #[error("revoked")]
+    Revoked,
     /// Its signature could not be checked.
     #[error("signatures cannot be checked")]
     Unavailable,

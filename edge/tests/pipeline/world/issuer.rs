@@ -12,7 +12,7 @@ use shared::{
     cookie::Handle,
     csrf,
     edge_call::{self, AssertionAnswer, AssertionRequest, CheckAnswer, CheckRequest},
-    edge_state::{self, StateDocument, StateRequest},
+    edge_state::{self, Rule, StateRequest},
     id::{SessionId, TokenId, UserId},
     jwt::keys::PublicKey,
     mac::SharedSecrets,
@@ -22,7 +22,7 @@ use shared::{
     time::Timestamp,
 };
 
-use super::{ORIGIN, SITE};
+use super::{ORIGIN, SITE, log::Log};
 
 pub(crate) struct Issuer {
     pub(crate) secrets: SharedSecrets,
@@ -30,8 +30,12 @@ pub(crate) struct Issuer {
     eddsa: Ed25519KeyPair,
     /// Whether the second key is in the edge state.
     pub(crate) publishes_eddsa: Cell<bool>,
+    /// Whether the first key has been withdrawn.
+    pub(crate) withdrew_es256: Cell<bool>,
     /// Whether `/edge/state` answers with a mac of a foreign key.
     pub(crate) forges_state: Cell<bool>,
+    /// The revocation log.
+    pub(crate) log: Log,
     /// Whether it refuses every seal.
     pub(crate) refuses_seals: Cell<bool>,
     sessions: RefCell<Vec<Session>>,
@@ -99,7 +103,9 @@ impl Issuer {
             es256: es256.with_key_id(&es256_id),
             eddsa: eddsa.with_key_id(&eddsa_id),
             publishes_eddsa: Cell::new(true),
+            withdrew_es256: Cell::new(false),
             forges_state: Cell::new(false),
+            log: Log::default(),
             refuses_seals: Cell::new(false),
             sessions: RefCell::default(),
         }
@@ -119,6 +125,7 @@ impl Issuer {
 
     /// Ends a session.
     pub(crate) fn end(&self, session: &Session) {
+        self.log.append(Rule::Session(session.id));
         self.sessions.borrow_mut().retain(|live| live.id != session.id);
     }
 
@@ -129,11 +136,17 @@ impl Issuer {
         session
     }
 
+    /// A live session as it is now.
+    pub(crate) fn known(&self, session: &Session) -> Session {
+        self.sessions.borrow().iter().find(|live| live.id == session.id).unwrap().clone()
+    }
+
     /// Changes a user's roles, and so the epoch.
     pub(crate) fn grant(&self, session: &Session, roles: &str) {
         for live in self.sessions.borrow_mut().iter_mut().filter(|live| live.id == session.id) {
             live.roles = Session::new(roles).roles;
             live.epoch += 1;
+            self.log.append(Rule::UserBelow(live.user, live.epoch));
         }
     }
 
@@ -154,6 +167,9 @@ impl Issuer {
     }
 
     pub(crate) fn sign<C: TokenClaims + Serialize>(&self, claims: &C) -> String {
+        if self.withdrew_es256.get() {
+            return self.sign_eddsa(claims);
+        }
         self.es256.sign_with_options(alone(claims), &typ::<C>()).unwrap()
     }
 
@@ -182,21 +198,14 @@ impl Issuer {
     }
 
     fn state(&self, request: &StateRequest, now: Timestamp) -> Reply {
-        let mut keys = vec![es256_public(&self.es256).to_jwk()];
+        let mut keys = Vec::new();
+        if !self.withdrew_es256.get() {
+            keys.push(es256_public(&self.es256).to_jwk());
+        }
         if self.publishes_eddsa.get() {
             keys.push(eddsa_public(&self.eddsa).to_jwk());
         }
-        let document = StateDocument {
-            version: edge_state::VERSION,
-            challenge: request.challenge.clone(),
-            incarnation: "first".to_owned(),
-            number: 42,
-            issued: now.millis(),
-            keys,
-            from: 43,
-            floor: 43,
-            rules: String::new(),
-        };
+        let document = self.log.answer(request, keys, now);
         let key = if self.forges_state.get() {
             self.secrets.csrf_keys().current().clone()
         } else {

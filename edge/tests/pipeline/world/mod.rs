@@ -1,6 +1,7 @@
 //! The world around the pipeline.
 
 mod issuer;
+mod log;
 mod platform;
 mod request;
 
@@ -12,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use edge::{gateway::Edge, settings::Settings};
+use edge::{gateway::Edge, platform::Reply as Answered, settings::Settings};
 use shared::{policy::Policy, time::Timestamp};
 
 pub(crate) use self::{
@@ -29,6 +30,8 @@ const SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
 #[derive(Clone)]
 pub(crate) struct World(Rc<Inner>);
 
+type Tampering = Box<dyn Fn(&str, &mut Answered)>;
+
 struct Inner {
     edge: Rc<Edge>,
     issuer: Issuer,
@@ -37,11 +40,15 @@ struct Inner {
     calls: RefCell<Vec<String>>,
     origin_is_away: Cell<bool>,
     origin_takes: Cell<Duration>,
+    /// What somebody between edge and origin does to the answers, given the path.
+    tampering: RefCell<Tampering>,
     upstream_is_away: Cell<bool>,
     upstream_answers: RefCell<(u16, Vec<(String, String)>)>,
     seen: RefCell<VecDeque<Seen>>,
     background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     log: RefCell<Vec<String>>,
+    /// The last random byte.
+    drawn: Cell<u8>,
 }
 
 impl World {
@@ -70,11 +77,13 @@ impl World {
             calls: RefCell::default(),
             origin_is_away: Cell::new(false),
             origin_takes: Cell::new(Duration::ZERO),
+            tampering: RefCell::new(Box::new(|_, _| ())),
             upstream_is_away: Cell::new(false),
             upstream_answers: RefCell::new((200, Vec::new())),
             seen: RefCell::default(),
             background: RefCell::default(),
             log: RefCell::default(),
+            drawn: Cell::default(),
         }))
     }
 
@@ -95,6 +104,10 @@ impl World {
         self.0.now.set((self.now() + duration).millis());
     }
 
+    pub(crate) fn goes_back_in_time(&self, duration: Duration) {
+        self.0.now.set((self.now() - duration).millis());
+    }
+
     pub(crate) fn origin_goes_away(&self) {
         self.0.origin_is_away.set(true);
     }
@@ -108,6 +121,15 @@ impl World {
         self.0.origin_takes.set(duration);
     }
 
+    /// Somebody stands between edge and origin, and changes the answers of this path.
+    pub(crate) fn tampers_with(&self, path: &'static str, change: impl Fn(&mut Answered) + 'static) {
+        *self.0.tampering.borrow_mut() = Box::new(move |answered, reply| {
+            if answered == path {
+                change(reply);
+            }
+        });
+    }
+
     pub(crate) fn upstream_goes_away(&self) {
         self.0.upstream_is_away.set(true);
     }
@@ -115,6 +137,13 @@ impl World {
     pub(crate) fn upstream_answers(&self, status: u16, headers: &[(&str, &str)]) {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         *self.0.upstream_answers.borrow_mut() = (status, headers.collect());
+    }
+
+    /// The edge has pulled what there is by now.
+    pub(crate) async fn has_state(&self) {
+        assert_eq!(self.get("/edge/health").send().await.status, 200);
+        self.settle().await;
+        self.calls();
     }
 
     /// The paths of origin that were called since this was last asked.

@@ -58,7 +58,9 @@ impl Platform for InWorld {
     }
 
     fn random<const N: usize>(&self) -> Result<[u8; N], NoRandomness> {
-        Ok([9; N])
+        let drawn = self.world.0.drawn.get().wrapping_add(1);
+        self.world.0.drawn.set(drawn);
+        Ok([drawn; N])
     }
 
     fn log(&self, line: &str) {
@@ -68,16 +70,19 @@ impl Platform for InWorld {
     async fn call(&self, call: Call, deadline: Duration) -> Result<Reply, Unreachable> {
         let world = &self.world;
         let path = call.url.rsplit_once(":8788").unwrap().1.to_owned();
-        world.0.calls.borrow_mut().push(path);
+        world.0.calls.borrow_mut().push(path.clone());
         let takes = world.0.origin_takes.get();
         let asked = world.now();
+        // What it answers is what holds when it is asked, however long it takes.
+        let mut reply = world.issuer().answer(&call, asked);
+        world.0.tampering.borrow()(&path, &mut reply);
         while world.now().since(asked) < takes.min(deadline) {
             self.pause(Duration::from_millis(5)).await;
         }
         if world.0.origin_is_away.get() || takes > deadline {
             return Err(Unreachable);
         }
-        Ok(world.issuer().answer(&call, asked))
+        Ok(reply)
     }
 
     async fn forward(&self, outgoing: Outgoing<'_>) -> Result<Forwarded<()>, Unreachable> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use shared::{
     credential::Credential,
     edge_call,
-    edge_state::{Challenge, MAC_HEADER, StateDocument, StateRequest, VERSION},
+    edge_state::{Challenge, MAC_HEADER, PATH, StateDocument, StateRequest, VERSION},
     identity::{Identity, Subject},
     mac::MacKey,
     seal::{self, Message, Tag, nonce::NonceSource},
@@ -119,7 +119,13 @@ async fn edge_call(world: &World, key: &MacKey, path: &str, body: &str) -> Answe
     let nonce = NonceSource::new(Random.bytes().unwrap()).next();
     let signed = edge_call::sign(HOST, path, body.as_bytes(), key, world.app.clock.now(), nonce).unwrap();
     let headers: Vec<(&str, &str)> = signed.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    world.send(request("POST", path, &headers, Body::from(body.to_owned()))).await
+    let answer = world.send(request("POST", path, &headers, Body::from(body.to_owned()))).await;
+    // Origin vouches for every answer that the edge acts on, and for nothing that was not asked by the edge.
+    let (status, mac) = (answer.status.as_u16(), answer.header(MAC_HEADER));
+    let is_vouched = edge_call::verify_answer(key, nonce, status, answer.text.as_bytes(), mac);
+    let is_called = answer.text.is_empty() || answer.json()["type"] != "/problems/bad-seal";
+    assert_eq!(is_vouched, is_called && path != PATH, "{answer:?}");
+    answer
 }
 
 #[tokio::test]
