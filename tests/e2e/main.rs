@@ -12,6 +12,7 @@ mod durability;
 mod journey;
 mod mistakes;
 mod raw;
+mod revocation;
 mod rotation;
 mod seal;
 mod sessions;
