@@ -131,5 +131,5 @@ pub async fn connect(config: &Config) -> Result<Store, store::Error> {
 pub async fn open_domain(config: &Config, store: Store, clock: &Clock) -> Result<Domain, domain::Error> {
     let policy = Arc::new(config.policy.clone());
     let (secrets, settings) = (config.secrets.clone(), config.domain.clone());
-    Domain::open(store, &config.master_key, secrets, policy, settings, clock.now()).await
+    Domain::open(store, &config.master_keys, secrets, policy, settings, clock.now()).await
 }

@@ -14,14 +14,14 @@ mod table;
 use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
 use secrecy::SecretString;
-use shared::{mac::SharedSecrets, policy::Policy, secret::Secret};
+use shared::{mac::SharedSecrets, policy::Policy};
 
 use self::{
     address::{is_authority, read_database_url, read_issuer_and_origins},
     reader::Reader,
 };
 pub use self::{logging::Logging, reader::Fault, source::Source};
-use crate::domain::Settings;
+use crate::domain::{MasterKeys, Settings};
 
 /// All settings of origin, checked.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Config {
     /// The authority that seals are made for, where a proxy changes `Host` on the way.
     pub authority: Option<String>,
     /// What signing keys are encrypted under in the database.
-    pub master_key: Secret<32>,
+    pub master_keys: MasterKeys,
     /// What origin and edge share; every other key between them derives from it.
     pub secrets: SharedSecrets,
     /// The policy.
@@ -67,7 +67,7 @@ impl Config {
         let mut read = Reader::new(source);
         let database_url = read_database_url(&mut read);
         let (issuer, own_origins) = read_issuer_and_origins(&mut read);
-        let (master_key, secrets) = secrets::read(&mut read);
+        let (master_keys, secrets) = secrets::read(&mut read);
         let policy = policy_file::read(&mut read);
         let domain = domain::read(&mut read, issuer.as_deref(), policy.as_ref());
         let logging = Logging::read(&mut read);
@@ -91,8 +91,8 @@ impl Config {
         let shutdown_time = read.seconds("shutdown_seconds", 20, 0..=600);
 
         let faults = read.into_faults();
-        match (database_url, own_origins, master_key, secrets, policy) {
-            (Some(database_url), Some(own_origins), Some(master_key), Some(secrets), Some(policy))
+        match (database_url, own_origins, master_keys, secrets, policy) {
+            (Some(database_url), Some(own_origins), Some(master_keys), Some(secrets), Some(policy))
                 if faults.is_empty() =>
             {
                 Ok(Self {
@@ -100,7 +100,7 @@ impl Config {
                     listen: listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8788))),
                     own_origins,
                     authority,
-                    master_key,
+                    master_keys,
                     secrets,
                     policy,
                     domain,

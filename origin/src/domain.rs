@@ -13,6 +13,7 @@ mod password_change;
 pub mod passwords;
 pub mod principal;
 mod refresh;
+mod restore;
 mod revocation;
 mod roles;
 mod sessions;
@@ -20,6 +21,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
+mod upkeep;
 mod vault;
 
 use std::{net::IpAddr, sync::Arc};
@@ -28,19 +30,21 @@ use shared::{
     id::{RequestId, UserId},
     mac::SharedSecrets,
     policy::Policy,
-    secret::Secret,
     time::Timestamp,
 };
 
 pub use self::{
     assertions::{RenewedAssertion, Rights},
     error::Error,
-    keys::SigningKey,
+    keys::{RotatedKey, SigningKey, WithdrawnKey},
     login::{BrowserCredentials, BrowserLogin},
     principal::Principal,
+    restore::Restored,
     revocation::RevocationNumber,
     settings::{Hashing, RoleLimits, Settings},
     tokens::TokenGrant,
+    upkeep::Upkeep,
+    vault::MasterKeys,
 };
 use self::{keys::KeyRing, passwords::Passwords, vault::Vault};
 pub use crate::store::{
@@ -109,14 +113,14 @@ impl Domain {
     /// another master key, [`Error::Hashing`] when no hash can be computed with these settings.
     pub async fn open(
         store: Store,
-        master_key: &Secret<32>,
+        master_keys: &MasterKeys,
         secrets: SharedSecrets,
         policy: Arc<Policy>,
         settings: Settings,
         now: Timestamp,
     ) -> Result<Self, Error> {
         let random = Random;
-        let keys = KeyRing::open(&store, Vault::new(master_key), settings.algorithm, random, now).await?;
+        let keys = KeyRing::open(&store, Vault::new(master_keys), settings.algorithm, random, now).await?;
         let passwords = Passwords::new(&settings.hashing, random)?;
         revocations::cover(&store, settings.access_ttl.max(settings.assertion_ttl)).await?;
         Ok(Self(Arc::new(Parts { store, keys, passwords, secrets, policy, settings, random })))

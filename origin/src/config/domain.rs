@@ -33,10 +33,17 @@ pub(super) fn read(read: &mut Reader<'_>, issuer: Option<&str>, policy: Option<&
         algorithm: read
             .parsed("algorithm", Algorithm::from_name, "an algorithm", "give ES256 or EdDSA")
             .unwrap_or(Algorithm::Es256),
+        key_rotation: read.seconds("key_rotation_seconds", 30 * DAY, 2..=YEAR),
+        key_publish: read.seconds("key_publish_seconds", 600, 1..=30 * DAY),
+        session_retention: read.seconds("session_retention_seconds", 30 * DAY, 0..=10 * YEAR),
     };
     if settings.retry < settings.grace {
         let remedy = "give a retry time of at least the grace";
         read.fault("refresh_retry_seconds", "it is shorter than refresh_grace_seconds", remedy);
+    }
+    if settings.key_rotation < settings.key_publish {
+        let remedy = "give a rotation time of at least the time for which a key is published first";
+        read.fault("key_rotation_seconds", "it is shorter than key_publish_seconds", remedy);
     }
     settings
 }

@@ -6,18 +6,20 @@ use shared::{
 };
 
 use super::reader::{MAKE_A_SECRET, Reader};
+use crate::domain::MasterKeys;
 
-/// The master key, and what origin and edge share.
-pub(super) fn read(read: &mut Reader<'_>) -> (Option<Secret<32>>, Option<SharedSecrets>) {
+/// The master key with the one before, and what origin and edge share.
+pub(super) fn read(read: &mut Reader<'_>) -> (Option<MasterKeys>, Option<SharedSecrets>) {
     read.required("master_key", MAKE_A_SECRET);
     read.required("secret", MAKE_A_SECRET);
     let (master, current) = (read.secret("master_key"), read.secret("secret"));
-    let previous = read.secret("secret_previous");
+    let (master_previous, previous) = (read.secret("master_key_previous"), read.secret("secret_previous"));
     if let (Some(master), Some(current)) = (&master, &current)
         && master == current
     {
         read.fault("secret", "it equals the master key", MAKE_A_SECRET);
     }
     let shared = |secret: Secret<32>| SharedSecret::new(*secret.expose());
+    let master = master.map(|current| MasterKeys { current, previous: master_previous });
     (master, current.map(|current| SharedSecrets::new(shared(current), previous.map(shared))))
 }

@@ -56,6 +56,20 @@ words! {
         RefreshTheft = "refresh.theft",
         /// A key was made.
         KeyCreated = "key.created",
+        /// Another key signs, or authenticates refresh tokens.
+        KeyRotated = "key.rotated",
+        /// A key was withdrawn: nothing that it signed is good any more.
+        KeyWithdrawn = "key.withdrawn",
+        /// Keys of which nothing was good any more were removed.
+        KeysRemoved = "keys.removed",
+        /// Keys were encrypted under another master key.
+        KeysRewrapped = "keys.rewrapped",
+        /// A restored database began a new incarnation.
+        DatabaseRestored = "database.restored",
+        /// The database was found to have gone back in time.
+        DatabaseWentBack = "database.went_back",
+        /// Sessions that had long been over were removed.
+        SessionsPurged = "sessions.purged",
         /// A request was denied.
         RequestDenied = "request.denied",
     }

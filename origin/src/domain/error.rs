@@ -1,5 +1,7 @@
 //! What can go wrong in the domain. Rich here and in the log; `http` says how much of it a caller is told.
 
+use std::time::Duration;
+
 use shared::role::RoleName;
 
 use super::email::InvalidEmail;
@@ -56,6 +58,23 @@ pub enum Error {
     /// Too many passwords wait to be hashed.
     #[error("too many passwords are being hashed")]
     Overloaded,
+    /// Nobody would be left to administer.
+    #[error("it is the last administrator")]
+    LastAdmin,
+    /// It would break what is in use.
+    #[error("{what}; wait {} s", wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)))]
+    TooSoon {
+        /// Why.
+        what: &'static str,
+        /// How long it takes until it breaks nothing.
+        wait: Duration,
+    },
+    /// The database was restored from a backup, and what was revoked since then is forgotten.
+    #[error("the database went back in time ({proof}); run `origin database restored`")]
+    WentBack {
+        /// How that is known.
+        proof: String,
+    },
     /// Others kept changing the same row; nothing was done, and a retry is worth it.
     #[error("the same row is being changed by too many others")]
     Contended,

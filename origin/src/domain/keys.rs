@@ -1,40 +1,51 @@
 //! The keys: those that sign tokens, and the secret that refresh tokens are authenticated by. Both live
-//! in the database, encrypted, and are held in memory for a few seconds at a time.
+//! in the database, encrypted, and are held in memory until they change there, which is asked every second.
 
+mod making;
+mod refresh_secret;
+mod rewrapping;
+mod rotation;
 mod signer;
+mod withdrawal;
 
 use std::{
-    sync::{Arc, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
 use shared::{
-    id::TokenId,
     jwt::keys::{Algorithm, Jwk, KeySet},
     mac::{MacKeys, SharedSecret, SharedSecrets},
     time::Timestamp,
 };
 
-pub(super) use self::signer::{SignatureChecker, Signer};
-use super::{
-    Context, Domain, Error,
-    audit::{Event, Kind},
-    vault::Vault,
+pub use self::{rotation::RotatedKey, withdrawal::WithdrawnKey};
+pub(super) use self::{
+    signer::{SignatureChecker, Signer},
+    withdrawal::withdraw_all,
 };
+use super::{Domain, Error, vault::Vault};
 use crate::{
     random::Random,
     store::{
-        Store, Transaction,
-        keys::{self as rows, KeyState, SecretRow, SigningKeyRow},
-        meta,
+        Store,
+        keys::{self as rows, KeyState, SigningKeyRow},
+        meta, secrets,
     },
 };
 
-/// For how long keys in memory are used before they are read again.
-const MAX_AGE: Duration = Duration::from_secs(5);
+/// How often at most it is asked whether keys have changed.
+const CHECK: Duration = Duration::from_secs(1);
+
+/// For how long a new secret is only accepted: by then every origin has noticed it. Longer than [`CHECK`]
+/// and what a read may take.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// What a refresh token's mac is made with; not shared with the edge, which must not mint any.
-const REFRESH: &str = "refresh";
+pub(super) const REFRESH: &str = "refresh";
 
 /// A signing key as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +60,8 @@ pub struct SigningKey {
     pub created_at: Timestamp,
     /// When its state changed.
     pub changed_at: Timestamp,
+    /// When it goes, of a retiring one.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// All keys, decrypted.
@@ -60,14 +73,29 @@ pub(super) struct Keys {
     pub(super) accepted: KeySet,
     /// What refresh tokens are authenticated by.
     pub(super) refresh: MacKeys,
-    read_at: Timestamp,
+    /// What proves that the database went back in time, if something does.
+    went_back: Option<String>,
+    generation: String,
+    /// When a new refresh secret begins to be used.
+    settles_at: Option<Timestamp>,
+}
+
+impl Keys {
+    fn unless_gone_back(self: Arc<Self>) -> Result<Arc<Self>, Error> {
+        match &self.went_back {
+            Some(proof) => Err(Error::WentBack { proof: proof.clone() }),
+            None => Ok(self),
+        }
+    }
 }
 
 /// The keys of this origin.
 #[derive(Debug)]
 pub(super) struct KeyRing {
-    vault: Vault,
+    pub(super) vault: Vault,
     held: RwLock<Arc<Keys>>,
+    /// When it was last asked whether they have changed, in milliseconds since the epoch.
+    checked_at: AtomicI64,
 }
 
 impl KeyRing {
@@ -79,85 +107,51 @@ impl KeyRing {
         random: Random,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        make_missing(store, &vault, algorithm, random, now).await?;
+        making::make_missing(store, &vault, algorithm, random, now).await?;
         let keys = read(store, &vault, now).await?;
-        Ok(Self { vault, held: RwLock::new(Arc::new(keys)) })
+        Ok(Self { vault, held: RwLock::new(Arc::new(keys)), checked_at: AtomicI64::new(now.millis()) })
     }
 
-    /// The keys as they were at most [`MAX_AGE`] ago.
-    pub(super) async fn get(&self, store: &Store, now: Timestamp) -> Result<Arc<Keys>, Error> {
-        let held = Arc::clone(&self.held.read().unwrap_or_else(std::sync::PoisonError::into_inner));
-        if now.since(held.read_at) <= MAX_AGE {
+    /// The keys as they were about [`CHECK`] ago. One caller asks, the others go on with what there is.
+    async fn get(&self, store: &Store, now: Timestamp) -> Result<Arc<Keys>, Error> {
+        let checked_at = self.checked_at.load(Ordering::Acquire);
+        let checked = Timestamp::from_millis(checked_at);
+        let is_fresh = now.since(checked).max(checked.since(now)) < CHECK;
+        let mine = || {
+            let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+            self.checked_at.compare_exchange(checked_at, now.millis(), success, failure).is_ok()
+        };
+        if is_fresh || !mine() {
+            return Ok(self.held());
+        }
+        let read = self.latest(store, now).await;
+        if read.is_err() {
+            // The next one asks again.
+            self.checked_at.store(checked_at, Ordering::Release);
+        }
+        read
+    }
+
+    /// The keys as they are now.
+    async fn latest(&self, store: &Store, now: Timestamp) -> Result<Arc<Keys>, Error> {
+        let held = self.held();
+        let has_settled = held.settles_at.is_some_and(|at| at <= now);
+        if !has_settled && rows::generation(store.reads()).await? == held.generation {
             return Ok(held);
         }
         let keys = Arc::new(read(store, &self.vault, now).await?);
-        *self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(&keys);
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&keys);
         Ok(keys)
     }
-}
 
-/// Makes a signing key, a refresh secret and an incarnation where there is none. Several origins that do
-/// this at once end with the same ones: the database keeps the first of each.
-async fn make_missing(
-    store: &Store,
-    vault: &Vault,
-    algorithm: Algorithm,
-    random: Random,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let mut transaction = store.begin().await?;
-    if !rows::all(&mut *transaction).await?.iter().any(|key| key.state == KeyState::Current) {
-        let signer = Signer::generate(algorithm)?;
-        let key = signer.public();
-        let kid = key.id().as_str().to_owned();
-        let private = vault.seal(&signer.private(), &signing_key_place(&kid, algorithm.name()), random)?;
-        let row = SigningKeyRow {
-            kid: kid.clone(),
-            algorithm: algorithm.name().to_owned(),
-            public: key.bytes().to_vec(),
-            private,
-            state: KeyState::Current,
-            created_at: now,
-            changed_at: now,
-        };
-        if rows::insert(&mut transaction, &row).await? {
-            record(&mut transaction, random, now, "signing", &kid).await?;
-        }
+    fn held(&self) -> Arc<Keys> {
+        Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner))
     }
-    if rows::secrets(&mut *transaction, REFRESH).await?.is_empty() {
-        let id = TokenId::new(now, random.bytes()?).to_string();
-        let secret = random.bytes::<32>()?;
-        let sealed = vault.seal(&secret, &secret_place(REFRESH, &id), random)?;
-        let row = SecretRow {
-            id: id.clone(),
-            purpose: REFRESH.to_owned(),
-            is_current: true,
-            sealed,
-            created_at: now,
-        };
-        if rows::insert_secret(&mut transaction, &row).await? {
-            record(&mut transaction, random, now, REFRESH, &id).await?;
-        }
-    }
-    let incarnation = TokenId::new(now, random.bytes()?).to_string();
-    meta::insert(&mut *transaction, meta::INCARNATION, &incarnation).await?;
-    transaction.commit().await.map_err(crate::store::Error::from)?;
-    Ok(())
-}
-
-async fn record(
-    transaction: &mut Transaction,
-    random: Random,
-    now: Timestamp,
-    purpose: &str,
-    id: &str,
-) -> Result<(), Error> {
-    let context = Context::new(now, TokenId::new(now, random.bytes()?).uuid().into());
-    let event = Event::success(Kind::KeyCreated).detail("purpose", purpose).detail("key", id);
-    event.insert(transaction, &context, random).await
 }
 
 async fn read(store: &Store, vault: &Vault, now: Timestamp) -> Result<Keys, Error> {
+    // First, so that what changes meanwhile is read again.
+    let generation = rows::generation(store.reads()).await?;
     let rows = rows::all(store.reads()).await?;
     let current = rows.iter().find(|row| row.state == KeyState::Current).ok_or_else(|| missing("signing"))?;
     let private = vault.open(&current.private, &signing_key_place(&current.kid, &current.algorithm))?;
@@ -170,16 +164,36 @@ async fn read(store: &Store, vault: &Vault, now: Timestamp) -> Result<Keys, Erro
         .filter(|row| row.state != KeyState::Withdrawn)
         .map(|row| signer::public_key(&row.kid, &row.algorithm, &row.public))
         .collect::<Result<_, _>>()?;
+    let (refresh, settles_at) = read_refresh(store, vault, now).await?;
 
+    let went_back = meta::get(store.reads(), meta::WENT_BACK).await?;
+    Ok(Keys { signer, accepted, refresh, went_back, generation, settles_at })
+}
+
+/// What refresh tokens are authenticated by, and when that changes by itself: the secret before makes
+/// them until every origin accepts the new one.
+async fn read_refresh(
+    store: &Store,
+    vault: &Vault,
+    now: Timestamp,
+) -> Result<(MacKeys, Option<Timestamp>), Error> {
     let (mut current, mut previous) = (None, None);
-    for row in rows::secrets(store.reads(), REFRESH).await? {
+    for row in secrets::of(store.reads(), REFRESH).await? {
         let secret = vault.open(&row.sealed, &secret_place(&row.purpose, &row.id))?;
         let bytes = <[u8; 32]>::try_from(secret.as_slice())
             .map_err(|_| Error::Key { kid: row.id.clone(), problem: "it is not 32 bytes".to_owned() })?;
-        *if row.is_current { &mut current } else { &mut previous } = Some(SharedSecret::new(bytes));
+        *if row.is_current { &mut current } else { &mut previous } =
+            Some((SharedSecret::new(bytes), row.created_at));
     }
-    let refresh = SharedSecrets::new(current.ok_or_else(|| missing(REFRESH))?, previous).refresh_keys();
-    Ok(Keys { signer, accepted, refresh, read_at: now })
+    let (current, created_at) = current.ok_or_else(|| missing(REFRESH))?;
+    let settles_at = created_at + SETTLING;
+    let (secrets, settles_at) = match previous {
+        Some((previous, _)) if now < settles_at => {
+            (SharedSecrets::new(previous, Some(current)), Some(settles_at))
+        }
+        previous => (SharedSecrets::new(current, previous.map(|(secret, _)| secret)), None),
+    };
+    Ok((secrets.refresh_keys(), settles_at))
 }
 
 fn missing(purpose: &str) -> Error {
@@ -219,16 +233,21 @@ impl Domain {
                 state: row.state,
                 created_at: row.created_at,
                 changed_at: row.changed_at,
+                expires_at: row.expires_at,
             })
             .collect())
     }
 
+    /// The keys, whose changes are noticed within about a second.
+    ///
+    /// # Errors
+    /// [`Error::WentBack`] when the database was restored and nobody said so.
     pub(super) async fn keys(&self, now: Timestamp) -> Result<Arc<Keys>, Error> {
-        self.0.keys.get(&self.0.store, now).await
+        self.0.keys.get(&self.0.store, now).await?.unless_gone_back()
     }
 
     /// The keys as they are at this moment.
-    pub(super) async fn latest_keys(&self, now: Timestamp) -> Result<Keys, Error> {
-        read(&self.0.store, &self.0.keys.vault, now).await
+    pub(super) async fn latest_keys(&self, now: Timestamp) -> Result<Arc<Keys>, Error> {
+        self.0.keys.latest(&self.0.store, now).await?.unless_gone_back()
     }
 }

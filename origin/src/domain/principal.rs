@@ -117,8 +117,7 @@ impl Domain {
     /// [`Error::ExpiredToken`] when its time is over, [`Error::InvalidToken`] when it is anything but a
     /// token of ours whose session is alive, whose key is accepted and whose rights are not outdated.
     pub async fn by_bearer(&self, context: &Context, token: &str) -> Result<Principal, Error> {
-        let keys = self.keys(context.now).await?;
-        let verified = self.read_access_token(&keys, token, context.now).await?;
+        let verified = self.read_access_token(token, context.now).await?;
         let claims = &verified.claims().0;
         let holder =
             holders::by_token(self.0.store.reads(), claims.sid, verified.key().as_str(), context.now).await?;

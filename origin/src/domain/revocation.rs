@@ -66,6 +66,7 @@ impl Domain {
             _ => None,
         };
         let log = revocations::since(self.0.store.reads(), position).await?;
+        self.must_not_have_gone_back(context, &request, &log.incarnation, log.number).await?;
         // After the log: a key whose withdrawal it tells of is not among them.
         let keys = self.latest_keys(context.now).await?;
         Ok(StateDocument {

@@ -37,6 +37,12 @@ pub struct Settings {
     pub hashing: Hashing,
     /// By what new signing keys sign.
     pub algorithm: Algorithm,
+    /// How long a key signs before the next one does.
+    pub key_rotation: Duration,
+    /// How long a key is published before it signs.
+    pub key_publish: Duration,
+    /// How long what is over is kept: ended and expired sessions, what is left of withdrawn keys.
+    pub session_retention: Duration,
 }
 
 /// Shorter limits for the sessions of users with a role.

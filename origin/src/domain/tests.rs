@@ -26,7 +26,8 @@ use shared::{
 use tempfile::TempDir;
 
 use super::{
-    AuditRow, BrowserLogin, Context, Domain, Error, Hashing, Principal, RoleLimits, Settings, TokenGrant,
+    AuditRow, BrowserLogin, Context, Domain, Error, Hashing, MasterKeys, Principal, RoleLimits, Settings,
+    TokenGrant,
 };
 use crate::{random::Random, store::Store};
 
@@ -158,6 +159,9 @@ fn settings() -> Settings {
         password_min_length: 15,
         hashing: Hashing { memory_kib: 8, iterations: 1, parallel: 4, queue: 1000 },
         algorithm: Algorithm::Es256,
+        key_rotation: Duration::from_secs(30 * DAY),
+        key_publish: Duration::from_secs(10 * MINUTE),
+        session_retention: Duration::from_secs(30 * DAY),
     }
 }
 
@@ -169,8 +173,8 @@ async fn open(
 ) -> Result<Domain, Error> {
     let policy = Policy::from_toml("policy.toml", include_str!("../../../shared/policy.toml")).unwrap();
     let secrets = SharedSecrets::new(SharedSecret::new([1; 32]), None);
-    let master_key = Secret::new(master_key);
-    Domain::open(store.clone(), &master_key, secrets, Arc::new(policy), settings, time(seconds)).await
+    let master_keys = MasterKeys { current: Secret::new(master_key), previous: None };
+    Domain::open(store.clone(), &master_keys, secrets, Arc::new(policy), settings, time(seconds)).await
 }
 
 /// An empty database of each kind.

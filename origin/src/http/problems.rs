@@ -29,6 +29,12 @@ pub(super) fn of(error: Error) -> Problem {
         Error::Unauthenticated => Kind::Unauthenticated.into(),
         Error::InvalidToken | Error::InvalidGrant => Kind::InvalidToken.into(),
         Error::ExpiredToken => Kind::ExpiredToken.into(),
+        Error::LastAdmin => Kind::LastAdmin.into(),
+        Error::TooSoon { .. } => Problem::new(Kind::Conflict).with_detail(format!("{error}.")),
+        Error::WentBack { .. } => {
+            tracing::error!(%error, "the database cannot be relied on");
+            Kind::Unavailable.into()
+        }
         Error::Overloaded => Kind::Overloaded.into(),
         Error::Contended => Problem::new(Kind::Unavailable).with_detail("Try again."),
         Error::Store(store::Error::Unreachable(_)) => {

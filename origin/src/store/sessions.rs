@@ -60,6 +60,8 @@ words! {
         Revoked = "revoked",
         /// A refresh token was used that no honest client uses.
         RefreshReuse = "refresh_reuse",
+        /// The database was restored from a backup.
+        Restored = "restored",
     }
 }
 
@@ -250,6 +252,20 @@ pub async fn end_all(
     .bind(reason.as_str())
     .execute(&mut **transaction)
     .await?;
+    Ok(updated.rows_affected())
+}
+
+/// Ends all sessions there are that have not ended. How many.
+pub async fn end_everybodys(
+    transaction: &mut Transaction,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let updated = sqlx::query("UPDATE sessions SET ended_at = $1, end_reason = $2 WHERE ended_at IS NULL")
+        .bind(now.millis())
+        .bind(reason.as_str())
+        .execute(&mut **transaction)
+        .await?;
     Ok(updated.rows_affected())
 }
 

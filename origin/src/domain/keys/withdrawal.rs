@@ -1,0 +1,94 @@
+//! Withdrawal: what a key signed is worthless from now on, everywhere within the bound of a revocation.
+
+use shared::time::Timestamp;
+
+use super::{KeyState, SigningKeyRow, making::Maker, rotation::in_state, rows};
+use crate::{
+    domain::{
+        Context, Domain, Error,
+        audit::{Event, Kind},
+    },
+    store::{self, Transaction, revocations::Revocation},
+};
+
+/// What the withdrawal of a key did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithdrawnKey {
+    /// Its number in the revocation log.
+    pub number: u64,
+    /// What signs in its place, if it was the current one.
+    pub promoted: Option<String>,
+    /// At most how many live sessions hold a token that it signed, and must renew it.
+    pub sessions: u64,
+}
+
+impl Domain {
+    /// Withdraws a key. In the place of the current one the next one signs at once, however new it is; an
+    /// edge that does not know it yet asks for it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such key, or it was withdrawn before.
+    pub async fn withdraw_key(&self, context: &Context, kid: &str) -> Result<WithdrawnKey, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        rows::begin_change(&mut transaction).await?;
+        let keys = rows::all(&mut *transaction).await?;
+        let key = keys.iter().find(|key| key.kid == kid).ok_or(Error::NotFound)?;
+        let sessions = self.sessions_to_renew(&mut transaction, key, context.now).await?;
+        if !rows::withdraw(&mut transaction, kid, context.now).await? {
+            transaction.rollback().await.map_err(store::Error::from)?;
+            return Err(Error::NotFound);
+        }
+        let mut promoted = None;
+        if key.state == KeyState::Current {
+            let next = in_state(&keys, KeyState::Next)?;
+            rows::promote(&mut transaction, &next.kid, context.now).await?;
+            promoted = Some(next.kid.clone());
+        }
+        self.maker(context).signing_keys(&mut transaction).await?;
+        let event = Event::success(Kind::KeyWithdrawn)
+            .detail("key", kid)
+            .detail("state", key.state.as_str())
+            .detail("sessions", sessions);
+        let number = self.commit_revoking(transaction, context, event, Revocation::Key(kid)).await?;
+        Ok(WithdrawnKey { number, promoted, sessions })
+    }
+
+    /// Who was last seen while the key signed, so recently that the token is still good.
+    async fn sessions_to_renew(
+        &self,
+        transaction: &mut Transaction,
+        key: &SigningKeyRow,
+        now: Timestamp,
+    ) -> Result<u64, Error> {
+        let oldest = now - self.longest_token();
+        let (from, until) = match key.state {
+            KeyState::Current => (oldest.max(key.changed_at), now),
+            KeyState::Retiring => (oldest, key.changed_at),
+            KeyState::Next | KeyState::Withdrawn => return Ok(0),
+        };
+        Ok(rows::sessions_seen(&mut **transaction, from, until, now).await?)
+    }
+
+    pub(in crate::domain) fn maker<'a>(&'a self, context: &'a Context) -> Maker<'a> {
+        Maker {
+            vault: &self.0.keys.vault,
+            algorithm: self.0.settings.algorithm,
+            random: self.0.random,
+            context,
+        }
+    }
+}
+
+/// Withdraws all keys there are. Their ids.
+pub(in crate::domain) async fn withdraw_all(
+    transaction: &mut Transaction,
+    now: Timestamp,
+) -> Result<Vec<String>, Error> {
+    let mut withdrawn = Vec::new();
+    for key in rows::all(&mut **transaction).await? {
+        if rows::withdraw(transaction, &key.kid, now).await? {
+            withdrawn.push(key.kid);
+        }
+    }
+    Ok(withdrawn)
+}

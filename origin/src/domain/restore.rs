@@ -1,0 +1,91 @@
+//! After a backup was restored: what was revoked since then is forgotten, so nothing issued before may hold.
+//!
+//! A database that went back in time does not know it. An edge does: it names the incarnation and number
+//! of the revocation log that it has seen, and a higher number than there is proves it. Then origin answers
+//! nothing until an operator says that the database was restored, which begins a new incarnation.
+
+use shared::{edge_state::StateRequest, time::Timestamp};
+
+use super::{
+    Context, Domain, EndReason, Error,
+    audit::{Event, Kind},
+    keys,
+};
+use crate::store::{keys as key_rows, meta, revocations::Revocation, secrets, sessions};
+
+/// What a new incarnation began with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Its name.
+    pub incarnation: String,
+    /// How many signing keys were withdrawn.
+    pub keys: usize,
+    /// How many sessions were ended.
+    pub sessions: u64,
+    /// The number of the revocation log.
+    pub number: u64,
+}
+
+impl Domain {
+    /// Begins a new incarnation of a restored database: all signing keys are withdrawn, the refresh secret
+    /// is another, and all sessions have ended, since some of them had ended after the backup was made.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails; then nothing is changed.
+    pub async fn restored(&self, context: &Context) -> Result<Restored, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        key_rows::begin_change(&mut transaction).await?;
+        let withdrawn = keys::withdraw_all(&mut transaction, context.now).await?;
+        secrets::remove_all(&mut transaction, keys::REFRESH).await?;
+        let maker = self.maker(context);
+        maker.signing_keys(&mut transaction).await?;
+        maker.refresh_secret(&mut transaction).await?;
+        let sessions = sessions::end_everybodys(&mut transaction, EndReason::Restored, context.now).await?;
+        let incarnation = maker.incarnation()?;
+        meta::set(&mut transaction, meta::INCARNATION, &incarnation).await?;
+        meta::remove(&mut transaction, meta::WENT_BACK).await?;
+        let event = Event::success(Kind::DatabaseRestored)
+            .detail("incarnation", incarnation.as_str())
+            .detail("keys_withdrawn", withdrawn.len())
+            .detail("sessions_ended", sessions);
+        // One rule tells of them all: of a new incarnation an edge takes nothing but the document's keys.
+        let rule = Revocation::Key(withdrawn.last().map_or("", String::as_str));
+        let number = self.commit_revoking(transaction, context, event, rule).await?;
+        Ok(Restored { incarnation, keys: withdrawn.len(), sessions, number })
+    }
+
+    /// Holds what an edge has seen of the revocation log against the log itself, of which it saw no more
+    /// than there is unless the database went back.
+    ///
+    /// # Errors
+    /// [`Error::WentBack`] when it did; it is remembered, in the database, for every origin on it.
+    pub(super) async fn must_not_have_gone_back(
+        &self,
+        context: &Context,
+        seen: &StateRequest,
+        incarnation: &str,
+        number: u64,
+    ) -> Result<(), Error> {
+        let Some(seen_number) = seen.number.filter(|seen| *seen > number) else { return Ok(()) };
+        if seen.incarnation.as_deref() != Some(incarnation) {
+            return Ok(());
+        }
+        let proof = format!("an edge has seen revocation {seen_number}, and there are {number}");
+        let mut transaction = self.0.store.begin().await?;
+        key_rows::begin_change(&mut transaction).await?;
+        meta::set(&mut transaction, meta::WENT_BACK, &proof).await?;
+        let event = Event::failure(Kind::DatabaseWentBack, "edge_has_seen_more")
+            .detail("seen", seen_number)
+            .detail("number", number);
+        self.commit(transaction, context, event).await?;
+        Err(Error::WentBack { proof })
+    }
+
+    /// Whether what the database says may be relied on.
+    ///
+    /// # Errors
+    /// [`Error::WentBack`] when it was restored and nobody said so.
+    pub async fn must_be_current(&self, now: Timestamp) -> Result<(), Error> {
+        self.keys(now).await.map(|_| ())
+    }
+}

@@ -1,0 +1,69 @@
+//! What has to be done from time to time, by every origin, though one would do: keys rotate, and what is
+//! over is removed.
+
+use std::time::Duration;
+
+use super::{
+    Context, Domain, Error,
+    audit::{Event, Kind},
+};
+use crate::store::{self, purge};
+
+/// How many rows are removed in one transaction.
+const BATCH: u32 = 500;
+/// How many batches follow each other before the next time.
+const BATCHES: usize = 200;
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// What signs now, if keys were rotated.
+    pub rotated: Option<String>,
+    /// The keys that went.
+    pub keys_removed: usize,
+    /// The sessions that went.
+    pub sessions_removed: u64,
+    /// The rules of the revocation log that went.
+    pub rules_removed: u64,
+}
+
+impl Domain {
+    /// Rotates keys that are due, removes those that are over, purges sessions that have been over for the
+    /// retention time, and prunes the revocation log.
+    ///
+    /// # Errors
+    /// Of the first of these that fails; the next time it goes on there.
+    pub async fn upkeep(&self, context: &Context) -> Result<Upkeep, Error> {
+        self.must_be_current(context.now).await?;
+        let rotated = self.rotate_key_when_due(context).await?.map(|rotated| rotated.current);
+        let keys_removed = self.remove_old_keys(context).await?.len();
+        let sessions_removed = self.purge_sessions(context).await?;
+        let rules_removed = self.prune_revocations(context).await?;
+        Ok(Upkeep { rotated, keys_removed, sessions_removed, rules_removed })
+    }
+
+    /// How long to wait before the next time: a minute, or less where keys live for minutes.
+    #[must_use]
+    pub fn upkeep_interval(&self) -> Duration {
+        let settings = &self.0.settings;
+        let shortest = settings.key_rotation.min(settings.key_publish) / 4;
+        shortest.clamp(Duration::from_millis(250), Duration::from_secs(60))
+    }
+
+    async fn purge_sessions(&self, context: &Context) -> Result<u64, Error> {
+        let before = context.now - self.0.settings.session_retention;
+        let mut sum = 0;
+        for _ in 0..BATCHES {
+            let mut transaction = self.0.store.begin().await?;
+            let removed = purge::sessions(&mut transaction, before, BATCH).await?;
+            if removed == 0 {
+                transaction.rollback().await.map_err(store::Error::from)?;
+                break;
+            }
+            let event = Event::success(Kind::SessionsPurged).detail("sessions", removed);
+            self.commit(transaction, context, event).await?;
+            sum += removed;
+        }
+        Ok(sum)
+    }
+}

@@ -1,0 +1,22 @@
+//! Removing what is over, a small batch at a time, so that nobody waits long for it.
+
+use shared::time::Timestamp;
+
+use super::{Error, Transaction};
+
+/// Removes at most so many sessions that ended, or whose absolute time was over, before then. How many.
+/// None of them can come to life again, so no lock is needed to judge it.
+pub async fn sessions(transaction: &mut Transaction, before: Timestamp, batch: u32) -> Result<u64, Error> {
+    let mut removed = 0;
+    // Two statements, one for each index.
+    for statement in [
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT $2)",
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE absolute_expires_at < $1 LIMIT $2)",
+    ] {
+        let left = i64::from(batch).saturating_sub(i64::try_from(removed).unwrap_or(i64::MAX));
+        let deleted =
+            sqlx::query(statement).bind(before.millis()).bind(left).execute(&mut **transaction).await?;
+        removed += deleted.rows_affected();
+    }
+    Ok(removed)
+}
