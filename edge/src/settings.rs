@@ -103,6 +103,9 @@ impl Settings {
         let assertion_lifetime = reader.duration("ASSERTION_SECONDS", 300, Duration::from_secs);
         let fresh = reader.duration("FRESH_MS", 1000, Duration::from_millis);
         let max_age = reader.duration("MAX_AGE_MS", 5000, Duration::from_millis);
+        if fresh > max_age {
+            reader.faults.push(Fault { variable: "FRESH_MS".to_owned(), wanted: FRESH_WANTED });
+        }
         let address_header = reader.optional("CLIENT_ADDRESS_HEADER", HEADER_WANTED, header_name);
         let body_limit = reader.optional("BODY_LIMIT", NUMBER_WANTED, |text| text.parse().ok());
         let log = reader.optional("LOG", "`all`, `denials` or `off` is wanted", logged);
@@ -146,6 +149,7 @@ const SECRET_WANTED: &str = "32 bytes in unpadded base64url are wanted, the same
 const UPSTREAM_WANTED: &str = "the upstream's origin is wanted, such as https://reports.internal:8443, without \
                                a path or a slash at the end";
 const HEADER_WANTED: &str = "the name of a header is wanted, in lower case, such as cf-connecting-ip";
+const FRESH_WANTED: &str = "at most as much as MAX_AGE_MS is wanted";
 const NUMBER_WANTED: &str = "a whole number is wanted";
 
 /// Reads variables and gathers what is wrong with them. An empty one counts as not set.
@@ -269,6 +273,13 @@ mod tests {
         .unwrap_err();
         assert_eq!(faults.lines().count(), 9, "{faults}");
         assert!(!faults.contains(wrong), "{faults}");
+    }
+
+    #[test]
+    fn a_state_is_renewed_before_a_request_has_to_wait_for_it() {
+        assert!(read(&[("MAX_AGE_MS", "1000")]).is_ok());
+        let faults = read(&[("MAX_AGE_MS", "999")]).unwrap_err();
+        assert_eq!(faults, "FRESH_MS: at most as much as MAX_AGE_MS is wanted\n");
     }
 
     #[test]
