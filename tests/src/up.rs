@@ -52,6 +52,9 @@ pub async fn up(place: &Place, options: Options) -> Result<(), Failure> {
         Some(path) => Data::kept(path)?,
         None => Data::ephemeral()?,
     };
+    if data.is_temporary() {
+        place.watchdog.over_temporary(data.path());
+    }
     let starting = async {
         let (wanted, known) = (options.wanted.clone(), options.known.clone());
         let build = move |place: &Place| setup::artifacts(place, &wanted, known);

@@ -24,7 +24,7 @@ pub struct Data {
     pub secrets: Secrets,
     new: bool,
     _lock: File,
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 /// Drawn once and kept: as text, the way the parts read them.
@@ -74,7 +74,13 @@ impl Data {
         let kept = path.join("secrets.json");
         let new = !kept.exists();
         let secrets = Secrets::kept_in(&kept)?;
-        Ok(Self { path, secrets, new, _lock: lock, _temporary: temporary })
+        Ok(Self { path, secrets, new, _lock: lock, temporary })
+    }
+
+    /// Whether the directory is removed at the end.
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        self.temporary.is_some()
     }
 
     /// The directory itself.

@@ -45,6 +45,7 @@ impl Postgres {
             .prefix("countersign-postgres-")
             .tempdir()
             .map_err(Failure::io("no temporary directory could be made", REMEDY))?;
+        watchdog.over_temporary(directory.path());
         let owner = Owner::of_the_server();
         let native = installation(package, directory.path(), owner.as_ref())?;
         let password = Base64UrlUnpadded::encode_string(&random::bytes::<18>()?);
@@ -57,6 +58,9 @@ impl Postgres {
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
             "max_connections=500",
+            // What tests provoke is theirs to judge; what the server says of itself is shown.
+            "log_min_messages=log",
+            "log_checkpoints=off",
             // The cluster is thrown away; what the tests kill is origin, never the database's machine.
             "fsync=off",
         ] {

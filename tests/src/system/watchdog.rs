@@ -1,11 +1,14 @@
 //! A small process beside `cargo dev` that ends what was started when `cargo dev` itself is killed, by SIGKILL too.
 //!
 //! It reads a pipe that only `cargo dev` holds: a line `+pid` for each process that has started, `-pid` for each that
-//! has ended. The kernel closes the pipe however `cargo dev` ends, and what is then still running is killed.
+//! has ended, `/path` for each temporary directory. The kernel closes the pipe however `cargo dev` ends; what is then
+//! still running is killed, and temporary directories that are still there are removed.
 
 use std::collections::BTreeSet;
+use std::fs::remove_dir_all;
 use std::io::{BufRead, Write};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -49,14 +52,19 @@ impl Watchdog {
     /// which has to be as soon as the leader has ended: its number may then be another's.
     #[must_use]
     pub fn over(self: &Arc<Self>, leader: u32) -> Watched {
-        self.tell('+', leader);
+        self.tell(&format!("+{leader}"));
         Watched { watchdog: Arc::clone(self), leader }
     }
 
-    fn tell(&self, sign: char, leader: u32) {
+    /// This directory is removed with us; it has an absolute path.
+    pub fn over_temporary(&self, directory: &Path) {
+        self.tell(&directory.display().to_string());
+    }
+
+    fn tell(&self, line: &str) {
         let mut pipe = self.pipe.lock().unwrap_or_else(PoisonError::into_inner);
         // A watchdog that is gone leaves us where we would be without one.
-        let _ = writeln!(pipe, "{sign}{leader}");
+        let _ = writeln!(pipe, "{line}");
     }
 }
 
@@ -69,27 +77,42 @@ pub struct Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.watchdog.tell('-', self.leader);
+        self.watchdog.tell(&format!("-{}", self.leader));
     }
 }
 
-/// The watchdog itself: waits for the end of the pipe and kills what is left.
+/// The watchdog itself: waits for the end of the pipe and clears away what is left.
 pub fn watch(pipe: impl BufRead) {
-    for group in left_running(pipe) {
+    let left = Left::at_the_end_of(pipe);
+    for group in left.groups {
         let _ = kill_process_group(group, Signal::KILL);
     }
+    for directory in left.directories {
+        let _ = remove_dir_all(directory);
+    }
 }
 
-fn left_running(pipe: impl BufRead) -> Vec<Pid> {
-    let mut running = BTreeSet::new();
-    for line in pipe.lines().map_while(Result::ok) {
-        if let Some(started) = line.strip_prefix('+') {
-            running.insert(started.to_owned());
-        } else if let Some(ended) = line.strip_prefix('-') {
-            running.remove(ended);
+/// What there may still be when `cargo dev` has ended.
+struct Left {
+    groups: Vec<Pid>,
+    directories: Vec<PathBuf>,
+}
+
+impl Left {
+    fn at_the_end_of(pipe: impl BufRead) -> Self {
+        let (mut running, mut directories) = (BTreeSet::new(), Vec::new());
+        for line in pipe.lines().map_while(Result::ok) {
+            if let Some(started) = line.strip_prefix('+') {
+                running.insert(started.to_owned());
+            } else if let Some(ended) = line.strip_prefix('-') {
+                running.remove(ended);
+            } else if line.starts_with('/') {
+                directories.push(line.into());
+            }
         }
+        let group = |number: &String| Pid::from_raw(number.parse().ok().filter(|&pid| pid > 1)?);
+        Self { groups: running.iter().filter_map(group).collect(), directories }
     }
-    running.iter().filter_map(|number| Pid::from_raw(number.parse().ok().filter(|&pid| pid > 1)?)).collect()
 }
 
 #[cfg(test)]
@@ -97,8 +120,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_not_ended_is_left_running() {
-        let left = left_running("+100\n+200\n-100\n+0\n+1\n+-1\nx\n".as_bytes());
-        assert_eq!(left.iter().map(|pid| pid.as_raw_pid()).collect::<Vec<_>>(), [200]);
+    fn what_has_not_ended_is_left() {
+        let left = Left::at_the_end_of("+100\n+200\n/tmp/a\n-100\n+0\n+1\n+-1\nx\n".as_bytes());
+        assert_eq!(left.groups.iter().map(|pid| pid.as_raw_pid()).collect::<Vec<_>>(), [200]);
+        assert_eq!(left.directories, [Path::new("/tmp/a")]);
     }
 }
