@@ -236,7 +236,5 @@ mod tests {
         assert_eq!(refused("grant_type=&refresh_token=x"), "invalid_request");
         assert_eq!(refused("grant_type=refresh_token&refresh_token="), "invalid_request");
         assert_eq!(refused("grant_type=refresh_token"), "invalid_request");
-        assert_eq!(refused("grant_type=refresh_token&refresh_token="), "invalid_request");
-        assert_eq!(refused("grant_type=&refresh_token=x"), "invalid_request");
     }
 }
