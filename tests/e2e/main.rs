@@ -13,4 +13,6 @@ mod journey;
 mod mistakes;
 mod raw;
 mod rotation;
+mod seal;
 mod sessions;
+mod websocket;
