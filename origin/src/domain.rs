@@ -36,6 +36,7 @@ pub use self::{
     error::Error,
     keys::SigningKey,
     login::{BrowserCredentials, BrowserLogin},
+    passwords::HashingLoad,
     principal::Principal,
     settings::{Hashing, RoleLimits, Settings},
     tokens::TokenGrant,
@@ -128,6 +129,12 @@ impl Domain {
     #[must_use]
     pub fn secrets(&self) -> &SharedSecrets {
         &self.0.secrets
+    }
+
+    /// How much there is to hash just now.
+    #[must_use]
+    pub fn hashing_load(&self) -> HashingLoad {
+        self.0.passwords.load()
     }
 
     /// The database.
