@@ -21,6 +21,7 @@ use crate::{
     log::{self, Trail},
     platform::{Answer, BodyError, Platform},
     reject::{self, Refusal},
+    remember::Remembered,
     request::{Request, Unreadable},
     seal::{self, Sealable},
     session,
@@ -40,6 +41,8 @@ pub struct Edge {
     pub keys: Keys,
     /// What was pulled from origin.
     pub state: State,
+    /// Tokens whose signature was found good.
+    pub remembered: Remembered,
     /// The numbers of this isolate's seals.
     pub nonces: NonceSource,
 }
@@ -75,7 +78,14 @@ impl Edge {
             call: secrets.edge_call_keys().current().clone(),
             seals,
         };
-        Self { policy, settings, keys, state: State::default(), nonces: NonceSource::new(random) }
+        Self {
+            policy,
+            settings,
+            keys,
+            state: State::default(),
+            remembered: Remembered::default(),
+            nonces: NonceSource::new(random),
+        }
     }
 }
 

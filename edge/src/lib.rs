@@ -14,6 +14,7 @@ pub mod origin;
 pub mod platform;
 pub mod policy;
 pub mod reject;
+pub mod remember;
 pub mod request;
 pub mod seal;
 pub mod session;

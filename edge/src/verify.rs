@@ -12,6 +12,7 @@ use crate::{
     credential::{Caller, Checked, Presented},
     gateway::Edge,
     platform::Platform,
+    remember::Remembering,
     settings::Settings,
     state::{self, Patience, Unavailable},
 };
@@ -54,11 +55,12 @@ pub async fn token<C: TokenClaims, P: Platform>(
 ) -> Result<Result<Verified<C>, Refused>, Unavailable> {
     let Settings { issuer, audience, fresh, .. } = &edge.settings;
     let expected = Expected { issuer, audience, max_lifetime };
+    let check = &Remembering { remembered: &edge.remembered, check: platform };
     let known = state::current(edge, platform, patience).await?;
-    let mut result = verify(token, &known.keys, platform, &expected, platform.now()).await;
+    let mut result = verify(token, &known.keys, check, &expected, platform.now()).await;
     if matches!(result, Err(Refused::UnknownKey(_))) && known.age(platform.now()) > *fresh {
         let newer = state::newer_than(edge, platform, Some(known.as_of)).await?;
-        result = verify(token, &newer.keys, platform, &expected, platform.now()).await;
+        result = verify(token, &newer.keys, check, &expected, platform.now()).await;
     }
     match result {
         Err(Refused::Unavailable) => Err(Unavailable),

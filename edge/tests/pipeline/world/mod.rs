@@ -33,6 +33,8 @@ struct Inner {
     edge: Rc<Edge>,
     issuer: Issuer,
     now: Cell<i64>,
+    /// How many signatures were checked.
+    checks: Cell<u32>,
     /// The paths of the calls that reached origin.
     calls: RefCell<Vec<String>>,
     origin_is_away: Cell<bool>,
@@ -67,6 +69,7 @@ impl World {
             edge: Rc::new(Edge::new(policy, settings, [7; 8])),
             issuer,
             now: Cell::new(1_800_000_000_000),
+            checks: Cell::default(),
             calls: RefCell::default(),
             origin_is_away: Cell::new(false),
             origin_takes: Cell::new(Duration::ZERO),
@@ -115,6 +118,11 @@ impl World {
     pub(crate) fn upstream_answers(&self, status: u16, headers: &[(&str, &str)]) {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         *self.0.upstream_answers.borrow_mut() = (status, headers.collect());
+    }
+
+    /// How many signatures were checked since this was last asked.
+    pub(crate) fn checks(&self) -> u32 {
+        self.0.checks.take()
     }
 
     /// The paths of origin that were called since this was last asked.
