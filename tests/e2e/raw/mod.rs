@@ -34,6 +34,13 @@ async fn ask(url: &str, line: impl AsRef<[u8]>, headers: &[impl AsRef<[u8]>]) ->
     RawSocket::to(url).await.ask(request(url, line, headers)).await
 }
 
+/// Whether this is an error of ours. The runtime's listener answers some of what it cannot read with a 500 or 501 of its
+/// own before the worker is called; in production Cloudflare's network stands in its place. What comes from the worker
+/// or from origin has a request id.
+fn is_our_error(answer: &RawAnswer) -> bool {
+    answer.status >= 500 && (answer.header("x-request-id").is_some() || answer.text().contains("/problems/"))
+}
+
 /// Host and port of a URL of the system.
 fn authority(url: &str) -> &str {
     url.trim_start_matches("http://")

@@ -45,7 +45,8 @@ async fn no_form_of_a_bad_token_is_an_error_of_ours_or_lets_anybody_in() {
         "\u{1f511}.\u{1f511}.\u{1f511}".to_owned(),
     ] {
         for door in [Door::Edge, Door::Origin] {
-            let answer = ask(system.at(door), "GET /auth/me", &[format!("Authorization: Bearer {bad}")]).await;
+            let answer =
+                ask(system.at(door), "GET /auth/me", &[format!("Authorization: Bearer {bad}")]).await;
             let answer = answer.refused(401, "invalid-token");
             let challenge = answer.header("www-authenticate").unwrap_or_default();
             assert!(challenge.contains("error=\"invalid_token\""), "{bad}: {challenge}");
