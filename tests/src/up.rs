@@ -102,9 +102,9 @@ impl System {
         Mailbox::open(addresses.smtp, addresses.mail).await?;
 
         let issuer = Origin::configured(&artifacts.origin, &settings.origin, data.path())?;
-        issuer.check_settings()?;
-        issuer.migrate()?;
-        administrator(&issuer, data)?;
+        issuer.check_settings().await?;
+        issuer.migrate().await?;
+        administrator(&issuer, data).await?;
 
         let mut origin = Part::start("origin", issuer.serve(), &place.watchdog)?;
         let mut upstream =
@@ -136,9 +136,9 @@ impl System {
 }
 
 /// Makes the administrator's account when the database has none yet.
-fn administrator(issuer: &Origin<'_>, data: &Data) -> Result<(), Failure> {
-    match (issuer.has_user(ADMIN)?, data.is_new()) {
-        (false, _) => issuer.create_user(ADMIN, "admin", &data.secrets.admin_password),
+async fn administrator(issuer: &Origin<'_>, data: &Data) -> Result<(), Failure> {
+    match (issuer.has_user(ADMIN).await?, data.is_new()) {
+        (false, _) => issuer.create_user(ADMIN, "admin", &data.secrets.admin_password).await,
         (true, false) => Ok(()),
         (true, true) => Err(Failure::new(
             format!("the database was made with another data directory, which has the password of {ADMIN}"),
@@ -171,6 +171,7 @@ fn settings(
         ("COUNTERSIGN_MASTER_KEY", data.secrets.master_key.clone()),
         ("COUNTERSIGN_SECRET", data.secrets.secret.clone()),
         ("COUNTERSIGN_LOG_FORMAT", "text".to_owned()),
+        ("COUNTERSIGN_SHUTDOWN_SECONDS", "2".to_owned()),
         ("UPSTREAM_ORIGIN", url(addresses.origin)),
         ("UPSTREAM_DEMO", url(addresses.upstream)),
     ] {

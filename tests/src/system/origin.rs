@@ -1,11 +1,11 @@
 //! Origin: its commands that make a database ready, and the service itself.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
+use tokio::io::AsyncWriteExt;
 
 use crate::failure::Failure;
 
@@ -41,23 +41,23 @@ impl<'a> Origin<'a> {
     ///
     /// # Errors
     /// With every fault that origin finds in them.
-    pub fn check_settings(&self) -> Result<(), Failure> {
-        self.succeed(&["config", "check"], "")
+    pub async fn check_settings(&self) -> Result<(), Failure> {
+        self.succeed(&["config", "check"], "").await
     }
 
     /// Creates or updates the schema.
     ///
     /// # Errors
     /// With what origin says of the database.
-    pub fn migrate(&self) -> Result<(), Failure> {
-        self.succeed(&["migrate"], "")
+    pub async fn migrate(&self) -> Result<(), Failure> {
+        self.succeed(&["migrate"], "").await
     }
 
     /// Whether there is an account of this address.
     ///
     /// # Errors
     /// With what origin says is wrong.
-    pub fn has_user(&self, email: &str) -> Result<bool, Failure> {
+    pub async fn has_user(&self, email: &str) -> Result<bool, Failure> {
         #[derive(Deserialize)]
         struct List {
             users: Vec<User>,
@@ -66,7 +66,7 @@ impl<'a> Origin<'a> {
         struct User {
             email: String,
         }
-        let output = self.run(&["user", "list", "--json"], "")?;
+        let output = self.run(&["user", "list", "--json"], "").await?;
         let list: Option<List> = serde_json::from_slice(&output.stdout).ok();
         match list.filter(|_| output.status.success()) {
             Some(list) => Ok(list.users.iter().any(|user| user.email == email)),
@@ -78,8 +78,9 @@ impl<'a> Origin<'a> {
     ///
     /// # Errors
     /// With what origin says is wrong.
-    pub fn create_user(&self, email: &str, role: &str, password: &str) -> Result<(), Failure> {
+    pub async fn create_user(&self, email: &str, role: &str, password: &str) -> Result<(), Failure> {
         self.succeed(&["user", "create", "--email", email, "--role", role, "--password-stdin"], password)
+            .await
     }
 
     /// The command that serves until it is stopped.
@@ -90,26 +91,27 @@ impl<'a> Origin<'a> {
         command
     }
 
-    fn succeed(&self, arguments: &[&str], input: &str) -> Result<(), Failure> {
-        let output = self.run(arguments, input)?;
+    async fn succeed(&self, arguments: &[&str], input: &str) -> Result<(), Failure> {
+        let output = self.run(arguments, input).await?;
         if output.status.success() { Ok(()) } else { Err(refused(arguments, &output)) }
     }
 
-    fn run(&self, arguments: &[&str], input: &str) -> Result<Output, Failure> {
+    /// Runs a command to its end; it ends too when nobody waits for it any more.
+    async fn run(&self, arguments: &[&str], input: &str) -> Result<Output, Failure> {
         let remedy = "run `cargo dev` again; it builds what is missing";
-        let mut child = self
-            .command()
+        let mut child = tokio::process::Command::from(self.command())
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .kill_on_drop(true)
             .spawn()
             .map_err(Failure::io("origin did not start", remedy))?;
         if let Some(mut stdin) = child.stdin.take() {
             // A command that does not read its input has closed it, and says why by itself.
-            let _ = stdin.write_all(input.as_bytes());
+            let _ = stdin.write_all(input.as_bytes()).await;
         }
-        child.wait_with_output().map_err(Failure::io("origin was lost", remedy))
+        child.wait_with_output().await.map_err(Failure::io("origin was lost", remedy))
     }
 
     /// None of the settings that the user's own environment may have gets through.
