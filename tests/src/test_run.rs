@@ -102,7 +102,9 @@ impl Run<'_> {
         if let Some(name) = self.name {
             command.args(["--", name]);
         }
-        setup::in_background(self.place, move |place| place.run(&mut command, "`cargo test`", "see above"))
-            .await
+        setup::in_background(self.place, move |place| {
+            place.run_aloud(&mut command, "`cargo test`", "see above")
+        })
+        .await
     }
 }

@@ -1,6 +1,7 @@
 //! The programs of this workspace that a run starts, built by cargo.
 
 use std::fs;
+use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -74,9 +75,13 @@ fn build(place: &Place, arguments: &[&str]) -> Result<Vec<PathBuf>, Failure> {
     struct Message {
         executable: Option<PathBuf>,
     }
-    let child = cargo()
-        .args(["build", "--quiet", "--message-format", "json-render-diagnostics"])
-        .args(arguments)
+    let mut command = cargo();
+    command.args(["build", "--message-format", "json-render-diagnostics"]).args(arguments);
+    if !std::io::stderr().is_terminal() {
+        // Whoever looks on sees how far it is; a log is better without.
+        command.arg("--quiet");
+    }
+    let child = command
         .current_dir(&place.root)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -44,15 +44,22 @@ impl Place {
         Ok(Self { root, target, cache: cache()?, watchdog: Arc::new(Watchdog::start()?) })
     }
 
-    /// Runs a command to its end. Its output is for the user, all of it on standard error: standard output may be for
-    /// a machine. When this program ends before it, so does the command, with all that it has started.
+    /// Runs a command to its end, with all of its output on standard error: standard output may be for a machine.
     ///
     /// # Errors
     /// When it does not start or does not succeed.
     pub fn run(&self, command: &mut Command, what: &str, remedy: &str) -> Result<(), Failure> {
+        self.run_aloud(command.stdout(std::io::stderr()), what, remedy)
+    }
+
+    /// Runs a command to its end, with its output where ours is. When this program ends before it, so does the
+    /// command, with all that it has started.
+    ///
+    /// # Errors
+    /// When it does not start or does not succeed.
+    pub fn run_aloud(&self, command: &mut Command, what: &str, remedy: &str) -> Result<(), Failure> {
         let mut child = command
             .stdin(Stdio::null())
-            .stdout(std::io::stderr())
             .process_group(0)
             .spawn()
             .map_err(Failure::io(format_args!("{what} did not start"), remedy))?;
