@@ -9,10 +9,12 @@ mod fixture;
 
 mod contract;
 mod durability;
+mod forwarding;
 mod journey;
 mod mistakes;
 mod raw;
 mod rotation;
 mod seal;
 mod sessions;
+mod stand_in;
 mod websocket;
