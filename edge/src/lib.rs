@@ -9,6 +9,7 @@ pub mod credential;
 pub mod forward;
 pub mod gateway;
 pub mod health;
+pub mod isolate;
 pub mod log;
 pub mod origin;
 pub mod platform;

@@ -13,7 +13,7 @@ use shared::{
 
 use crate::{
     credential::{Caller, Checked, Presented},
-    gateway::Edge,
+    isolate::Edge,
     log, origin,
     platform::Platform,
     request::Request,

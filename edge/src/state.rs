@@ -12,7 +12,7 @@ use std::{
 
 use shared::{jwt::keys::KeySet, time::Timestamp};
 
-use crate::{gateway::Edge, log, origin, platform::Platform};
+use crate::{isolate::Edge, log, origin, platform::Platform};
 
 /// After this long a pull counts as lost, with the request that made it.
 const DEADLINE: Duration = Duration::from_secs(2);

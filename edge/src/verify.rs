@@ -10,7 +10,7 @@ use shared::{
 
 use crate::{
     credential::{Caller, Checked, Presented},
-    gateway::Edge,
+    isolate::Edge,
     platform::Platform,
     remember::Remembering,
     settings::Settings,

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use edge::{gateway::Edge, settings::Settings};
+use edge::{isolate::Edge, settings::Settings};
 use shared::{policy::Policy, time::Timestamp};
 
 pub(crate) use self::{
