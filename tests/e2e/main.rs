@@ -8,6 +8,7 @@
 mod fixture;
 
 mod contract;
+mod cross_site;
 mod durability;
 mod forwarding;
 mod journey;
