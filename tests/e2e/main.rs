@@ -9,6 +9,7 @@ mod fixture;
 
 mod contract;
 mod cross_site;
+mod denial;
 mod durability;
 mod forwarding;
 mod journey;
