@@ -43,9 +43,10 @@ async fn a_signature_is_checked_once_and_everything_else_every_time() {
     }
     assert_eq!(world.checks(), 1);
     world.get("/reports/1").bearer(&token).send().await.is_refused(403, "insufficient-scope");
+    let other = world.token("");
     let (claims, signature) = token.rsplit_once('.').unwrap();
-    let (other, _) = world.token("").rsplit_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-    for forged in [format!("{other}.{signature}"), format!("{claims}.{}", "A".repeat(86))] {
+    let (other_claims, other_signature) = other.rsplit_once('.').unwrap();
+    for forged in [format!("{other_claims}.{signature}"), format!("{claims}.{other_signature}")] {
         for _ in 0..2 {
             world.get("/echo").bearer(&forged).send().await.is_refused(401, "invalid-token");
         }

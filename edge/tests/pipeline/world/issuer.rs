@@ -34,6 +34,8 @@ pub(crate) struct Issuer {
     pub(crate) forges_state: Cell<bool>,
     /// Whether it refuses every seal.
     pub(crate) refuses_seals: Cell<bool>,
+    /// Whether no token holds any more.
+    pub(crate) denies_checks: Cell<bool>,
     sessions: RefCell<Vec<Session>>,
 }
 
@@ -101,6 +103,7 @@ impl Issuer {
             publishes_eddsa: Cell::new(true),
             forges_state: Cell::new(false),
             refuses_seals: Cell::new(false),
+            denies_checks: Cell::new(false),
             sessions: RefCell::default(),
         }
     }
@@ -214,7 +217,7 @@ impl Issuer {
         let holds = |live: &&Session| {
             (live.id, live.user, live.epoch) == (request.session, request.user, request.epoch)
         };
-        match sessions.iter().find(holds) {
+        match sessions.iter().find(holds).filter(|_| !self.denies_checks.get()) {
             Some(session) => json(&CheckAnswer { roles: session.roles.clone(), epoch: request.epoch }),
             None => problem(Kind::InvalidToken),
         }
