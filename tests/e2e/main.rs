@@ -13,6 +13,7 @@ mod denial;
 mod durability;
 mod forwarding;
 mod journey;
+mod mailbox;
 mod mistakes;
 mod raw;
 mod rotation;
