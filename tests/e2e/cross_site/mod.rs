@@ -4,6 +4,7 @@
 mod cors;
 mod login;
 mod return_to;
+mod upgrade;
 
 use reqwest::Method;
 use serde_json::json;
