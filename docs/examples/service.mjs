@@ -21,6 +21,13 @@ const used = new Map();
 
 /** The identity that the edge sealed into this request; throws when there is no seal that holds. */
 async function identity(request) {
+  // The library reads the target as a URL, which resolves dots, drops fragments and finds a path in a host. Only a
+  // target that it reads as it stands is the one that was sealed.
+  const { host } = request.headers;
+  const url = new URL(`http://${host}${request.url}`);
+  const target = url.pathname + url.search;
+  if (url.host !== host || (request.url !== target && request.url !== `${target}?`)) throw new Error("ambiguous");
+
   const sealed = Object.keys(request.headers).filter((name) => name.startsWith("x-identity-"));
   let nonce, expires;
   const holds = await httpbis.verifyMessage(
@@ -44,7 +51,7 @@ async function identity(request) {
         };
       },
     },
-    { method: request.method, url: `http://${request.headers.host}${request.url}`, headers: request.headers },
+    { method: request.method, url, headers: request.headers },
   );
   if (holds !== true) throw new Error("no seal that holds");
 

@@ -12,7 +12,7 @@ use shared::{
 
 use crate::{
     credential::{Caller, Presented},
-    gateway::Edge,
+    isolate::Edge,
     log, origin,
     platform::Platform,
     reject::Refusal,

@@ -6,7 +6,7 @@ use shared::{
     csrf::CSRF_HEADER,
     id::RequestId,
     identity::is_impersonation,
-    policy::Route,
+    policy::{Allow, Route},
 };
 
 use crate::{
@@ -102,6 +102,9 @@ pub fn edits<R>(
     let sets_cookies = keep_our_cookies_ours(route, caller, &answer.headers, &mut edits);
     if caller.is_some() || sets_cookies {
         keep_private(&answer.headers, &mut edits);
+    } else if route.allow == Allow::Optional {
+        // A cache may keep what nobody in particular was told, and must not tell it to somebody.
+        edits.append.push(("vary", "Cookie, Authorization".to_owned()));
     }
     if let Some(cors) = &route.cors {
         cors::edit(cors, request, &answer.headers, &mut edits);
@@ -118,7 +121,9 @@ fn keep_our_cookies_ours(
     edits: &mut Edits,
 ) -> bool {
     let is_ours = |cookie: &str| {
-        let name = cookie.split('=').next().unwrap_or_default().trim();
+        // A cookie without a name comes back as its value alone, which can read like one of ours.
+        let pair = cookie.split(';').next().unwrap_or_default().trim_start_matches([' ', '\t', '=']);
+        let name = pair.split('=').next().unwrap_or_default().trim();
         [HANDLE_COOKIE, ASSERTION_COOKIE].iter().any(|ours| name.eq_ignore_ascii_case(ours))
     };
     let set: Vec<&str> =

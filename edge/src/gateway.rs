@@ -1,16 +1,14 @@
 //! The whole story of a request: it is taken apart, matched, its caller recognised, judged, sealed and
 //! forwarded; or refused.
 
-use std::{collections::BTreeMap, rc::Rc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use shared::{
     id::RequestId,
     identity::Identity,
-    mac::{MacKey, MacKeys},
     path::CanonicalPath,
-    policy::{Allow, Freshness, NoRoute, Policy, Route, UpstreamName},
+    policy::{Allow, Freshness, NoRoute, Policy, Route},
     problem::{Kind, Problem},
-    seal::nonce::NonceSource,
 };
 
 use crate::{
@@ -18,66 +16,16 @@ use crate::{
     credential::{self, Caller, Presented},
     forward::{self, REQUEST_ID_HEADER},
     health,
+    isolate::Edge,
     log::{self, Trail},
     platform::{Answer, BodyError, Platform},
     reject::{self, Refusal},
     request::{Request, Unreadable},
     seal::{self, Sealable},
     session,
-    settings::Settings,
-    state::{Patience, State},
+    state::Patience,
     verify,
 };
-
-/// What one isolate has, for all requests.
-#[derive(Debug)]
-pub struct Edge {
-    /// Who may do what.
-    pub policy: Policy,
-    /// What differs between environments.
-    pub settings: Settings,
-    /// The keys that follow from the settings.
-    pub keys: Keys,
-    /// What was pulled from origin.
-    pub state: State,
-    /// The numbers of this isolate's seals.
-    pub nonces: NonceSource,
-}
-
-/// One key for each purpose, so that no two parties share one.
-#[derive(Debug)]
-pub struct Keys {
-    /// Of the mac in a handle.
-    pub handle: MacKeys,
-    /// Of the CSRF token.
-    pub csrf: MacKeys,
-    /// Of the edge state.
-    pub state: MacKeys,
-    /// Of calls to origin.
-    pub call: MacKey,
-    /// Of the seals, for each upstream.
-    pub seals: BTreeMap<UpstreamName, MacKey>,
-}
-
-impl Edge {
-    /// An isolate's own; `random` makes the numbers of its seals differ from every other isolate's.
-    #[must_use]
-    pub fn new(policy: Policy, settings: Settings, random: [u8; 8]) -> Self {
-        let secrets = &settings.secrets;
-        let seals = policy
-            .upstreams()
-            .map(|name| (name.clone(), secrets.seal_keys(name.as_str()).current().clone()))
-            .collect();
-        let keys = Keys {
-            handle: secrets.handle_keys(),
-            csrf: secrets.csrf_keys(),
-            state: secrets.edge_state_keys(),
-            call: secrets.edge_call_keys().current().clone(),
-            seals,
-        };
-        Self { policy, settings, keys, state: State::default(), nonces: NonceSource::new(random) }
-    }
-}
 
 /// Answers a request.
 pub async fn handle<P: Platform>(
@@ -95,7 +43,8 @@ pub async fn handle<P: Platform>(
         Ok((answer, status)) => (answer, status, None),
         Err(refusal) => {
             let answer = reject::answer(&refusal, request, edge.policy.login());
-            (answer, refusal.problem.status(), Some(refusal))
+            let status = if let Answer::Own { status, .. } = &answer { *status } else { 500 };
+            (answer, status, Some(refusal))
         }
     };
     if let Answer::Own { headers, .. } = &mut answer {

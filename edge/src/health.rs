@@ -6,7 +6,7 @@ use serde::Serialize;
 use shared::problem::{Kind, Problem};
 
 use crate::{
-    gateway::Edge,
+    isolate::Edge,
     platform::{Answer, Platform},
     reject::Refusal,
     request::Request,

@@ -16,7 +16,7 @@ use shared::{
 
 use crate::{
     credential::Caller,
-    gateway::Edge,
+    isolate::Edge,
     platform::{Call, Platform, Reply},
     request::Request,
     state::Snapshot,

@@ -12,7 +12,7 @@ use shared::{
     time::Timestamp,
 };
 
-use crate::{gateway::Edge, reject::Refusal, settings::Upstream};
+use crate::{isolate::Edge, reject::Refusal, settings::Upstream};
 
 /// How long a sealed request may be on its way.
 const LIFETIME: Duration = Duration::from_secs(30);

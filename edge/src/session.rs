@@ -13,7 +13,7 @@ use shared::{
 
 use crate::{
     credential::{Caller, Checked, Presented},
-    gateway::Edge,
+    isolate::Edge,
     log, origin,
     platform::Platform,
     request::Request,
@@ -21,9 +21,10 @@ use crate::{
     verify,
 };
 
-/// How many of several assertions are verified, and for how many handles origin is asked. Whoever plants
-/// more of them makes a renewal necessary and nothing worse, for made-up handles do not count.
-const TRIES: usize = 4;
+/// How many of several assertions are verified, and for how many handles origin is asked: more than somebody
+/// else can plant for one address, by every domain and path above it. Made-up handles do not count, only
+/// those of sessions that were once real.
+const TRIES: usize = 16;
 
 /// Checks the cookies that were presented. Any good one counts, wherever it stands among bad ones.
 ///

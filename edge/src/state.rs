@@ -19,7 +19,7 @@ use shared::{
 };
 
 use crate::{
-    gateway::Edge,
+    isolate::Edge,
     log,
     origin::{self, Failure},
     platform::Platform,

@@ -10,8 +10,9 @@ use shared::{
 
 use crate::{
     credential::{Caller, Checked, Presented},
-    gateway::Edge,
+    isolate::Edge,
     platform::Platform,
+    remember::Remembering,
     settings::Settings,
     state::{self, Patience, Unavailable},
 };
@@ -55,12 +56,13 @@ pub async fn token<C: TokenClaims, P: Platform>(
 ) -> Result<Result<Verified<C>, Refused>, Unavailable> {
     let Settings { issuer, audience, fresh, .. } = &edge.settings;
     let expected = Expected { issuer, audience, max_lifetime };
+    let check = &Remembering { remembered: &edge.remembered, check: platform };
     let mut known = state::current(edge, platform, patience).await?;
     let mut result: Result<Verified<C>, _> =
-        verify(token, &known.keys, platform, &expected, platform.now()).await;
+        verify(token, &known.keys, check, &expected, platform.now()).await;
     if matches!(result, Err(Refused::UnknownKey(_))) && known.age(platform.now()) > *fresh {
         known = state::newer_than(edge, platform, Some(&known)).await?;
-        result = verify(token, &known.keys, platform, &expected, platform.now()).await;
+        result = verify(token, &known.keys, check, &expected, platform.now()).await;
     }
     match result {
         Ok(verified) if known.revokes(verified.claims().common()) => Ok(Err(Refused::Revoked)),

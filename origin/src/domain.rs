@@ -38,6 +38,7 @@ pub use self::{
     error::Error,
     keys::{RotatedKey, SigningKey, WithdrawnKey},
     login::{BrowserCredentials, BrowserLogin},
+    passwords::HashingLoad,
     principal::Principal,
     restore::Restored,
     revocation::RevocationNumber,
@@ -142,6 +143,12 @@ impl Domain {
     #[must_use]
     pub fn secrets(&self) -> &SharedSecrets {
         &self.0.secrets
+    }
+
+    /// How much there is to hash just now.
+    #[must_use]
+    pub fn hashing_load(&self) -> HashingLoad {
+        self.0.passwords.load()
     }
 
     /// The database.

@@ -13,6 +13,7 @@ mod discovery;
 mod edge;
 mod forwarded;
 mod guard;
+mod id;
 mod login;
 mod login_page;
 mod oauth;
@@ -30,6 +31,7 @@ pub mod server;
 mod tests;
 mod time;
 mod trace;
+mod unread;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use shared::problem::{Kind, Problem};
@@ -74,7 +76,7 @@ pub fn table() -> Vec<Route> {
         edge::check,
         operations::live,
         operations::ready,
-        operations::metrics,
+        operations::counted,
         #[cfg(feature = "movable-clock")]
         operations::move_clock,
     ]
@@ -94,6 +96,7 @@ pub fn router(app: App) -> Router {
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(app.clone(), seal::check))
         .layer(DefaultBodyLimit::max(body::LARGEST))
+        .layer(middleware::from_fn(unread::discard))
         .layer(middleware::from_fn_with_state(app.clone(), protect::time))
         .layer(middleware::from_fn(revoked::tell))
         .layer(middleware::from_fn_with_state(app.clone(), protect::headers))

@@ -2,7 +2,7 @@
 //!
 //! The same statements serve both, through sqlx's `Any` driver; what differs stands in [`Dialect`]. Each
 //! race is settled by one conditional statement, and what has to happen together happens in one
-//! [`Transaction`].
+//! [`Transaction`]. Whatever fails does so as [`Error`] says.
 
 pub mod audit;
 mod connection;

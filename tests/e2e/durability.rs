@@ -187,9 +187,12 @@ async fn what_was_answered_before_origin_was_killed_holds_after_its_restart() {
             Client::works(origin, user, Arc::clone(&answered), number % 3 != 0)
         })
         .collect();
-    let clients = tokio::spawn(clients.join_all());
+    let mut clients = tokio::spawn(clients.join_all());
 
-    answered.enough.notified().await;
+    tokio::select! {
+        () = answered.enough.notified() => {}
+        ended = &mut clients => panic!("the clients ended before origin did: {:?}", ended.err()),
+    }
     answered.over.store(true, Ordering::SeqCst);
     let system = tokio::task::block_in_place(|| system.killed_and_started_again());
     let mut seen = Seen::default();

@@ -8,12 +8,17 @@
 mod fixture;
 
 mod contract;
+mod cross_site;
+mod denial;
 mod durability;
+mod forwarding;
 mod journey;
+mod mailbox;
 mod mistakes;
 mod raw;
 mod revocation;
 mod rotation;
 mod seal;
 mod sessions;
+mod stand_in;
 mod websocket;

@@ -12,7 +12,8 @@ use worker::{Context, Env, event};
 
 use self::platform::Workers;
 use crate::{
-    gateway::{self, Edge},
+    gateway,
+    isolate::Edge,
     log,
     platform::{Answer, Platform},
     policy, reject,

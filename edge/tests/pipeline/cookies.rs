@@ -101,6 +101,16 @@ async fn planted_cookies_lock_nobody_out() {
 }
 
 #[tokio::test]
+async fn a_good_assertion_among_bad_ones_needs_no_renewal() {
+    let world = World::new();
+    let (browser, other) = (world.browser(""), world.browser(""));
+    let planted = format!("__Host-assertion=bad; __Host-assertion={}", other.assertion);
+    let reply = world.get("/echo").cookie(format!("{planted}; {}", browser.cookies())).send().await;
+    assert_eq!(reply.seen().identity.subject.as_ref().unwrap().session, browser.session.id);
+    assert_eq!(world.calls(), ["/edge/state"]);
+}
+
+#[tokio::test]
 async fn a_look_alike_of_a_cookie_is_none() {
     let world = World::new();
     let browser = world.browser("");

@@ -35,6 +35,34 @@ async fn both_algorithms_are_verified() {
 }
 
 #[tokio::test]
+async fn a_signature_is_checked_once_and_everything_else_every_time() {
+    let world = World::new();
+    let token = world.token("");
+    for _ in 0..3 {
+        assert_eq!(world.get("/echo").bearer(&token).send().await.status, 200);
+    }
+    assert_eq!(world.checks(), 1);
+    world.get("/reports/1").bearer(&token).send().await.is_refused(403, "insufficient-scope");
+    let other = world.token("");
+    let (claims, signature) = token.rsplit_once('.').unwrap();
+    let (other_claims, other_signature) = other.rsplit_once('.').unwrap();
+    for forged in [format!("{other_claims}.{signature}"), format!("{claims}.{other_signature}")] {
+        for _ in 0..2 {
+            world.get("/echo").bearer(&forged).send().await.is_refused(401, "invalid-token");
+        }
+    }
+    world.pass(Duration::from_secs(630));
+    world.get("/echo").bearer(&token).send().await.is_refused(401, "expired-token");
+    // A key that is withdrawn takes its tokens along, remembered or not.
+    let claims = AccessClaims(common(&Session::new(""), world.now(), 600));
+    let token = world.issuer().sign_eddsa(&claims);
+    assert_eq!(world.get("/echo").bearer(&token).send().await.status, 200);
+    world.issuer().publishes_eddsa.set(false);
+    world.pass(Duration::from_secs(6));
+    world.get("/echo").bearer(&token).send().await.is_refused(401, "invalid-token");
+}
+
+#[tokio::test]
 async fn a_cookie_is_recognised_without_a_call() {
     let world = World::new();
     let browser = world.browser("reader");

@@ -161,6 +161,15 @@ async fn an_answer_to_somebody_is_private() {
 }
 
 #[tokio::test]
+async fn what_nobody_was_told_is_not_told_to_somebody() {
+    let world = World::new();
+    world.upstream_answers(200, &[("cache-control", "public"), ("vary", "Accept")]);
+    let reply = world.get("/optional").send().await;
+    assert_eq!(reply.all("vary"), ["Accept", "Cookie, Authorization"]);
+    assert_eq!(world.get("/public/a").send().await.all("vary"), ["Accept"]);
+}
+
+#[tokio::test]
 async fn an_answer_that_sets_a_cookie_is_private_too() {
     let world = World::new();
     world.upstream_answers(200, &[("cache-control", "public"), ("set-cookie", "a=b")]);

@@ -63,6 +63,15 @@ async fn an_assertion_of_old_rights_is_renewed_once() {
 }
 
 #[tokio::test]
+async fn what_was_renewed_for_a_request_is_not_renewed_again_for_it() {
+    let world = World::new();
+    world.issuer().denies_checks.set(true);
+    let reply = world.get("/strict").cookie(world.browser("writer").handle_cookie()).send().await;
+    reply.is_refused(401, "unauthenticated");
+    assert_eq!(world.calls(), ["/edge/assertions", "/edge/state", "/edge/check"]);
+}
+
+#[tokio::test]
 async fn rights_that_changed_refuse_a_bearer_until_it_is_refreshed() {
     let world = World::new();
     let session = world.issuer().begin("reader");

@@ -48,7 +48,7 @@ pub(super) fn read(read: &mut Reader<'_>, issuer: Option<&str>, policy: Option<&
     settings
 }
 
-/// The floor is that of SECURITY 22: no setting makes a stolen database cheaper to guess through.
+/// The floor is OWASP's for Argon2id: no setting makes a stolen database cheaper to guess through.
 fn read_hashing(read: &mut Reader<'_>) -> Hashing {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Hashing {

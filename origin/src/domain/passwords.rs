@@ -72,7 +72,24 @@ pub struct Passwords {
     turns: Arc<Semaphore>,
     /// One for each hash that is computed or waits for its turn.
     places: Arc<Semaphore>,
+    /// How many there are of both.
+    bounds: Bounds,
     random: Random,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    turns: usize,
+    places: usize,
+}
+
+/// How much there is to hash just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashingLoad {
+    /// How many hashes are being computed.
+    pub running: usize,
+    /// How many wait for their turn.
+    pub waiting: usize,
 }
 
 impl Passwords {
@@ -88,6 +105,7 @@ impl Passwords {
             dummy,
             turns: Arc::new(Semaphore::new(turns)),
             places: Arc::new(Semaphore::new(places)),
+            bounds: Bounds { turns, places },
             random,
         })
     }
@@ -125,6 +143,14 @@ impl Passwords {
                 (params.m_cost(), params.t_cost(), params.p_cost())
                     != (self.params.m_cost(), self.params.t_cost(), self.params.p_cost())
             })
+    }
+
+    /// How much there is to hash just now.
+    #[must_use]
+    pub fn load(&self) -> HashingLoad {
+        let running = self.bounds.turns.saturating_sub(self.turns.available_permits());
+        let taken = self.bounds.places.saturating_sub(self.places.available_permits());
+        HashingLoad { running, waiting: taken.saturating_sub(running) }
     }
 
     /// Computes when there is a turn. Both permits go with the computation: a client that hangs up while

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     devices::Devices,
     guard::{Permitted, SessionsEnd, SessionsRead, UsersRead},
+    id::Id,
     problems,
     time::Time,
 };
@@ -102,9 +103,8 @@ pub(super) async fn list_users(
 pub(super) async fn list_sessions(
     Permitted { context, .. }: Permitted<SessionsRead>,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Id(user): Id<UserId>,
 ) -> Result<Json<Devices>, Problem> {
-    let user: UserId = id.parse().map_err(|_| Kind::NotFound)?;
     app.domain.find_user(user).await.map_err(problems::of)?.ok_or(Kind::NotFound)?;
     let sessions = app.domain.list_sessions(user, context.now).await.map_err(problems::of)?;
     Ok(Json(Devices::of_another(sessions)))
@@ -118,9 +118,8 @@ pub(super) async fn list_sessions(
 pub(super) async fn end_session(
     Permitted { context, .. }: Permitted<SessionsEnd>,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Id(session): Id<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    let session: SessionId = id.parse().map_err(|_| Kind::NotFound)?;
     app.domain.end_session(&context, session).await.map_err(problems::of)?;
     Ok(StatusCode::NO_CONTENT)
 }

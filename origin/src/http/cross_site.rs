@@ -39,7 +39,7 @@ pub(super) fn check(app: &App, parts: &Parts, handle: &Digest) -> Result<(), Pro
     }
 }
 
-/// Whether a browser's login comes from this site (SECURITY 16: login itself is protected).
+/// Whether a browser's login comes from this site: login itself is protected from cross-site posting.
 ///
 /// # Errors
 /// [`Kind::CrossSite`].

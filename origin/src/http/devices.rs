@@ -2,19 +2,15 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 use serde::Serialize;
-use shared::{
-    credential::Credential,
-    id::SessionId,
-    problem::{Kind, Problem},
-};
+use shared::{credential::Credential, id::SessionId, problem::Problem};
 use utoipa::ToSchema;
 
-use super::{cookies, guard::SignedIn, problems, time::Time};
+use super::{cookies, guard::SignedIn, id::Id, problems, time::Time};
 use crate::{
     app::App,
     domain::{Principal, Session, User},
@@ -149,10 +145,8 @@ pub(super) async fn list(
 pub(super) async fn end(
     SignedIn { principal, context }: SignedIn,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Id(id): Id<SessionId>,
 ) -> Result<Response, Problem> {
-    // What is no id is the id of nothing.
-    let id: SessionId = id.parse().map_err(|_| Kind::NotFound)?;
     app.domain.end_own_session(&context, &principal, id).await.map_err(problems::of)?;
     Ok(if id == principal.session { ended(&principal) } else { StatusCode::NO_CONTENT.into_response() })
 }

@@ -171,7 +171,7 @@ impl<T: DeserializeOwned> FromRequest<App> for EdgeCall<T> {
     }
 }
 
-/// Records that somebody was refused (SECURITY 32). The refusal stands whether or not that succeeds.
+/// Records that somebody was refused. The refusal stands whether or not that succeeds.
 async fn denied(app: &App, context: &Context, problem: Problem, principal: Option<&Principal>) -> Problem {
     if problem.status() < 500
         && let Err(error) = app.domain.record_denial(context, problem.kind().slug(), principal).await

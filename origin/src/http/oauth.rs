@@ -103,24 +103,23 @@ pub(super) async fn token(
 impl TokenRequest {
     /// The refresh token of a request that asks for no more than a refresh gives.
     fn refresh_token(&self, audience: &str) -> Result<&str, OauthError> {
-        let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
-        match self.grant_type.as_deref() {
+        match given(&self.grant_type) {
             Some("refresh_token") => {}
             Some(_) => {
                 return Err(OauthError::new("unsupported_grant_type", "Only refresh_token is supported."));
             }
             None => return Err(OauthError::new("invalid_request", "grant_type is missing.")),
         }
-        if given(&self.scope) {
+        if given(&self.scope).is_some() {
             return Err(OauthError::new(
                 "invalid_scope",
                 "A refresh gives what the login gave, and no scope.",
             ));
         }
-        if given(&self.resource) && self.resource.as_deref() != Some(audience) {
+        if given(&self.resource).is_some_and(|resource| resource != audience) {
             return Err(OauthError::new("invalid_target", "The tokens have another audience."));
         }
-        self.refresh_token.as_deref().ok_or(OauthError::new("invalid_request", "refresh_token is missing."))
+        given(&self.refresh_token).ok_or(OauthError::new("invalid_request", "refresh_token is missing."))
     }
 }
 
@@ -138,9 +137,14 @@ pub(super) async fn revoke(
     request: Request,
 ) -> Result<Response, OauthError> {
     let request: RevocationRequest = form(request, &app).await?;
-    let token = request.token.ok_or(OauthError::new("invalid_request", "token is missing."))?;
-    app.domain.revoke_refresh_token(&context, &token).await?;
+    let token = given(&request.token).ok_or(OauthError::new("invalid_request", "token is missing."))?;
+    app.domain.revoke_refresh_token(&context, token).await?;
     Ok(uncached(StatusCode::OK))
+}
+
+/// A parameter's value; one without a value counts as not sent (RFC 6749 §3.2).
+fn given(parameter: &Option<String>) -> Option<&str> {
+    parameter.as_deref().filter(|value| !value.is_empty())
 }
 
 async fn form<T: serde::de::DeserializeOwned>(request: Request, app: &App) -> Result<T, OauthError> {
@@ -229,6 +233,8 @@ mod tests {
         );
         assert_eq!(refused("grant_type=password&refresh_token=x"), "unsupported_grant_type");
         assert_eq!(refused("refresh_token=x"), "invalid_request");
+        assert_eq!(refused("grant_type=&refresh_token=x"), "invalid_request");
+        assert_eq!(refused("grant_type=refresh_token&refresh_token="), "invalid_request");
         assert_eq!(refused("grant_type=refresh_token"), "invalid_request");
     }
 }

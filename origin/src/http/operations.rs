@@ -45,9 +45,12 @@ pub(super) async fn ready(_: Operator, State(app): State<App>) -> Result<Json<Va
     get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "All of them.", body = String, content_type = "text/plain"))
 )]
-pub(super) async fn metrics(_: Operator, State(app): State<App>) -> impl IntoResponse {
+pub(super) async fn counted(_: Operator, State(app): State<App>) -> impl IntoResponse {
     const TYPE: [(HeaderName, &str); 1] =
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    let load = app.domain.hashing_load();
+    ::metrics::gauge!(metrics::HASHES_RUNNING).set(load.running as f64);
+    ::metrics::gauge!(metrics::HASHES_WAITING).set(load.waiting as f64);
     // As it is in the database, where other origins append to it too.
     match app.domain.revocations().await {
         Ok(log) => metrics::record_revocations(log.number, log.kept),
@@ -61,7 +64,7 @@ pub(super) async fn metrics(_: Operator, State(app): State<App>) -> impl IntoRes
 /// How far to move the clock.
 #[cfg(feature = "movable-clock")]
 #[derive(serde::Deserialize, utoipa::ToSchema)]
-pub struct Advance {
+pub(super) struct Advance {
     /// Milliseconds; a negative number moves it back.
     advance_ms: i64,
 }
@@ -74,7 +77,7 @@ pub struct Advance {
     post, path = "/test/clock", tag = "operations", request_body = Advance,
     responses((status = 200, description = "The time it is now.", body = Value))
 )]
-pub async fn move_clock(
+pub(super) async fn move_clock(
     _: Operator,
     State(app): State<App>,
     super::body::Json(advance): super::body::Json<Advance>,

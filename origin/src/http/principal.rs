@@ -55,8 +55,9 @@ pub(super) async fn authenticate(app: &App, parts: &Parts, context: &Context) ->
     Ok(answer)
 }
 
-/// The one answer of the two: the cookie first, then the bearer. Two good ones have to be of one session; a
-/// bad cookie, which anybody near the site can plant, keeps a good bearer from nothing.
+/// The one answer of the two: the cookie first, then the bearer. Two good ones have to be of one session. A
+/// bad bearer is refused whatever stands beside it; a bad cookie, which anybody near the site can plant,
+/// keeps a good bearer from nothing.
 fn settled<P>(
     cookie: Answer<P>,
     bearer: Answer<P>,
@@ -67,9 +68,9 @@ fn settled<P>(
             let detail = "The cookie and the bearer token are of different sessions.";
             Err(Problem::new(Kind::AmbiguousCredentials).with_detail(detail))
         }
+        (_, Answer::Bad(kind)) => Ok(Answer::Bad(kind)),
         (Answer::Good(one), _) => Ok(Answer::Good(one)),
         (_, Answer::Good(other)) => Ok(Answer::Good(other)),
-        (_, Answer::Bad(kind)) => Ok(Answer::Bad(kind)),
         (cookie, Answer::NotPresented) => Ok(cookie),
     }
 }
@@ -88,19 +89,23 @@ async fn by_seal(app: &App, parts: &Parts, context: &Context) -> Result<Answer, 
 }
 
 async fn by_cookie(app: &App, parts: &Parts, context: &Context) -> Result<Answer, Problem> {
-    let lines: Vec<&str> =
-        parts.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok()).collect();
-    let mut values = cookie::values(lines, HANDLE_COOKIE).peekable();
-    let answer =
-        if values.peek().is_some() { Answer::Bad(Kind::Unauthenticated) } else { Answer::NotPresented };
-    // A made-up handle ends here, without a read of the database.
-    let handles: Vec<Handle> = values.filter_map(|value| Handle::parse(value, &app.handle_keys)).collect();
+    let Some(handles) = handles(app, parts) else { return Ok(Answer::NotPresented) };
     for handle in handles {
         if let Some(principal) = app.domain.by_handle(context, &handle).await.map_err(problems::of)? {
             return Ok(Answer::Good(principal));
         }
     }
-    Ok(answer)
+    Ok(Answer::Bad(Kind::Unauthenticated))
+}
+
+/// The handles that we made, if any cookie of their name was presented. A made-up one ends here, without a
+/// read of the database; one that is no text takes none of the others with it.
+fn handles(app: &App, parts: &Parts) -> Option<Vec<Handle>> {
+    let lines = parts.headers.get_all(header::COOKIE).iter();
+    let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    let mut values = cookie::values(lines.iter().map(|line| &**line), HANDLE_COOKIE).peekable();
+    values.peek()?;
+    Some(values.filter_map(|value| Handle::parse(value, &app.handle_keys)).collect())
 }
 
 async fn by_bearer(app: &App, token: &str, context: &Context) -> Result<Answer, Problem> {
@@ -205,7 +210,7 @@ mod tests {
             (Some(0), None, "bad"),
             (None, Some(0), "bad"),
             (Some(0), Some(0), "bad"),
-            (Some(1), Some(0), "1"),
+            (Some(1), Some(0), "bad"),
         ];
         for (cookie, bearer, expected) in table {
             let found = match settled(answer(cookie), answer(bearer), u8::eq) {

@@ -9,7 +9,9 @@ use crate::{domain::Error, store, telemetry};
 /// and to nobody else.
 pub(super) fn of(error: Error) -> Problem {
     match error {
-        Error::InvalidEmail(reason) => Problem::new(Kind::InvalidEmail).with_detail(format!("{reason}.")),
+        Error::InvalidEmail(reason) => {
+            Problem::new(Kind::InvalidEmail).with_detail(sentence(&reason.to_string()))
+        }
         Error::PasswordTooShort { minimum } => Problem::new(Kind::PasswordTooShort)
             .with_detail(format!("At least {minimum} characters are wanted.")),
         Error::PasswordTooLong { maximum } => Problem::new(Kind::PasswordUnusable)
@@ -51,4 +53,11 @@ pub(super) fn of(error: Error) -> Problem {
             Kind::Internal.into()
         }
     }
+}
+
+/// An error's text as a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", letters.as_str())
 }

@@ -17,7 +17,7 @@ use super::body::LARGEST;
 use crate::{app::App, metrics};
 
 /// Puts the sealed [`Identity`] among a request's extensions, where there is one. A seal that does not
-/// hold is 401 whatever else the request carries (SECURITY 19): it is never a reason to look further.
+/// hold is 401 whatever else the request carries: it is never a reason to look further.
 pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     // The edge's own calls have a seal of another kind, and their guard checks it.
     if request.uri().path().starts_with(EDGE_CALLS) {

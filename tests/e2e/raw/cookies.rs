@@ -53,7 +53,7 @@ async fn no_planted_cookie_locks_anybody_out() {
         &format!("__Host-session={value} "),
         &format!("__host-session={value}"),
         &format!("\u{2000}__Host-session={}", "B".repeat(64)),
-        &format!("\u{a0}__Host-session\u{3000}=x"),
+        "\u{a0}__Host-session\u{3000}=x",
         "$Version=1; __Host-session=planted; $Path=/",
         "$Version=\"1\"",
         "a=b, __Host-session=planted",

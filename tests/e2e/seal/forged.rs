@@ -103,7 +103,7 @@ impl Forged {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a seal is made for the very moment")]
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since_epoch = std::time::SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
     Timestamp::from_millis(since_epoch.as_millis().try_into().expect("a time"))
 }

@@ -1,8 +1,10 @@
 //! The sealed identity, where it arrives: two services behind the edge, one with `shared`'s layer and one in Node with
 //! a published library of RFC 9421, take what the edge has sealed and nothing else.
 
+mod captured;
 mod forged;
 mod node;
+mod origin;
 
 use reqwest::Method;
 use serde_json::{Value, json};

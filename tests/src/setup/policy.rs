@@ -1,7 +1,8 @@
-//! The policy that the user gives, read before anything is built with it.
+//! Policies beside the example: the one that the user gives, read before anything is built with it, and those of the
+//! end-to-end tests.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use shared::policy::Policy;
 
@@ -19,4 +20,18 @@ pub fn check(file: &Path) -> Result<(), Failure> {
         Failure::new(format!("{name} is no policy that could be enforced"), "correct the lines above")
             .with_log(lines)
     })
+}
+
+/// The `policy.toml` of each topic of the end-to-end tests that has one.
+///
+/// # Errors
+/// When the directory of the tests cannot be read.
+pub fn of_the_tests(root: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let topics = root.join("tests/e2e");
+    let entries = fs::read_dir(&topics).map_err(Failure::file(&topics))?;
+    Ok(entries
+        .flatten()
+        .map(|entry| entry.path().join("policy.toml"))
+        .filter(|path| path.is_file())
+        .collect())
 }

@@ -38,6 +38,8 @@ pub(crate) struct Issuer {
     pub(crate) log: Log,
     /// Whether it refuses every seal.
     pub(crate) refuses_seals: Cell<bool>,
+    /// Whether no token holds any more.
+    pub(crate) denies_checks: Cell<bool>,
     sessions: RefCell<Vec<Session>>,
 }
 
@@ -107,6 +109,7 @@ impl Issuer {
             forges_state: Cell::new(false),
             log: Log::default(),
             refuses_seals: Cell::new(false),
+            denies_checks: Cell::new(false),
             sessions: RefCell::default(),
         }
     }
@@ -229,7 +232,7 @@ impl Issuer {
         let holds = |live: &&Session| {
             (live.id, live.user, live.epoch) == (request.session, request.user, request.epoch)
         };
-        match sessions.iter().find(holds) {
+        match sessions.iter().find(holds).filter(|_| !self.denies_checks.get()) {
             Some(session) => json(&CheckAnswer { roles: session.roles.clone(), epoch: request.epoch }),
             None => problem(Kind::InvalidToken),
         }

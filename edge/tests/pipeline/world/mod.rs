@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use edge::{gateway::Edge, platform::Reply as Answered, settings::Settings};
+use edge::{isolate::Edge, platform::Reply as Answered, settings::Settings};
 use shared::{policy::Policy, time::Timestamp};
 
 pub(crate) use self::{
@@ -36,6 +36,8 @@ struct Inner {
     edge: Rc<Edge>,
     issuer: Issuer,
     now: Cell<i64>,
+    /// How many signatures were checked.
+    checks: Cell<u32>,
     /// The paths of the calls that reached origin.
     calls: RefCell<Vec<String>>,
     origin_is_away: Cell<bool>,
@@ -74,6 +76,7 @@ impl World {
             edge: Rc::new(Edge::new(policy, settings, [7; 8])),
             issuer,
             now: Cell::new(1_800_000_000_000),
+            checks: Cell::default(),
             calls: RefCell::default(),
             origin_is_away: Cell::new(false),
             origin_takes: Cell::new(Duration::ZERO),
@@ -144,6 +147,11 @@ impl World {
         assert_eq!(self.get("/edge/health").send().await.status, 200);
         self.settle().await;
         self.calls();
+    }
+
+    /// How many signatures were checked since this was last asked.
+    pub(crate) fn checks(&self) -> u32 {
+        self.0.checks.take()
     }
 
     /// The paths of origin that were called since this was last asked.

@@ -1,0 +1,22 @@
+//! An id in a path.
+
+use std::str::FromStr;
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::request::Parts,
+};
+use shared::problem::{Kind, Problem};
+
+/// The one parameter of a path, read as an id. What is no id is the id of nothing: 404.
+pub(super) struct Id<T>(pub(super) T);
+
+impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        let id = text.ok().and_then(|Path(text)| text.parse().ok());
+        id.map(Self).ok_or_else(|| Kind::NotFound.into())
+    }
+}

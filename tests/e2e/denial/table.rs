@@ -1,0 +1,122 @@
+//! The rows of the matrix: every route of origin and of the example policy, and what it asks of who calls.
+
+use shared::credential::Credential::{self, Bearer, Session};
+
+use self::Needs::{EdgeCall, Nothing, Permission, SignedIn, SignedInBy};
+use self::Reached::{AtOrigin, AtTheEdge, Both};
+
+/// One route.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub(super) method: Option<&'static str>,
+    /// As OpenAPI or the policy writes it.
+    pub(super) path: &'static str,
+    pub(super) needs: Needs,
+    pub(super) reached: Reached,
+}
+
+/// What a route asks of who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    Nothing,
+    SignedIn,
+    SignedInBy(Credential),
+    Permission(&'static str),
+    /// A call that the edge itself has signed.
+    EdgeCall,
+}
+
+/// Where a route is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// At origin, and through the edge too.
+    Both,
+    /// At origin alone: for operators, and for the edge's own calls.
+    AtOrigin,
+    /// Through the edge alone: the demo's.
+    AtTheEdge,
+}
+
+const fn row(method: &'static str, path: &'static str, needs: Needs, reached: Reached) -> Row {
+    Row { method: Some(method), path, needs, reached }
+}
+
+/// All methods that no other row of the path names.
+const fn any(path: &'static str, needs: Needs) -> Row {
+    Row { method: None, path, needs, reached: AtTheEdge }
+}
+
+pub(super) const ROWS: [Row; 32] = [
+    row("GET", "/login", Nothing, Both),
+    row("POST", "/auth/register", Nothing, Both),
+    row("POST", "/auth/sessions", Nothing, Both),
+    row("POST", "/auth/tokens", Nothing, Both),
+    row("POST", "/oauth/token", Nothing, Both),
+    row("POST", "/oauth/revoke", Nothing, Both),
+    row("GET", "/.well-known/jwks.json", Nothing, Both),
+    row("GET", "/.well-known/oauth-authorization-server", Nothing, Both),
+    row("GET", "/openapi.json", Nothing, Both),
+    row("GET", "/auth/me", SignedIn, Both),
+    row("GET", "/auth/sessions", SignedIn, Both),
+    row("POST", "/auth/password", SignedIn, Both),
+    row("DELETE", "/auth/sessions/{id}", SignedIn, Both),
+    row("DELETE", "/auth/sessions/current", SignedIn, Both),
+    row("DELETE", "/auth/sessions", SignedIn, Both),
+    row("GET", "/admin/users", Permission("users:read"), Both),
+    row("GET", "/admin/users/{id}/sessions", Permission("sessions:read"), Both),
+    row("DELETE", "/admin/sessions/{id}", Permission("sessions:end"), Both),
+    row("POST", "/edge/state", EdgeCall, AtOrigin),
+    row("POST", "/edge/assertions", EdgeCall, AtOrigin),
+    row("POST", "/edge/check", EdgeCall, AtOrigin),
+    row("GET", "/health/live", Nothing, AtOrigin),
+    row("GET", "/health/ready", Nothing, AtOrigin),
+    row("GET", "/metrics", Nothing, AtOrigin),
+    row("POST", "/test/clock", Nothing, AtOrigin),
+    any("/public/**", Nothing),
+    any("/api/echo", SignedIn),
+    row("GET", "/api/reports/**", Permission("reports:read"), AtTheEdge),
+    any("/api/reports/**", Permission("reports:write")),
+    any("/api/payments/**", Permission("reports:write")),
+    any("/api/machine/**", SignedInBy(Bearer)),
+    any("/dashboard/**", SignedInBy(Session)),
+];
+
+/// Whose things a path with an id names.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    pub(super) user: String,
+    pub(super) session: String,
+}
+
+impl Row {
+    /// The methods to try.
+    pub(super) fn methods(&self) -> Vec<&'static str> {
+        let named: Vec<&str> =
+            ROWS.iter().filter(|row| row.path == self.path).filter_map(|row| row.method).collect();
+        match self.method {
+            Some(method) => vec![method],
+            None => {
+                ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().filter(|m| !named.contains(m)).collect()
+            }
+        }
+    }
+
+    /// A path that the row's matches; an id in it is the owner's.
+    pub(super) fn path_of(&self, owner: &Owner) -> String {
+        let id = if self.path.starts_with("/admin/users") { &owner.user } else { &owner.session };
+        self.path.replace("{id}", id).replace("**", "a/b")
+    }
+
+    /// Whether it asks for anybody to be signed in.
+    pub(super) fn needs_a_session(&self) -> bool {
+        !matches!(self.needs, Nothing | EdgeCall)
+    }
+
+    /// Whether it takes this kind of credential.
+    pub(super) fn takes(&self, credential: Credential) -> bool {
+        match self.needs {
+            SignedInBy(wanted) => wanted == credential,
+            _ => true,
+        }
+    }
+}
