@@ -16,7 +16,7 @@ pub(super) enum Session {
         #[arg(long)]
         email: String,
     },
-    /// End a session, or all of a user.
+    /// End a session, all of a user, or all there are.
     End(End),
 }
 
@@ -30,6 +30,9 @@ pub(super) struct End {
     /// All sessions of the user of this address.
     #[arg(long)]
     email: Option<String>,
+    /// All sessions of everybody; all keys that sign are withdrawn.
+    #[arg(long)]
+    all: bool,
 }
 
 impl Session {
@@ -83,7 +86,8 @@ impl End {
                 let user = opened.user(&email).await?;
                 domain.end_all_sessions(context, user.id).await?
             }
-            // The command line asks for one of the two.
+            // The command line asks for one of the three.
+            (None, None) if self.all => domain.end_everybodys_sessions(context).await?,
             (None, None) => 0,
         };
         let report = Report::new(format!("sessions ended: {ended}"), json!({ "ok": true, "ended": ended }));

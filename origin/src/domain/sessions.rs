@@ -10,8 +10,9 @@ use shared::{
 use super::{
     Context, Domain, EndReason, Error, Principal, Session,
     audit::{Event, Kind},
+    keys,
 };
-use crate::store::{self, revocations::Revocation, sessions, users};
+use crate::store::{self, keys as key_rows, revocations::Revocation, sessions, users};
 
 impl Domain {
     /// The user's live sessions, the one seen last first.
@@ -85,6 +86,25 @@ impl Domain {
         let ended = sessions::end_all(&mut transaction, user, None, EndReason::Ended, context.now).await?;
         let event = Event::success(Kind::SessionsEnded).subject(user).detail("sessions_ended", ended);
         self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
+        Ok(ended)
+    }
+
+    /// Ends the sessions of everybody. All keys that signed for them are withdrawn: one rule, where one
+    /// for each user would be more than an edge can hold. How many.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails; then nothing is changed.
+    pub async fn end_everybodys_sessions(&self, context: &Context) -> Result<u64, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        key_rows::begin_change(&mut transaction).await?;
+        let withdrawn = keys::withdraw_all(&mut transaction, context.now).await?;
+        self.maker(context).signing_keys(&mut transaction).await?;
+        let ended = sessions::end_everybodys(&mut transaction, EndReason::Ended, context.now).await?;
+        let event = Event::success(Kind::SessionsEnded)
+            .detail("sessions_ended", ended)
+            .detail("keys_withdrawn", withdrawn.clone());
+        let rule = Revocation::Key(withdrawn.last().map_or("", String::as_str));
+        self.commit_revoking(transaction, context, event, rule).await?;
         Ok(ended)
     }
 

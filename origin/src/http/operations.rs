@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::problem::{Kind, Problem};
 
 use super::guard::Operator;
-use crate::{app::App, metrics, telemetry};
+use crate::{app::App, domain::Error, metrics, telemetry};
 
 /// Alive?
 ///
@@ -22,20 +22,26 @@ pub(super) async fn live(_: Operator) -> Json<Value> {
 
 /// Ready?
 ///
-/// The database is reachable, its schema right, and its clock within 5 s of ours.
+/// The database is reachable, its schema right, its clock within 5 s of ours, and it has not gone back to a
+/// backup that nobody spoke of.
 #[utoipa::path(
     get, path = "/health/ready", tag = "operations",
     responses((status = 200, description = "Ready.", body = Value), (status = 503, description = "Not now."))
 )]
 pub(super) async fn ready(_: Operator, State(app): State<App>) -> Result<Json<Value>, Problem> {
-    match app.domain.store().ready(app.clock.unmoved()).await {
+    match is_ready(&app).await {
         Ok(()) => Ok(Json(json!({ "status": "ready" }))),
         Err(error) => {
             tracing::error!(error = %telemetry::causes(&error), "not ready");
-            // The store's own text is for operators, and says nothing that they may not know.
+            // The text is for operators, and says nothing that they may not know.
             Err(Problem::new(Kind::Unavailable).with_detail(format!("{error}.")))
         }
     }
+}
+
+async fn is_ready(app: &App) -> Result<(), Error> {
+    app.domain.store().ready(app.clock.unmoved()).await?;
+    app.domain.must_be_current(app.clock.now()).await
 }
 
 /// Metrics

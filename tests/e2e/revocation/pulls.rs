@@ -65,7 +65,7 @@ async fn no_number_of_unknown_keys_makes_an_edge_pull_more_often_than_it_may() {
     let token = app.access_token.clone().expect("a login");
 
     let began = Instant::now();
-    let wanted = times(3000, 100_000);
+    let wanted = times(10_000, 100_000);
     let refused = unknown_keys(&system.edge, &token, Arc::default(), wanted, 401).await;
     assert_eq!(refused, wanted);
     app.get("/api/echo").await.is(200);

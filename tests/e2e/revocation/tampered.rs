@@ -28,12 +28,19 @@ fn replaced(reply: &Reply, body: Vec<u8>, mac: Option<&str>) -> Reply {
     Reply { head, body }
 }
 
-/// The document with one member changed.
-fn changed(reply: &Reply, member: &str, value: Value) -> Vec<u8> {
+/// The document with other members.
+fn changed(reply: &Reply, members: &[(&str, Value)]) -> Vec<u8> {
     let mut document: Value = serde_json::from_slice(&reply.body).expect("a document");
-    assert!(document.get(member).is_some(), "{member} in {document}");
-    document[member] = value;
+    for (member, value) in members {
+        assert!(document.get(member).is_some(), "{member} in {document}");
+        document[*member] = value.clone();
+    }
     document.to_string().into_bytes()
+}
+
+/// What a document says that reaches to this number and has no rule.
+fn without_rules(number: u64) -> [(&'static str, Value); 3] {
+    [("number", json!(number)), ("from", json!(number + 1)), ("rules", json!(""))]
 }
 
 fn mac(key: &MacKey, body: &[u8]) -> String {
@@ -45,8 +52,8 @@ fn lies(secret: SharedSecret) -> Vec<Lie> {
     let key = Arc::new(secret.edge_state_key());
     let stranger = SharedSecret::new([7; 32]).edge_state_key();
     let first: Mutex<Option<Reply>> = Mutex::new(None);
-    let signed = move |key: &MacKey, reply: &Reply, member: &str, value: Value| {
-        let body = changed(reply, member, value);
+    let signed = move |key: &MacKey, reply: &Reply, members: &[(&str, Value)]| {
+        let body = changed(reply, members);
         let mac = mac(key, &body);
         replaced(reply, body, Some(&mac))
     };
@@ -55,12 +62,12 @@ fn lies(secret: SharedSecret) -> Vec<Lie> {
         (
             "forged",
             "mac is wrong",
-            Box::new(|reply| replaced(&reply, changed(&reply, "keys", json!([])), None)),
+            Box::new(|reply| replaced(&reply, changed(&reply, &[("keys", json!([]))]), None)),
         ),
         (
             "of an unknown key",
             "mac is wrong",
-            Box::new(move |reply| signed(&stranger, &reply, "keys", json!([]))),
+            Box::new(move |reply| signed(&stranger, &reply, &[("keys", json!([]))])),
         ),
         (
             "truncated",
@@ -79,8 +86,16 @@ fn lies(secret: SharedSecret) -> Vec<Lie> {
                 first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reply).clone()
             }),
         ),
-        ("rolled back", "", Box::new(move |reply| signed(&older, &reply, "number", json!(0)))),
-        ("with a gap", "", Box::new(move |reply| signed(&gap, &reply, "from", json!(1_000_000)))),
+        (
+            "rolled back",
+            "reaches to 2, and what is held already to 3",
+            Box::new(move |reply| signed(&older, &reply, &without_rules(2))),
+        ),
+        (
+            "with a gap",
+            "begins at 5, and what is held ends at 3",
+            Box::new(move |reply| signed(&gap, &reply, &without_rules(4))),
+        ),
         (
             "no document",
             "status 500",

@@ -260,9 +260,8 @@ async fn an_edge_gets_what_it_lacks_or_everything() {
             (Some((mine, 0)), 1),
             (Some((mine, 1)), 2),
             (Some((mine, 3)), 4),
-            (Some((mine, 4)), 1),
-            (Some((mine, u64::MAX)), 1),
             (Some(("another", 2)), 1),
+            (Some(("another", u64::MAX)), 1),
         ] {
             let document = w.pull(0, held).await;
             assert_eq!((document.number, document.from, document.floor), (3, from, 1), "{held:?}");
@@ -388,6 +387,67 @@ async fn the_log_tells_which_incarnation_it_is_of() {
         transaction.commit().await.unwrap();
         let document = w.pull(0, Some((&before, 1))).await;
         assert_eq!((document.incarnation.as_str(), document.from), ("restored", 1));
+    }
+}
+
+#[tokio::test]
+async fn everybodys_sessions_end_by_one_rule_and_other_keys() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        w.user("eve@example.test", &["viewer"]).await;
+        let (browser, phone) = (w.browser(0).await, w.tokens(0).await);
+        let eve = w.domain.login_token(&w.at(0), "eve@example.test", PASSWORD, None).await.unwrap();
+        let before = w.pull(0, None).await.keys;
+        let context = w.at(0);
+        assert_eq!(w.domain.end_everybodys_sessions(&context).await.unwrap(), 3);
+        assert_eq!(context.revoked.get(), Some(1));
+        let after = w.pull(0, None).await;
+        assert_eq!(after.rules().unwrap(), [Rule::Key]);
+        assert!(!after.keys.is_empty() && after.keys.iter().all(|key| !before.contains(key)));
+        assert!(w.by_handle(0, &browser.credentials.handle).await.is_none());
+        for grant in [phone, eve] {
+            assert!(matches!(w.refresh(0, &grant.refresh_token).await, Err(Error::InvalidGrant)));
+            assert!(w.domain.by_bearer(&w.at(2), &grant.access_token).await.is_err());
+        }
+        let next = w.domain.login_token(&w.at(2), EMAIL, PASSWORD, None).await.unwrap();
+        assert!(w.domain.by_bearer(&w.at(2), &next.access_token).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn an_edge_that_has_seen_more_proves_that_the_database_went_back() {
+    for w in World::each().await {
+        w.append(0, Revocation::Key("a")).await;
+        let mine = w.pull(0, None).await.incarnation;
+        let ask = async |incarnation: &str, number, seconds| {
+            let request = StateRequest {
+                version: VERSION,
+                challenge: Challenge::new([5; 16]),
+                incarnation: Some(incarnation.to_owned()),
+                number: Some(number),
+            };
+            w.domain.state_document(&w.at(seconds), request).await
+        };
+        assert!(ask(&mine, 1, 0).await.is_ok());
+        assert!(ask("another", 2, 0).await.is_ok(), "another log's numbers say nothing of this one");
+        w.domain.must_be_current(time(0)).await.unwrap();
+
+        let error = ask(&mine, 2, 0).await.unwrap_err();
+        assert!(matches!(error, Error::WentBack { .. }), "{error}");
+        assert!(error.to_string().contains("origin database restored"), "{error}");
+        // From now on nobody is answered, whatever was seen, by any origin on this database.
+        assert!(matches!(ask(&mine, 1, 2).await, Err(Error::WentBack { .. })));
+        assert!(matches!(w.domain.must_be_current(time(2)).await, Err(Error::WentBack { .. })));
+        let other = open(&w.store, settings(), MASTER_KEY, 2).await.unwrap();
+        assert!(matches!(other.must_be_current(time(2)).await, Err(Error::WentBack { .. })));
+        assert_eq!(w.events("database.went_back").await, ["failure edge_has_seen_more"]);
+
+        let context = w.at(3);
+        let restored = w.domain.restored(&context).await.unwrap();
+        assert_eq!((restored.number, context.revoked.get()), (2, Some(2)));
+        let document = ask(&mine, 2, 4).await.unwrap();
+        assert_eq!((document.incarnation, document.from), (restored.incarnation, 1));
+        w.domain.must_be_current(time(5)).await.unwrap();
     }
 }
 

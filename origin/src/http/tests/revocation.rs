@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use shared::edge_state::{Challenge, StateRequest, VERSION};
+
 use super::world::{Answer, EMAIL, PASSWORD, World};
 
 /// The number in an answer that has to have one.
@@ -61,4 +63,21 @@ async fn an_answer_to_a_request_that_revoked_nothing_has_none() {
     ] {
         assert!(!answer.headers.contains_key("revocation-number"), "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn a_database_that_went_back_is_not_ready_and_the_remedy_is_said() {
+    let world = World::new().await;
+    let pull = async |incarnation: Option<String>, number| {
+        let challenge = Challenge::new([7; 16]);
+        let request = StateRequest { version: VERSION, challenge, incarnation, number };
+        world.app.domain.state_document(&world.context(), request).await
+    };
+    let document = pull(None, None).await.unwrap();
+    assert_eq!(world.call("GET", "/health/ready", &[]).await.status, 200);
+    pull(Some(document.incarnation), Some(document.number + 1)).await.unwrap_err();
+    let not_ready = world.call("GET", "/health/ready", &[]).await;
+    assert_eq!(not_ready.status, 503);
+    assert!(not_ready.text.contains("origin database restored"), "{not_ready:?}");
+    world.app.domain.restored(&world.context()).await.unwrap();
 }
