@@ -38,6 +38,8 @@ pub struct Keys {
     pub state: MacKeys,
     /// Of calls to origin.
     pub call: MacKey,
+    /// Of what origin answers to them.
+    pub answer: MacKeys,
     /// Of the seals, for each upstream.
     pub seals: BTreeMap<UpstreamName, MacKey>,
 }
@@ -56,6 +58,7 @@ impl Edge {
             csrf: secrets.csrf_keys(),
             state: secrets.edge_state_keys(),
             call: secrets.edge_call_keys().current().clone(),
+            answer: secrets.edge_answer_keys(),
             seals,
         };
         Self {

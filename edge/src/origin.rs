@@ -63,7 +63,7 @@ pub async fn state<P: Platform>(
         incarnation: known.map(|known| known.incarnation.clone()),
         number: known.map(|known| known.number),
     };
-    let reply = post(edge, platform, edge_state::PATH, &request, deadline).await?;
+    let (reply, _) = post(edge, platform, edge_state::PATH, &request, deadline).await?;
     if reply.status != 200 {
         return Err(Failure::Status(reply.status));
     }
@@ -90,7 +90,7 @@ pub async fn assertion<P: Platform>(
         address: request.address(edge.settings.address_header.as_deref()),
         user_agent: user_agent.map(str::to_owned),
     };
-    unless_over(post(edge, platform, ASSERTIONS_PATH, &asked, DEADLINE).await?)
+    ask(edge, platform, ASSERTIONS_PATH, &asked).await
 }
 
 /// Asks whether what a caller's token says still holds; `None` when it does not.
@@ -108,35 +108,52 @@ pub async fn check<P: Platform>(
         epoch: caller.epoch,
         kid: caller.key.clone(),
     };
-    unless_over(post(edge, platform, CHECK_PATH, &asked, DEADLINE).await?)
+    ask(edge, platform, CHECK_PATH, &asked).await
 }
 
+/// Asks about somebody. A 401 says that the session is over, unless it was our seal that was refused; what
+/// says more than that has to be origin's answer to this very call.
+async fn ask<P: Platform, T: DeserializeOwned>(
+    edge: &Edge,
+    platform: &P,
+    path: &'static str,
+    body: &impl Serialize,
+) -> Result<Option<T>, Failure> {
+    let (reply, signature) = post(edge, platform, path, body, DEADLINE).await?;
+    match reply.status {
+        200 => {
+            let mac = reply.mac.unwrap_or_default();
+            if !edge_call::is_answer(&signature, &reply.body, &mac, &edge.keys.answer) {
+                return Err(Failure::Unusable("the mac is wrong".to_owned()));
+            }
+            serde_json::from_slice(&reply.body).map(Some).map_err(unusable)
+        }
+        401 if kind(&reply.body) == Some(Kind::BadSeal) => Err(Failure::SealRefused),
+        401 => Ok(None),
+        status => Err(Failure::Status(status)),
+    }
+}
+
+/// The answer to a call, and the signature of the call.
 async fn post<P: Platform>(
     edge: &Edge,
     platform: &P,
     path: &'static str,
     body: &impl Serialize,
     deadline: Duration,
-) -> Result<Reply, Failure> {
+) -> Result<(Reply, String), Failure> {
     let origin = &edge.settings.origin;
     let body = serde_json::to_vec(body).map_err(unusable)?;
     let nonce = edge.nonces.next();
     let seal = edge_call::sign(&origin.authority, path, &body, &edge.keys.call, platform.now(), nonce)
         .map_err(unusable)?;
+    let [.., (_, signature)] = &seal;
+    let signature = signature.clone();
     let mut headers = vec![("content-type", "application/json".to_owned())];
     headers.extend(seal);
     let call = Call { url: [&origin.base, path].concat(), headers, body };
-    platform.call(call, deadline).await.map_err(|_| Failure::Unreachable)
-}
-
-/// A 401 says that the session is over, unless it was our seal that was refused.
-fn unless_over<T: DeserializeOwned>(reply: Reply) -> Result<Option<T>, Failure> {
-    match reply.status {
-        200 => serde_json::from_slice(&reply.body).map(Some).map_err(unusable),
-        401 if kind(&reply.body) == Some(Kind::BadSeal) => Err(Failure::SealRefused),
-        401 => Ok(None),
-        status => Err(Failure::Status(status)),
-    }
+    let reply = platform.call(call, deadline).await.map_err(|_| Failure::Unreachable)?;
+    Ok((reply, signature))
 }
 
 fn kind(problem: &[u8]) -> Option<Kind> {

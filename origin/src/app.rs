@@ -48,6 +48,8 @@ pub struct Parts {
     pub edge_calls: SealVerifier,
     /// Signs the edge state.
     pub edge_state_keys: MacKeys,
+    /// Signs what the edge's other calls are answered.
+    pub edge_answer_keys: MacKeys,
     /// Checks the mac of the cookie's handle.
     pub handle_keys: MacKeys,
     /// Checks the token against cross-site requests.
@@ -89,6 +91,7 @@ impl App {
             seals: verifier(secrets.seal_keys(UPSTREAM), Tag::Request),
             edge_calls: verifier(secrets.edge_call_keys(), Tag::EdgeCall),
             edge_state_keys: secrets.edge_state_keys(),
+            edge_answer_keys: secrets.edge_answer_keys(),
             handle_keys: secrets.handle_keys(),
             csrf_keys: secrets.csrf_keys(),
         })))

@@ -1,11 +1,16 @@
 //! The calls that the edge makes to origin on its own behalf: their shapes, and how they are signed.
 //!
-//! Each is a `POST` of JSON with a seal of [`Tag::EdgeCall`] that covers the body's digest.
+//! Each is a `POST` of JSON with a seal of [`Tag::EdgeCall`] that covers the body's digest. What comes back
+//! for an assertion or a check says who somebody is, so it is authenticated as well: [`MAC_HEADER`] holds
+//! the mac of the call's signature and the answer's exact bytes. An answer of another call, or an altered
+//! one, counts for nothing. The edge state has a mac of its own.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 
+pub use crate::edge_state::MAC_HEADER;
 use crate::{
     id::{SessionId, UserId},
     jwt::keys::KeyId,
@@ -115,6 +120,24 @@ pub fn verify(
     if sealed.is_body(body) { Ok(sealed) } else { Err(SealError::WrongBody) }
 }
 
+/// The value of [`MAC_HEADER`] for this answer to the call whose signature header is `signature`.
+#[must_use]
+pub fn answer_mac(signature: &str, body: &[u8], key: &MacKey) -> String {
+    Base64UrlUnpadded::encode_string(&key.tag(&answered(signature, body)))
+}
+
+/// Whether origin gave this answer, and to the call whose signature header is `signature`.
+#[must_use]
+pub fn is_answer(signature: &str, body: &[u8], mac: &str, keys: &MacKeys) -> bool {
+    let mut tag = [0; 32];
+    Base64UrlUnpadded::decode(mac, &mut tag).is_ok_and(|tag| keys.verify(&answered(signature, body), tag))
+}
+
+/// A header has no line break, so the first one ends the signature.
+fn answered(signature: &str, body: &[u8]) -> Vec<u8> {
+    [signature.as_bytes(), b"\n", body].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +207,20 @@ mod tests {
             [covered[0], (seal::INPUT_HEADER, &seal.input), (seal::SIGNATURE_HEADER, &seal.signature)];
         message.headers = &headers;
         assert_eq!(verify(&message, BODY, &key().into(), NOW), Err(SealError::WrongTag));
+    }
+
+    #[test]
+    fn an_answer_is_origins_and_to_one_call() {
+        let secret = SharedSecret::new([1; 32]);
+        let (key, keys) = (secret.edge_answer_key(), secret.edge_answer_key().into());
+        let mac = answer_mac("countersign=:a:", BODY, &key);
+        assert!(is_answer("countersign=:a:", BODY, &mac, &keys));
+        assert!(!is_answer("countersign=:b:", BODY, &mac, &keys));
+        assert!(!is_answer("countersign=:a:", b"{ }", &mac, &keys));
+        assert!(!is_answer("countersign=:a:", BODY, &mac, &secret.edge_call_key().into()));
+        for mac in ["", "=", &mac[1..], &format!("{mac}="), &"A".repeat(43), &"A".repeat(10_000)] {
+            assert!(!is_answer("countersign=:a:", BODY, mac, &keys), "{mac}");
+        }
     }
 
     #[test]

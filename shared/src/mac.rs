@@ -54,6 +54,12 @@ impl SharedSecret {
         self.derive("edge-state")
     }
 
+    /// The key that authenticates what origin answers to the edge's other calls.
+    #[must_use]
+    pub fn edge_answer_key(&self) -> MacKey {
+        self.derive("edge-answer")
+    }
+
     /// The key of the mac in the session cookie.
     #[must_use]
     pub fn handle_key(&self) -> MacKey {
@@ -233,6 +239,12 @@ impl SharedSecrets {
         self.keys(SharedSecret::edge_state_key)
     }
 
+    /// See [`SharedSecret::edge_answer_key`].
+    #[must_use]
+    pub fn edge_answer_keys(&self) -> MacKeys {
+        self.keys(SharedSecret::edge_answer_key)
+    }
+
     /// See [`SharedSecret::handle_key`].
     #[must_use]
     pub fn handle_keys(&self) -> MacKeys {
@@ -275,6 +287,7 @@ mod tests {
             secret.seal_key(""),
             secret.edge_call_key(),
             secret.edge_state_key(),
+            secret.edge_answer_key(),
             secret.handle_key(),
             secret.csrf_key(),
             secret.refresh_key(),

@@ -3,7 +3,7 @@
 use std::{rc::Rc, time::Duration};
 
 use shared::{
-    edge_state,
+    edge_call, edge_state,
     jwt::{
         compact::Unverified,
         keys::PublicKey,
@@ -62,7 +62,7 @@ impl Platform for Workers {
         let headers = lines('=', &call.headers);
         let milliseconds = u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX);
         let limit = u32::try_from(edge_state::MAX_LENGTH).unwrap_or(u32::MAX);
-        let named = edge_state::MAC_HEADER;
+        let named = edge_call::MAC_HEADER;
         let reply = glue::call(&call.url, &headers, &call.body, milliseconds, limit, named).await;
         let (status, mac, body) = glue::parts(reply.map_err(|_| Unreachable)?);
         Ok(Reply { status, mac, body })

@@ -1,6 +1,6 @@
 //! Routes on which nothing is ever late.
 
-use crate::world::World;
+use crate::world::{OnTheWay, World};
 
 #[tokio::test]
 async fn origin_is_asked_for_every_request() {
@@ -78,4 +78,31 @@ async fn nothing_opens_because_origin_is_away() {
     assert_eq!(world.get("/strict").bearer(&token).send().await.status, 200);
     world.origin_goes_away();
     world.get("/strict").bearer(&token).send().await.is_refused(503, "unavailable");
+}
+
+#[tokio::test]
+async fn an_answer_that_was_altered_on_the_way_raises_nobody() {
+    let world = World::new();
+    let session = world.issuer().begin("reader");
+    let token = world.issuer().access_token(&session, world.now());
+    world.issuer().on_the_way.set(OnTheWay::RaisesRoles);
+    world.get("/strict").bearer(&token).send().await.is_refused(503, "unavailable");
+}
+
+#[tokio::test]
+async fn an_answer_counts_for_the_call_that_it_answers() {
+    let world = World::new();
+    world.issuer().on_the_way.set(OnTheWay::Repeats);
+    let session = world.issuer().begin("writer");
+    let token = world.issuer().access_token(&session, world.now());
+    assert_eq!(world.get("/strict").bearer(&token).send().await.status, 200);
+    world.issuer().end(&session);
+    world.get("/strict").bearer(&token).send().await.is_refused(503, "unavailable");
+
+    let world = World::new();
+    world.issuer().on_the_way.set(OnTheWay::Repeats);
+    let browser = world.browser("writer");
+    assert_eq!(world.get("/echo").cookie(browser.handle_cookie()).send().await.status, 200);
+    world.issuer().end(&browser.session);
+    world.get("/echo").cookie(browser.handle_cookie()).send().await.is_refused(503, "unavailable");
 }

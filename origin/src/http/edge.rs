@@ -1,19 +1,19 @@
 //! What the edge asks on its own behalf: the edge state, a new assertion, whether a session still holds.
 
 use axum::{
-    Json,
     http::{HeaderName, HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
+use serde::Serialize;
 use shared::{
     cookie::Handle,
-    edge_call::{AssertionAnswer, AssertionRequest, CheckAnswer, CheckRequest},
-    edge_state::{MAC_HEADER, StateRequest},
+    edge_call::{AssertionAnswer, AssertionRequest, CheckAnswer, CheckRequest, MAC_HEADER, answer_mac},
+    edge_state::StateRequest,
     problem::{Kind, Problem},
 };
 
 use super::{client, guard::EdgeCall, problems};
-use crate::telemetry;
+use crate::{app::App, telemetry};
 
 /// The edge state
 ///
@@ -23,21 +23,34 @@ use crate::telemetry;
     responses((status = 200, description = "The state.", body = serde_json::Value))
 )]
 pub(super) async fn state(
-    EdgeCall { app, call, context }: EdgeCall<StateRequest>,
+    EdgeCall { app, call, context, .. }: EdgeCall<StateRequest>,
 ) -> Result<Response, Problem> {
     let document = app.domain.state_document(call.challenge, context.now).await.map_err(problems::of)?;
     let signed = document.sign(app.edge_state_keys.current());
-    let (body, mac) = signed.map_err(|error| {
-        tracing::error!(error = %telemetry::causes(&error), "the edge state could not be written");
-        Kind::Internal
-    })?;
+    let (body, mac) = signed.map_err(not_written)?;
+    Ok(authenticated(body, mac))
+}
+
+/// An answer to this call, under a mac that says so.
+fn answered(app: &App, signature: &str, answer: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_string(answer).map_err(not_written)?;
+    let mac = answer_mac(signature, body.as_bytes(), app.edge_answer_keys.current());
+    Ok(authenticated(body, mac))
+}
+
+fn authenticated(body: String, mac: String) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Ok(mac) = HeaderValue::try_from(mac) {
         headers.insert(HeaderName::from_static(MAC_HEADER), mac);
     }
-    Ok(response)
+    response
+}
+
+fn not_written(error: serde_json::Error) -> Problem {
+    tracing::error!(error = %telemetry::causes(&error), "an answer to the edge could not be written");
+    Kind::Internal.into()
 }
 
 /// A new assertion
@@ -48,15 +61,16 @@ pub(super) async fn state(
     responses((status = 200, description = "The assertion.", body = serde_json::Value))
 )]
 pub(super) async fn assertions(
-    EdgeCall { app, call, mut context }: EdgeCall<AssertionRequest>,
-) -> Result<Json<AssertionAnswer>, Problem> {
+    EdgeCall { app, call, signature, mut context }: EdgeCall<AssertionRequest>,
+) -> Result<Response, Problem> {
     // The caller's own address is the edge's; the client is whom it names.
     context.address = call.address;
     context.user_agent = call.user_agent.as_deref().map(client::shortened);
     let handle = Handle::parse(&call.handle, &app.handle_keys).ok_or(Kind::Unauthenticated)?;
     let renewed = app.domain.renew_assertion(&context, &handle).await.map_err(problems::of)?;
     let renewed = renewed.ok_or(Kind::Unauthenticated)?;
-    Ok(Json(AssertionAnswer { assertion: renewed.assertion, expires_in: renewed.max_age.as_secs() }))
+    let expires_in = renewed.max_age.as_secs();
+    answered(&app, &signature, &AssertionAnswer { assertion: renewed.assertion, expires_in })
 }
 
 /// Does this still hold?
@@ -67,10 +81,10 @@ pub(super) async fn assertions(
     responses((status = 200, description = "It does.", body = serde_json::Value))
 )]
 pub(super) async fn check(
-    EdgeCall { app, call, context }: EdgeCall<CheckRequest>,
-) -> Result<Json<CheckAnswer>, Problem> {
+    EdgeCall { app, call, signature, context }: EdgeCall<CheckRequest>,
+) -> Result<Response, Problem> {
     let CheckRequest { session, user, epoch, kid } = call;
     let rights = app.domain.check(&context, session, user, epoch, &kid).await.map_err(problems::of)?;
     let rights = rights.ok_or(Kind::Unauthenticated)?;
-    Ok(Json(CheckAnswer { roles: rights.roles, epoch: rights.epoch }))
+    answered(&app, &signature, &CheckAnswer { roles: rights.roles, epoch: rights.epoch })
 }

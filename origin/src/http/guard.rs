@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use shared::{
     problem::{Kind, Problem},
     role::Permission,
+    seal::SIGNATURE_HEADER,
 };
 
 use super::{
@@ -146,6 +147,8 @@ pub(super) struct EdgeCall<T> {
     pub app: App,
     /// What it asks.
     pub call: T,
+    /// Its signature, to which the answer is bound.
+    pub signature: String,
     /// What an act is recorded with; the client is whom the edge names.
     pub context: Context,
 }
@@ -162,7 +165,14 @@ impl<T: DeserializeOwned> FromRequest<App> for EdgeCall<T> {
         let request = Request::from_parts(parts.clone(), content);
         let content = body::bytes(request, app).await?;
         app.edge_calls.verify_call(&parts, &content, app.clock.unmoved()).map_err(seal::refuse)?;
-        Ok(Self { app: app.clone(), call: body::from_json(&content)?, context: client::context(app, &parts) })
+        // Verified, so it is there once and is text.
+        let signature = parts.headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
+        Ok(Self {
+            app: app.clone(),
+            call: body::from_json(&content)?,
+            signature: signature.unwrap_or_default().to_owned(),
+            context: client::context(app, &parts),
+        })
     }
 }
 

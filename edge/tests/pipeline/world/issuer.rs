@@ -18,7 +18,7 @@ use shared::{
     mac::SharedSecrets,
     problem::{Kind, Problem},
     role::RoleName,
-    seal::Message,
+    seal::{Message, SIGNATURE_HEADER},
     time::Timestamp,
 };
 
@@ -36,7 +36,21 @@ pub(crate) struct Issuer {
     pub(crate) refuses_seals: Cell<bool>,
     /// Whether no token holds any more.
     pub(crate) denies_checks: Cell<bool>,
+    /// What somebody between edge and origin does with its answers.
+    pub(crate) on_the_way: Cell<OnTheWay>,
+    repeated: RefCell<Option<Reply>>,
     sessions: RefCell<Vec<Session>>,
+}
+
+/// What somebody between edge and origin does with an answer about a caller.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum OnTheWay {
+    #[default]
+    Nothing,
+    /// Readers become writers.
+    RaisesRoles,
+    /// The first answer is given again to every later call.
+    Repeats,
 }
 
 /// A session at origin.
@@ -104,6 +118,8 @@ impl Issuer {
             forges_state: Cell::new(false),
             refuses_seals: Cell::new(false),
             denies_checks: Cell::new(false),
+            on_the_way: Cell::default(),
+            repeated: RefCell::default(),
             sessions: RefCell::default(),
         }
     }
@@ -175,9 +191,29 @@ impl Issuer {
         }
         match path {
             edge_state::PATH => self.state(&serde_json::from_slice(&call.body).unwrap(), now),
-            edge_call::ASSERTIONS_PATH => self.renew(&serde_json::from_slice(&call.body).unwrap(), now),
-            edge_call::CHECK_PATH => self.check(&serde_json::from_slice(&call.body).unwrap()),
+            edge_call::ASSERTIONS_PATH => {
+                self.delivered(call, self.renew(&serde_json::from_slice(&call.body).unwrap(), now))
+            }
+            edge_call::CHECK_PATH => {
+                self.delivered(call, self.check(&serde_json::from_slice(&call.body).unwrap()))
+            }
             _ => problem(Kind::NotFound),
+        }
+    }
+
+    /// An answer under its mac, as it comes out at the edge.
+    fn delivered(&self, call: &Call, reply: Reply) -> Reply {
+        let seal = call.headers.iter().find(|(name, _)| *name == SIGNATURE_HEADER).map(|(_, value)| value);
+        let key = self.secrets.edge_answer_keys().current().clone();
+        let reply = Reply { mac: Some(edge_call::answer_mac(seal.unwrap(), &reply.body, &key)), ..reply };
+        let copy = |reply: &Reply| Reply { mac: reply.mac.clone(), body: reply.body.clone(), ..*reply };
+        match self.on_the_way.get() {
+            OnTheWay::Nothing => reply,
+            OnTheWay::RaisesRoles => {
+                let body = String::from_utf8(reply.body).unwrap().replace("reader", "writer");
+                Reply { body: body.into_bytes(), ..reply }
+            }
+            OnTheWay::Repeats => copy(self.repeated.borrow_mut().get_or_insert(reply)),
         }
     }
 

@@ -16,7 +16,7 @@ use edge::{isolate::Edge, settings::Settings};
 use shared::{policy::Policy, time::Timestamp};
 
 pub(crate) use self::{
-    issuer::{Browser, Issuer, Session, common},
+    issuer::{Browser, Issuer, OnTheWay, Session, common},
     request::{Reply, Seen},
 };
 

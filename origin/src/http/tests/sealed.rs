@@ -5,7 +5,7 @@ use serde_json::json;
 use shared::{
     credential::Credential,
     edge_call,
-    edge_state::{Challenge, MAC_HEADER, StateDocument, StateRequest, VERSION},
+    edge_state::{self, Challenge, MAC_HEADER, StateDocument, StateRequest, VERSION},
     identity::{Identity, Subject},
     mac::MacKey,
     seal::{self, Message, Tag, nonce::NonceSource},
@@ -119,7 +119,13 @@ async fn edge_call(world: &World, key: &MacKey, path: &str, body: &str) -> Answe
     let nonce = NonceSource::new(Random.bytes().unwrap()).next();
     let signed = edge_call::sign(HOST, path, body.as_bytes(), key, world.app.clock.now(), nonce).unwrap();
     let headers: Vec<(&str, &str)> = signed.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    world.send(request("POST", path, &headers, Body::from(body.to_owned()))).await
+    let answer = world.send(request("POST", path, &headers, Body::from(body.to_owned()))).await;
+    if answer.status == StatusCode::OK && path != edge_state::PATH {
+        let (signature, keys) = (headers[2].1, World::secret().edge_answer_key().into());
+        let mac = answer.header(MAC_HEADER);
+        assert!(edge_call::is_answer(signature, answer.text.as_bytes(), mac, &keys), "{answer:?}");
+    }
+    answer
 }
 
 #[tokio::test]
