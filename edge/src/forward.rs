@@ -57,7 +57,7 @@ pub fn outgoing<'h>(
                 None => {}
             },
             "authorization" | CSRF_HEADER if !route.forward_credential => remove.push(name),
-            "traceparent" | "tracestate" if !has_trace(request) => remove.push(name),
+            "traceparent" | "tracestate" if request.traceparent().is_none() => remove.push(name),
             "upgrade" | "connection" if !request.is_websocket() => remove.push(name),
             _ if HOP_BY_HOP.contains(&name) || is_impersonation(name) => remove.push(name),
             _ => {}
@@ -77,16 +77,6 @@ fn without_ours(cookies: &str) -> Option<String> {
     pieces()
         .any(is_ours)
         .then(|| pieces().filter(|piece| !is_ours(piece)).map(str::trim).collect::<Vec<_>>().join("; "))
-}
-
-/// Whether there is a trace to go on with (W3C Trace Context §3.2): a malformed one is not passed on.
-fn has_trace(request: &Request<'_>) -> bool {
-    request.header("traceparent").is_some_and(|value| {
-        let lengths = [2, 32, 16, 2];
-        let is_hex = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        value.split('-').count() == lengths.len()
-            && value.split('-').zip(lengths).all(|(part, length)| part.len() == length && is_hex(part))
-    })
 }
 
 /// What is changed of an upstream's answer.
@@ -120,14 +110,7 @@ fn keep_our_cookies_ours(
     headers: &[(String, String)],
     edits: &mut Edits,
 ) -> bool {
-    let is_ours = |cookie: &str| {
-        // A cookie without a name comes back as its value alone, which can read like one of ours.
-        let pair = cookie.split(';').next().unwrap_or_default().trim_start_matches([' ', '\t', '=']);
-        let name = pair.split('=').next().unwrap_or_default().trim();
-        [HANDLE_COOKIE, ASSERTION_COOKIE].iter().any(|ours| name.eq_ignore_ascii_case(ours))
-    };
-    let set: Vec<&str> =
-        headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, v)| v.as_str()).collect();
+    let set: Vec<&str> = cookies_set(headers).collect();
     let any_ours = set.iter().any(|cookie| is_ours(cookie));
     let is_origin = route.upstream.as_str() == ORIGIN;
     if any_ours && !is_origin {
@@ -138,6 +121,24 @@ fn keep_our_cookies_ours(
     let renewed = caller.and_then(|caller| caller.renewed.clone()).filter(|_| !(any_ours && is_origin));
     edits.append.extend(renewed.map(|cookie| ("set-cookie", cookie)));
     !set.is_empty()
+}
+
+/// Whether an answer that cannot be changed sets cookies that only origin may set.
+#[must_use]
+pub fn usurps<R>(route: &Route, answer: &Forwarded<R>) -> bool {
+    route.upstream.as_str() != ORIGIN && cookies_set(&answer.headers).any(is_ours)
+}
+
+fn cookies_set(headers: &[(String, String)]) -> impl Iterator<Item = &str> {
+    headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value.as_str())
+}
+
+/// Whether a `Set-Cookie` is of one of our names.
+fn is_ours(cookie: &str) -> bool {
+    // A cookie without a name comes back as its value alone, which can read like one of ours.
+    let pair = cookie.split(';').next().unwrap_or_default().trim_start_matches([' ', '\t', '=']);
+    let name = pair.split('=').next().unwrap_or_default().trim();
+    [HANDLE_COOKIE, ASSERTION_COOKIE].iter().any(|ours| name.eq_ignore_ascii_case(ours))
 }
 
 /// No answer to one caller is served to another: what would let a shared cache keep it goes, and

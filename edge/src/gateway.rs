@@ -154,6 +154,9 @@ async fn send<P: Platform>(
         .map_err(|_| Refusal::from(Kind::BadGateway).because("the upstream did not answer"))?;
     let status = forwarded.status;
     if status == 101 {
+        if forward::usurps(route, &forwarded) {
+            return Err(Refusal::from(Kind::BadGateway).because("the upstream sets a session's cookie"));
+        }
         return Ok((Answer::Untouched(forwarded.response), status));
     }
     let edits = forward::edits(route, request, trail.caller.as_ref(), &forwarded, trail.id);

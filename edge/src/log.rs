@@ -89,7 +89,7 @@ pub fn request<P: Platform>(
         level: if status >= 500 { "error" } else { "info" },
         event: if refusal.is_some() { "refused" } else { "answered" },
         request_id: trail.id,
-        traceparent: request.header("traceparent").map(shortened),
+        traceparent: request.traceparent(),
         method: shortened(request.method),
         path: shortened(request.path),
         status,

@@ -98,6 +98,17 @@ impl<'h> Request<'h> {
         opens && self.method == "GET"
     }
 
+    /// The trace to go on with (W3C Trace Context §3.2). A malformed one is neither passed on nor logged.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&'h str> {
+        let is_hex = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        self.header("traceparent").filter(|value| {
+            let lengths = [2, 32, 16, 2];
+            value.split('-').count() == lengths.len()
+                && value.split('-').zip(lengths).all(|(part, length)| part.len() == length && is_hex(part))
+        })
+    }
+
     /// The client's address: from the header that the setting names, since whoever stands in front
     /// writes it, and without one from the connection itself.
     #[must_use]

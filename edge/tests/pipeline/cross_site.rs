@@ -88,7 +88,7 @@ async fn browser_login_is_protected_without_any_cookie() {
 #[tokio::test]
 async fn a_websocket_by_cookie_needs_a_listed_origin() {
     let world = World::new();
-    world.upstream_answers(101, &[("set-cookie", "__Host-session=x")]);
+    world.upstream_answers(101, &[("set-cookie", "theirs=x")]);
     let draft = || world.get("/echo").header("upgrade", "websocket").header("connection", "upgrade");
     let by_cookie = || draft().cookie(world.browser("").cookies());
     by_cookie().send().await.is_refused(403, "cross-site");
@@ -100,6 +100,15 @@ async fn a_websocket_by_cookie_needs_a_listed_origin() {
     assert!(reply.seen().header("x-identity-expires").is_some());
     assert_eq!(reply.seen().header("upgrade"), Some("websocket"));
     assert!(draft().bearer(&world.token("")).send().await.untouched);
+}
+
+#[tokio::test]
+async fn a_websocket_that_brings_a_session_of_its_own_is_not_opened() {
+    let world = World::new();
+    world.upstream_answers(101, &[("set-cookie", "theirs=x"), ("set-cookie", "__Host-session=x; Path=/")]);
+    let draft = world.get("/echo").header("upgrade", "websocket").header("connection", "upgrade");
+    let reply = draft.bearer(&world.token("")).send().await;
+    assert_eq!((reply.status, reply.problem()), (502, "bad-gateway"));
 }
 
 #[tokio::test]

@@ -158,6 +158,10 @@ async fn nothing_from_outside_forges_a_line_of_the_log() {
     assert_eq!(log.lines().count(), 1);
     let line: serde_json::Value = serde_json::from_str(&log).unwrap();
     assert_eq!(line["event"], "refused");
+    // JSON leaves these as they are, and to some readers they end a line.
+    let trace = "\u{2028}{\"event\":\"forged\"}\u{85}";
+    world.get("/plain/a").header("traceparent", trace).send().await;
+    assert!(!world.log().contains("forged"));
 }
 
 #[tokio::test]
