@@ -94,6 +94,7 @@ pub fn router(app: App) -> Router {
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(app.clone(), seal::check))
         .layer(DefaultBodyLimit::max(body::LARGEST))
+        .layer(middleware::from_fn_with_state(app.clone(), protect::reliance))
         .layer(middleware::from_fn_with_state(app.clone(), protect::time))
         .layer(middleware::from_fn(revoked::tell))
         .layer(middleware::from_fn_with_state(app.clone(), protect::headers))
