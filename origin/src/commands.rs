@@ -2,6 +2,7 @@
 //! printed as text or as JSON, or a [`Failure`]: one sentence with its remedy, and an exit code of 1.
 
 mod config;
+mod database;
 mod key;
 mod migrate;
 mod opened;
@@ -51,9 +52,12 @@ enum Command {
     /// Sessions of users: list, end.
     #[command(subcommand)]
     Session(session::Session),
-    /// Keys: list those that sign, print the one that a service checks seals with.
+    /// Keys: list, rotate and withdraw those that sign, print the one that a service checks seals with.
     #[command(subcommand)]
     Key(key::Key),
+    /// The database: say that it was restored.
+    #[command(subcommand)]
+    Database(database::Database),
     /// The policy file: check it, explain a decision.
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -93,6 +97,7 @@ impl Command {
             Self::Role(role) => role.run(source).await,
             Self::Session(session) => session.run(source).await,
             Self::Key(key) => key.run(source).await,
+            Self::Database(database) => database.run(source).await,
             Self::Policy(policy) => policy.run(source),
             Self::Config(config) => config.run(source),
         }

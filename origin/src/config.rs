@@ -214,6 +214,20 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_published_for_no_longer_than_another_one_signs() {
+        let fault = load(&[("COUNTERSIGN_KEY_ROTATION_SECONDS", "500")]).unwrap_err();
+        assert!(fault.contains("it is shorter than key_publish_seconds"), "{fault}");
+        let config = load(&[
+            ("COUNTERSIGN_KEY_ROTATION_SECONDS", "500"),
+            ("COUNTERSIGN_KEY_PUBLISH_SECONDS", "500"),
+            ("COUNTERSIGN_MASTER_KEY_PREVIOUS", SECRET),
+        ]);
+        let config = config.unwrap();
+        assert_eq!(config.domain.key_rotation, Duration::from_secs(500));
+        assert!(config.master_keys.previous.is_some() && !format!("{config:?}").contains(SECRET));
+    }
+
+    #[test]
     fn one_secret_for_both_is_refused() {
         let fault = load(&[("COUNTERSIGN_MASTER_KEY", SECRET)]).unwrap_err();
         assert!(fault.contains("it equals the master key"), "{fault}");

@@ -14,3 +14,4 @@ pub mod metrics;
 pub mod random;
 pub mod store;
 pub mod telemetry;
+pub mod upkeep;

@@ -89,8 +89,13 @@ impl From<domain::Error> for Failure {
             domain::Error::Store(error) => error.into(),
             domain::Error::MasterKey { .. } => Self::new(
                 error.to_string(),
-                "set the COUNTERSIGN_MASTER_KEY that this database was made with; without it there is no way back",
+                "set the COUNTERSIGN_MASTER_KEY that this database was made with, or as \
+                 COUNTERSIGN_MASTER_KEY_PREVIOUS beside a new one; without it there is no way back",
             ),
+            domain::Error::NotFound => {
+                Self::new(error.to_string(), "it was perhaps ended or withdrawn before")
+            }
+            domain::Error::LastAdmin => Self::new(error.to_string(), "make another one first"),
             domain::Error::UnknownRole(_) => Self::new(error.to_string(), "name a role of the policy file"),
             domain::Error::AddressTaken => Self::new(error.to_string(), "`origin user list` shows all"),
             domain::Error::PasswordTooShort { .. } | domain::Error::PasswordTooLong { .. } => {

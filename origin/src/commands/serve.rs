@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::{Config, Source},
     http::{self, server},
-    telemetry,
+    telemetry, upkeep,
 };
 
 /// Answer requests until SIGTERM or SIGINT; those under way then finish.
@@ -45,12 +45,12 @@ impl Serve {
         store.ready(clock.now()).await?;
         let app = App::open(&config, store.clone(), clock).await?;
 
-        let upkeep = tokio::spawn(app.metrics.clone().upkeep());
+        let upkeep = [tokio::spawn(app.metrics.clone().upkeep()), tokio::spawn(upkeep::keep(app.clone()))];
         let address =
             listener.local_addr().map_or_else(|_| config.listen.to_string(), |address| address.to_string());
         tracing::info!(%address, issuer = app.issuer(), version = env!("CARGO_PKG_VERSION"), "origin is serving");
         server::serve(listener, http::router(app), stop, config.shutdown_time).await;
-        upkeep.abort();
+        upkeep.iter().for_each(tokio::task::JoinHandle::abort);
         store.close().await;
         tracing::info!("origin has stopped");
         Ok(Report::silent())

@@ -103,11 +103,12 @@ impl Domain {
     /// Disables an account and ends all its sessions. Of a disabled one nothing changes.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such user.
+    /// [`Error::NotFound`] when there is no such user, [`Error::LastAdmin`] when nobody else administers.
     pub async fn disable(&self, context: &Context, user: UserId) -> Result<(), Error> {
         let mut transaction = self.0.store.begin().await?;
+        users::lock_admins(&mut transaction, self.0.store.dialect()).await?;
         let Some(epoch) = users::disable(&mut transaction, user, context.now).await? else {
-            return self.must_exist(transaction, user).await;
+            return self.must_be_disabled(transaction, user).await;
         };
         let ended =
             sessions::end_all(&mut transaction, user, None, EndReason::UserDisabled, context.now).await?;
@@ -126,6 +127,13 @@ impl Domain {
             return self.must_exist(transaction, user).await;
         }
         self.commit(transaction, context, Event::success(Kind::AccountEnabled).subject(user)).await
+    }
+
+    /// Nothing was changed: because nothing had to be, because it must not be, or because there is nobody?
+    async fn must_be_disabled(&self, mut transaction: Transaction, user: UserId) -> Result<(), Error> {
+        let found = users::by_id(&mut *transaction, user).await?.ok_or(Error::NotFound)?;
+        transaction.rollback().await.map_err(store::Error::from)?;
+        if found.disabled_at.is_some() { Ok(()) } else { Err(Error::LastAdmin) }
     }
 
     /// Nothing was changed: because nothing had to be, or because there is nobody?

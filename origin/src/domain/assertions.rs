@@ -60,7 +60,7 @@ impl Domain {
         handle: &Handle,
     ) -> Result<Option<RenewedAssertion>, Error> {
         let digest = handle.digest();
-        let keys = self.keys(context.now).await?;
+        let keys = self.latest_keys(context.now).await?;
         let Some(renewed) = self.see(context, digest).await? else { return Ok(None) };
         let Renewed { session, user, roles, epoch } = renewed;
         let speaker = Speaker { user, session, roles: &roles, epoch };

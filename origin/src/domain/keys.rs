@@ -238,7 +238,7 @@ impl Domain {
             .collect())
     }
 
-    /// The keys, whose changes are noticed within about a second.
+    /// The keys, to check by; changes are noticed within about a second.
     ///
     /// # Errors
     /// [`Error::WentBack`] when the database was restored and nobody said so.
@@ -246,7 +246,7 @@ impl Domain {
         self.0.keys.get(&self.0.store, now).await?.unless_gone_back()
     }
 
-    /// The keys as they are at this moment.
+    /// The keys as they are at this moment, to sign by: none that was withdrawn before this was asked.
     pub(super) async fn latest_keys(&self, now: Timestamp) -> Result<Arc<Keys>, Error> {
         self.0.keys.latest(&self.0.store, now).await?.unless_gone_back()
     }

@@ -97,7 +97,7 @@ impl Domain {
         let opened = self.open_session(context, email, password, device, Some(handle.digest())).await?;
         let Opened { user, session, absolute } = opened;
         let speaker = Speaker { user: user.id, session, roles: &user.roles, epoch: user.epoch };
-        let keys = self.keys(context.now).await?;
+        let keys = self.latest_keys(context.now).await?;
         let credentials = self.browser_credentials(&keys, &speaker, handle, absolute, context.now)?;
         Ok(BrowserLogin { session, credentials, user })
     }
@@ -115,7 +115,7 @@ impl Domain {
     ) -> Result<TokenGrant, Error> {
         let Opened { user, session, .. } = self.open_session(context, email, password, device, None).await?;
         let speaker = Speaker { user: user.id, session, roles: &user.roles, epoch: user.epoch };
-        let keys = self.keys(context.now).await?;
+        let keys = self.latest_keys(context.now).await?;
         self.token_grant(&keys, &speaker, FIRST, context.now)
     }
 

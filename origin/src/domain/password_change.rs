@@ -85,7 +85,7 @@ impl Domain {
     ) -> Result<Option<Option<BrowserCredentials>>, Error> {
         let Context { now, .. } = *context;
         let (user, session) = (principal.user, principal.session);
-        let keys = self.keys(now).await?;
+        let keys = self.latest_keys(now).await?;
         let mut transaction = self.0.store.begin().await?;
         let Some(epoch) = users::change_password(&mut transaction, user, verified, hash).await? else {
             transaction.rollback().await.map_err(store::Error::from)?;

@@ -95,6 +95,7 @@ impl Domain {
         // A made-up token is refused without a look at the database.
         let RefreshToken { session, counter } =
             RefreshToken::parse(token, &keys.refresh).ok_or(Error::InvalidGrant)?;
+        let keys = self.latest_keys(context.now).await?;
         for _ in 0..ATTEMPTS {
             // Nearly always it is the current one, so that is tried before anything is read.
             if let Some(grant) = self.rotate(context, &keys, session, counter).await? {

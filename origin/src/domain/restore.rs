@@ -70,6 +70,8 @@ impl Domain {
         if seen.incarnation.as_deref() != Some(incarnation) {
             return Ok(());
         }
+        // Once it is known, there is nothing to add.
+        self.must_be_current(context.now).await?;
         let proof = format!("an edge has seen revocation {seen_number}, and there are {number}");
         let mut transaction = self.0.store.begin().await?;
         key_rows::begin_change(&mut transaction).await?;
@@ -78,7 +80,8 @@ impl Domain {
             .detail("seen", seen_number)
             .detail("number", number);
         self.commit(transaction, context, event).await?;
-        Err(Error::WentBack { proof })
+        // So that this origin knows it at once, and says so.
+        self.must_be_current(context.now).await
     }
 
     /// Whether what the database says may be relied on.
@@ -86,6 +89,14 @@ impl Domain {
     /// # Errors
     /// [`Error::WentBack`] when it was restored and nobody said so.
     pub async fn must_be_current(&self, now: Timestamp) -> Result<(), Error> {
+        self.latest_keys(now).await.map(|_| ())
+    }
+
+    /// The same as far as is known since a second ago, for every request to ask.
+    ///
+    /// # Errors
+    /// Those of [`must_be_current`](Self::must_be_current).
+    pub async fn must_have_been_current(&self, now: Timestamp) -> Result<(), Error> {
         self.keys(now).await.map(|_| ())
     }
 }

@@ -35,13 +35,16 @@ impl Domain {
     /// Takes a role away, also one that the policy no longer has. False when the user does not have it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] without such a user.
+    /// [`Error::NotFound`] without such a user, [`Error::LastAdmin`] when nobody else administers.
     pub async fn revoke_role(&self, context: &Context, user: UserId, role: &RoleName) -> Result<bool, Error> {
         let mut transaction = self.0.store.begin().await?;
+        users::lock_admins(&mut transaction, self.0.store.dialect()).await?;
         let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
         if !users::delete_role(&mut transaction, user, role).await? {
+            let found = users::by_id(&mut *transaction, user).await?;
             transaction.rollback().await.map_err(store::Error::from)?;
-            return Ok(false);
+            let has_role = found.is_some_and(|user| user.roles.contains(role));
+            return if has_role { Err(Error::LastAdmin) } else { Ok(false) };
         }
         let event = Event::success(Kind::RoleRevoked).subject(user).detail("role", role.as_str());
         let event = event.detail("epoch", epoch);

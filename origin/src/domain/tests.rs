@@ -2,14 +2,19 @@
 //! `TEST_POSTGRES_URL` says where one is, in a schema of its own for each test.
 
 mod accounts;
+mod administrators;
+mod key_states;
 mod keys;
 mod login;
+mod master_keys;
 mod ordering;
 mod passwords;
 mod races;
+mod restore;
 mod revocation;
 mod rotation;
 mod sessions;
+mod upkeep;
 
 use std::{sync::Arc, time::Duration};
 

@@ -84,19 +84,19 @@ fn failed(place: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn vault(current: u8, previous: Option<u8>) -> Vault {
+    fn vault_of(current: u8, previous: Option<u8>) -> Vault {
         let key = |byte| Secret::new([byte; 32]);
         Vault::new(&MasterKeys { current: key(current), previous: previous.map(key) })
     }
 
     #[test]
     fn what_is_sealed_opens_in_its_place_alone() {
-        let vault = vault(1, None);
+        let vault = vault_of(1, None);
         let sealed = vault.seal(b"private", "signing_keys/a", Random).unwrap();
         assert_eq!(vault.open(&sealed, "signing_keys/a").unwrap().as_slice(), b"private");
         assert!(!sealed.windows(7).any(|window| window == b"private"));
         assert!(matches!(vault.open(&sealed, "signing_keys/b"), Err(Error::MasterKey { .. })));
-        let other = vault(2, None);
+        let other = vault_of(2, None);
         assert!(matches!(other.open(&sealed, "signing_keys/a"), Err(Error::MasterKey { .. })));
         assert!(matches!(vault.open(&sealed[..20], "signing_keys/a"), Err(Error::MasterKey { .. })));
         let mut changed = sealed.clone();
@@ -106,19 +106,19 @@ mod tests {
 
     #[test]
     fn the_same_is_never_sealed_alike() {
-        let vault = vault(1, None);
+        let vault = vault_of(1, None);
         assert_ne!(vault.seal(b"x", "p", Random).unwrap(), vault.seal(b"x", "p", Random).unwrap());
     }
 
     #[test]
     fn the_master_key_before_opens_and_never_seals() {
-        let old = vault(1, None).seal(b"private", "p", Random).unwrap();
-        let both = vault(2, Some(1));
+        let old = vault_of(1, None).seal(b"private", "p", Random).unwrap();
+        let both = vault_of(2, Some(1));
         assert_eq!(both.open(&old, "p").unwrap().as_slice(), b"private");
         let new = both.reseal(&old, "p", Random).unwrap().unwrap();
-        assert_eq!(vault(2, None).open(&new, "p").unwrap().as_slice(), b"private");
+        assert_eq!(vault_of(2, None).open(&new, "p").unwrap().as_slice(), b"private");
         assert_eq!(both.reseal(&new, "p", Random).unwrap(), None);
-        assert!(matches!(vault(2, None).reseal(&old, "p", Random), Err(Error::MasterKey { .. })));
-        assert!(vault(1, None).open(&both.seal(b"x", "p", Random).unwrap(), "p").is_err());
+        assert!(matches!(vault_of(2, None).reseal(&old, "p", Random), Err(Error::MasterKey { .. })));
+        assert!(vault_of(1, None).open(&both.seal(b"x", "p", Random).unwrap(), "p").is_err());
     }
 }

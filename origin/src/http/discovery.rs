@@ -12,8 +12,11 @@ use shared::problem::Problem;
 use super::{guard::Anyone, problems};
 use crate::app::App;
 
-/// How long anybody may keep these answers. A new key is published for longer than this before it signs.
+/// How long anybody may keep what does not change.
 const CACHEABLE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=300")];
+
+/// How long at most anybody may keep the keys, in seconds.
+const KEYS_MAX_AGE: u64 = 300;
 
 /// The public keys
 ///
@@ -27,7 +30,9 @@ pub(super) async fn jwks(
     State(app): State<App>,
 ) -> Result<impl IntoResponse, Problem> {
     let keys = app.domain.jwks(context.now).await.map_err(problems::of)?;
-    Ok((CACHEABLE, Json(json!({ "keys": keys }))))
+    // Whoever keeps this knows a new key before it signs.
+    let max_age = (app.domain.settings().key_publish.as_secs() / 2).min(KEYS_MAX_AGE);
+    Ok(([(header::CACHE_CONTROL, format!("public, max-age={max_age}"))], Json(json!({ "keys": keys }))))
 }
 
 /// Where the OAuth calls are

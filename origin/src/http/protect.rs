@@ -8,7 +8,8 @@ use axum::{
 };
 use shared::problem::{Kind, Problem};
 
-use crate::app::App;
+use super::problems;
+use crate::{app::App, domain};
 
 /// Headers for every answer that does not set them itself.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -38,6 +39,17 @@ fn protect(headers: &mut HeaderMap, secure: bool) {
     if secure {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(year);
+    }
+}
+
+/// Answers 503 while the database was restored from a backup and nobody has said so; operators still learn
+/// why. That a database cannot be reached is for those to answer who need it.
+pub(super) async fn reliance(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_operators = path.starts_with("/health/") || path == "/metrics";
+    match app.domain.must_have_been_current(app.clock.now()).await {
+        Err(error @ domain::Error::WentBack { .. }) if !is_operators => problems::of(error).into_response(),
+        _ => next.run(request).await,
     }
 }
 

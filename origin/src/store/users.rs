@@ -5,7 +5,7 @@ use std::fmt;
 use shared::{id::UserId, role::RoleName, time::Timestamp};
 use sqlx::any::{AnyExecutor, AnyRow};
 
-use super::{Dialect, Error, Transaction, row::Columns};
+use super::{Dialect, Error, Transaction, meta, row::Columns};
 
 /// A user's roles as one column, so that they are read in one statement with whatever goes with them.
 macro_rules! roles {
@@ -203,16 +203,36 @@ pub async fn grow_epoch(transaction: &mut Transaction, id: UserId) -> Result<Opt
     row.map(|row| row.count("epoch")).transpose()
 }
 
-/// Disables a user who is not, at a new epoch. The epoch; none when there is no such user.
+/// The condition that somebody enabled other than user `$1` has the role `admin`. Whoever relies on it
+/// holds [`lock_admins`].
+macro_rules! another_admin {
+    () => {
+        concat!(
+            "EXISTS (SELECT 1 FROM user_roles AS o JOIN users AS a ON a.id = o.user_id ",
+            "WHERE o.role = 'admin' AND o.user_id <> $1 AND a.disabled_at IS NULL)"
+        )
+    };
+}
+
+/// Waits for whoever takes an administrator away, so that no two do at once: each would see the other's.
+/// It comes before any user's row.
+pub async fn lock_admins(transaction: &mut Transaction, dialect: Dialect) -> Result<(), Error> {
+    meta::lock(transaction, dialect, meta::ADMINISTRATORS).await
+}
+
+/// Disables a user who is not, and is not the last administrator, at a new epoch. The epoch; none when
+/// there is no such user. The caller holds [`lock_admins`].
 pub async fn disable(
     transaction: &mut Transaction,
     id: UserId,
     now: Timestamp,
 ) -> Result<Option<u64>, Error> {
-    let row = sqlx::query(
-        "UPDATE users SET disabled_at = $2, epoch = epoch + 1 \
-         WHERE id = $1 AND disabled_at IS NULL RETURNING epoch",
-    )
+    let row = sqlx::query(concat!(
+        "UPDATE users SET disabled_at = $2, epoch = epoch + 1 WHERE id = $1 AND disabled_at IS NULL ",
+        "AND (NOT EXISTS (SELECT 1 FROM user_roles AS r WHERE r.user_id = $1 AND r.role = 'admin') OR ",
+        another_admin!(),
+        ") RETURNING epoch"
+    ))
     .bind(id.to_string())
     .bind(now.millis())
     .fetch_optional(&mut **transaction)
@@ -249,13 +269,20 @@ pub async fn insert_role(
     Ok(inserted.rows_affected() == 1)
 }
 
-/// Takes a role away. False when the user does not have it.
+/// Takes a role away, unless it makes the last administrator. False when the user does not have it. The
+/// caller holds [`lock_admins`].
 pub async fn delete_role(transaction: &mut Transaction, id: UserId, role: &RoleName) -> Result<bool, Error> {
-    let deleted = sqlx::query("DELETE FROM user_roles WHERE user_id = $1 AND role = $2")
-        .bind(id.to_string())
-        .bind(role.as_str())
-        .execute(&mut **transaction)
-        .await?;
+    let deleted = sqlx::query(concat!(
+        "DELETE FROM user_roles WHERE user_id = $1 AND role = $2 AND (role <> 'admin' OR ",
+        // Whoever is disabled is no administrator any more.
+        "EXISTS (SELECT 1 FROM users AS u WHERE u.id = $1 AND u.disabled_at IS NOT NULL) OR ",
+        another_admin!(),
+        ")"
+    ))
+    .bind(id.to_string())
+    .bind(role.as_str())
+    .execute(&mut **transaction)
+    .await?;
     Ok(deleted.rows_affected() == 1)
 }
 

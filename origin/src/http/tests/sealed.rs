@@ -140,7 +140,7 @@ async fn the_edge_pulls_its_state_under_its_challenge() {
     let keys = World::secret().edge_state_key().into();
     let document =
         StateDocument::verify(answer.text.as_bytes(), answer.header(MAC_HEADER), &keys, &challenge);
-    assert_eq!(document.unwrap().keys.len(), 1);
+    assert_eq!(document.unwrap().keys.len(), 2);
 }
 
 #[tokio::test]
