@@ -34,14 +34,22 @@ function edit(headers, edits) {
 const UNCACHED = { redirect: "manual", cache: "no-store" };
 const CACHED = { redirect: "manual" };
 
-/** Sends the request on, streaming its body unless it had to be read. */
-export function forward(request, url, edits, body, cache) {
+/**
+ * Sends the request on, streaming its body unless it had to be read. It is async so that whatever is thrown
+ * here is a rejection: an exception would leave the caller in WebAssembly without an answer for ever.
+ */
+export async function forward(request, url, edits, body, cache) {
   const outgoing =
     body === undefined
       ? new Request(url, request)
-      : new Request(url, { method: request.method, headers: request.headers, body });
+      : new Request(url, { method: request.method, headers: request.headers, body: content(body) });
   edit(outgoing.headers, edits);
   return fetch(outgoing, cache ? CACHED : UNCACHED);
+}
+
+/** GET and HEAD can have no body, not even an empty one. */
+function content(body) {
+  return body.byteLength === 0 ? null : body;
 }
 
 /** The upstream's answer, changed. */

@@ -90,3 +90,23 @@ async fn a_body_whose_digest_is_sealed_is_bounded() {
     app.post("/digest/x").body(vec![b'x'; 2 * 1024 * 1024]).send().await.refused(413, "too-large");
     visits.none();
 }
+
+#[tokio::test]
+async fn a_request_without_a_body_has_the_digest_of_nothing() {
+    let stand_in = StandIn::shared().await;
+    let user = stand_in.system.new_user().await;
+    let app = Mobile::of(&stand_in.system.edge, &user).await;
+    let mut visits = stand_in.at("/digest/nothing");
+    let answer = app.get("/digest/nothing");
+    let service = async {
+        let visit = visits.next().await;
+        let digest = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+        assert_eq!(visit.values("content-digest"), [digest]);
+        visit.answer("200 OK", &[], "").await;
+    };
+    tokio::select! {
+        // A refusal ends the test; it would wait for the visit otherwise.
+        (answer, ()) = async { tokio::join!(answer, service) } => drop(answer.is(200)),
+        () = tokio::time::sleep(std::time::Duration::from_secs(20)) => panic!("it did not arrive"),
+    }
+}
