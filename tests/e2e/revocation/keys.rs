@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::{command, current_key, key_of, times};
-use crate::fixture::{Browser, Mobile, Relay, System, is_postgres, until};
+use crate::fixture::{Browser, Mobile, Relay, System, User, is_postgres, until};
 
 const ASSERTION: &str = "__Host-assertion";
 
@@ -29,7 +29,7 @@ const ROTATION: Duration = Duration::from_secs(2);
 /// What `MAX_AGE_MS` above leads to.
 const BOUND: Duration = Duration::from_secs(2);
 
-/// For how long an app uses one of its access tokens; the default lifetime is ten minutes.
+/// How many of its access tokens an app goes on using.
 const TOKENS_IN_USE: usize = 8;
 
 /// When keys were rotated, in milliseconds since the epoch.
@@ -116,7 +116,7 @@ async fn keys_rotate_under_traffic_and_no_good_token_is_refused() {
 }
 
 /// Keys are withdrawn, one after the other: what they have signed is refused everywhere, and everybody goes on.
-async fn withdrawals(system: &System, user: &crate::fixture::User) {
+async fn withdrawals(system: &System, user: &User) {
     let mut browser = Browser::of(&system.edge, user).await;
     let wanted = times(2, 20);
     for _ in 0..wanted {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -183,13 +184,13 @@ async fn no_refresh_at_any_origin_signs_with_a_key_that_was_withdrawn() {
     const APPS: usize = 4;
     let Some(pair) = Pair::start().await else { return };
     let user = pair.system.new_user().await;
-    let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let over = Arc::new(AtomicBool::new(false));
     let mut chains = JoinSet::new();
     for _ in 0..APPS {
         let (mut app, over) = (Mobile::of(&pair.relay.url, &user).await, Arc::clone(&over));
         chains.spawn(async move {
             let mut refreshed = Vec::new();
-            while !over.load(std::sync::atomic::Ordering::SeqCst) {
+            while !over.load(Ordering::SeqCst) {
                 let began = Instant::now();
                 app.refresh().await.is(200);
                 refreshed.push(Refreshed { began, token: app.access_token.clone().expect("a token") });
@@ -205,7 +206,7 @@ async fn no_refresh_at_any_origin_signs_with_a_key_that_was_withdrawn() {
     }
     let last = withdrawn.last().expect("a withdrawal").1;
     bound_after(last).await;
-    over.store(true, std::sync::atomic::Ordering::SeqCst);
+    over.store(true, Ordering::SeqCst);
     let chains = chains.join_all().await;
 
     let mut refused = 0;
