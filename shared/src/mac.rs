@@ -54,13 +54,6 @@ impl SharedSecret {
         self.derive("edge-state")
     }
 
-    /// The key that authenticates an edge's own copy of the edge state, shared by its isolates. No other
-    /// than the edge uses it: a copy cannot be passed off as an answer, nor an answer as a copy.
-    #[must_use]
-    pub fn edge_state_copy_key(&self) -> MacKey {
-        self.derive("edge-state-copy")
-    }
-
     /// The key of the mac in the session cookie.
     #[must_use]
     pub fn handle_key(&self) -> MacKey {
@@ -251,12 +244,6 @@ impl SharedSecrets {
         self.keys(SharedSecret::edge_state_key)
     }
 
-    /// See [`SharedSecret::edge_state_copy_key`].
-    #[must_use]
-    pub fn edge_state_copy_keys(&self) -> MacKeys {
-        self.keys(SharedSecret::edge_state_copy_key)
-    }
-
     /// See [`SharedSecret::handle_key`].
     #[must_use]
     pub fn handle_keys(&self) -> MacKeys {
@@ -299,7 +286,6 @@ mod tests {
             secret.seal_key(""),
             secret.edge_call_key(),
             secret.edge_state_key(),
-            secret.edge_state_copy_key(),
             secret.handle_key(),
             secret.csrf_key(),
             secret.refresh_key(),
