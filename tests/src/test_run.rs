@@ -1,5 +1,5 @@
 //! `cargo dev test`: every test there is. Everything is built once; then come the tests of each crate, and the
-//! end-to-end tests twice, on SQLite and on PostgreSQL.
+//! end-to-end tests twice. What has to do with a database is tried on SQLite and on PostgreSQL.
 
 use std::path::PathBuf;
 
@@ -48,21 +48,28 @@ async fn all(place: &Place, options: &Options) -> Result<(), Failure> {
     setup::in_background(place, setup::for_tests).await?.write(&artifacts)?;
     let run = Run { place, name: options.name.as_deref(), artifacts };
 
+    // Before anything that takes long: a server that does not start is to be known at once.
+    let server = match options.database {
+        Some(Database::Sqlite) => None,
+        _ => Some(Postgres::start(&npm::postgres(place)?, &place.watchdog).await?),
+    };
+    let url = server.as_ref().map(Postgres::url);
+
     let mut failed = Vec::new();
     if options.database.is_none() {
-        failed.extend(
-            run.cargo_test(&["--lib", "--bins", "--test", "pipeline"], &[])
-                .await
-                .err()
-                .map(|_| "of the crates"),
-        );
+        let of_the_crates = ["--lib", "--bins", "--test", "pipeline"];
+        let on_both: Vec<_> = url.map(|url| ("TEST_POSTGRES_URL", url)).into_iter().collect();
+        failed.extend(run.cargo_test(&of_the_crates, &on_both).await.err().map(|_| "of the crates"));
         failed.extend(run.cargo_test(&["--doc"], &[]).await.err().map(|_| "in the documentation"));
     }
     if options.database != Some(Database::Postgres) {
         failed.extend(run.on_sqlite().await.err().map(|_| "end to end on SQLite"));
     }
-    if options.database != Some(Database::Sqlite) {
-        failed.extend(run.on_postgres().await?.err().map(|_| "end to end on PostgreSQL"));
+    if let Some(url) = url {
+        failed.extend(run.on_postgres(url).await.err().map(|_| "end to end on PostgreSQL"));
+    }
+    if let Some(server) = server {
+        server.stop().await;
     }
     if failed.is_empty() {
         return Ok(());
@@ -88,13 +95,9 @@ impl Run<'_> {
         self.cargo_test(&["--test", "e2e"], &[("E2E_DATABASE", "sqlite")]).await
     }
 
-    /// The outer error is of the server, the inner one of the tests.
-    async fn on_postgres(&self) -> Result<Result<(), Failure>, Failure> {
-        let server = Postgres::start(&npm::postgres(self.place)?, &self.place.watchdog).await?;
-        let environment = [("E2E_DATABASE", "postgres"), ("E2E_POSTGRES_URL", server.url())];
-        let outcome = self.cargo_test(&["--test", "e2e"], &environment).await;
-        server.stop().await;
-        Ok(outcome)
+    async fn on_postgres(&self, url: &str) -> Result<(), Failure> {
+        let environment = [("E2E_DATABASE", "postgres"), ("E2E_POSTGRES_URL", url)];
+        self.cargo_test(&["--test", "e2e"], &environment).await
     }
 
     async fn cargo_test(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), Failure> {
