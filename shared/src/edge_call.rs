@@ -132,8 +132,7 @@ pub fn sign_answer(key: &MacKey, nonce: Nonce, status: u16, body: &[u8]) -> Stri
 #[must_use]
 pub fn verify_answer(key: &MacKey, nonce: Nonce, status: u16, body: &[u8], mac: &str) -> bool {
     let mut tag = [0; 32];
-    Base64UrlUnpadded::decode(mac, &mut tag)
-        .is_ok_and(|tag| key.verify(&answered(nonce, status, body), tag))
+    Base64UrlUnpadded::decode(mac, &mut tag).is_ok_and(|tag| key.verify(&answered(nonce, status, body), tag))
 }
 
 /// What the mac of an answer is over. It begins as no base of a seal does (RFC 9421 §2.5), so that neither
