@@ -97,6 +97,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), seal::check))
         .layer(DefaultBodyLimit::max(body::LARGEST))
         .layer(middleware::from_fn(unread::discard))
+        .layer(middleware::from_fn(protect::framing))
         .layer(middleware::from_fn_with_state(app.clone(), protect::reliance))
         .layer(middleware::from_fn_with_state(app.clone(), protect::time))
         .layer(middleware::from_fn(revoked::tell))

@@ -42,6 +42,24 @@ fn protect(headers: &mut HeaderMap, secure: bool) {
     }
 }
 
+/// Refuses a body whose end two readers could see in two places: its coding is `chunked`, said once, or there is
+/// none (RFC 9112 §6.1). The connection ends with the answer, for what follows on it may be a request or a body.
+pub(super) async fn framing(request: Request, next: Next) -> Response {
+    if is_framed_plainly(request.headers()) {
+        return next.run(request).await;
+    }
+    let detail = "The only transfer coding is chunked, in one header.";
+    let mut response = Problem::new(Kind::MalformedRequest).with_detail(detail).into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn is_framed_plainly(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_none_or(is_chunked) && codings.next().is_none()
+}
+
 /// Answers 503 while the database was restored from a backup and nobody has said so; operators still learn
 /// why. That a database cannot be reached is for those to answer who need it.
 pub(super) async fn reliance(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -68,6 +86,20 @@ pub(super) async fn time(State(app): State<App>, request: Request, next: Next) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_is_chunked_once_or_not_at_all() {
+        let framed = |codings: &[&'static str]| {
+            let values = codings.iter().map(|coding| HeaderValue::from_static(coding));
+            is_framed_plainly(&values.map(|value| (header::TRANSFER_ENCODING, value)).collect())
+        };
+        assert!(framed(&[]) && framed(&["chunked"]) && framed(&["Chunked"]));
+        for codings in
+            [&["identity", "chunked"][..], &["chunked", "chunked"], &["gzip, chunked"], &["identity"]]
+        {
+            assert!(!framed(codings), "{codings:?}");
+        }
+    }
 
     #[test]
     fn an_answer_with_a_cookie_is_never_kept() {
