@@ -19,7 +19,7 @@ use crate::system::address::Addresses;
 use crate::system::data::{ADMIN, Data};
 use crate::system::health::until_ready;
 use crate::system::origin::Origin;
-use crate::system::process::{Output, Part};
+use crate::system::process::Part;
 use crate::system::setting::{Setting, Settings};
 use crate::system::welcome::Welcome;
 use crate::system::workerd;
@@ -112,17 +112,13 @@ impl System {
         issuer.migrate().await?;
         administrator(&issuer, data).await?;
 
-        let mut origin = Part::start("origin", issuer.serve(), Output::Shown, &place.watchdog)?;
-        let mut upstream = Part::start(
-            "upstream",
-            upstream(artifacts, addresses, &settings)?,
-            Output::Shown,
-            &place.watchdog,
-        )?;
+        let mut origin = Part::start("origin", issuer.serve(), &place.watchdog)?;
+        let mut upstream =
+            Part::start("upstream", upstream(artifacts, addresses, &settings)?, &place.watchdog)?;
         let mut edges = Vec::new();
         for address in addresses.edges() {
             let worker = workerd::command(artifacts, &wrangler, &settings.edge, address, data.path())?;
-            edges.push(Part::start("edge", worker, Output::Shown, &place.watchdog)?);
+            edges.push(Part::start("edge", worker, &place.watchdog)?);
         }
 
         until_ready(&mut origin, addresses.origin, "/health/ready", 200).await?;

@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::random;
 
 use super::data::write_private;
-use super::process::{Output, Part};
+use super::process::Part;
 use super::watchdog::Watchdog;
 
 /// What to do about most of what can go wrong here.
@@ -58,7 +58,7 @@ impl Postgres {
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
             "max_connections=500",
-            // What tests provoke is theirs to judge; kept are the lines in which the server speaks of itself.
+            // What tests provoke is theirs to judge; what the server says of itself is shown.
             "log_min_messages=log",
             "log_checkpoints=off",
             // The cluster is thrown away; what the tests kill is origin, never the database's machine.
@@ -66,7 +66,7 @@ impl Postgres {
         ] {
             command.arg("-c").arg(setting);
         }
-        let mut part = Part::start("postgres", command, Output::Kept, watchdog)?;
+        let mut part = Part::start("postgres", command, watchdog)?;
         until_ready(&mut part).await?;
         let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
         Ok(Self { part, url, _directory: directory })

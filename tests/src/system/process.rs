@@ -32,15 +32,6 @@ pub struct Part {
     watched: Option<Watched>,
 }
 
-/// Whether what a part writes is of interest as long as nothing fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// It is shown line by line.
-    Shown,
-    /// Only the last lines are kept, for when it fails.
-    Kept,
-}
-
 impl Part {
     /// Starts a part in a process group of its own, with nothing on its standard input.
     ///
@@ -49,7 +40,6 @@ impl Part {
     pub fn start(
         name: &'static str,
         mut command: Command,
-        output: Output,
         watchdog: &Arc<Watchdog>,
     ) -> Result<Self, Failure> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
@@ -64,12 +54,11 @@ impl Part {
             .ok_or_else(|| Failure::new(format!("{name} ended at once"), remedy))?;
         let watched = Some(watchdog.over(pid.as_raw_pid().unsigned_abs()));
         let tail = Tail::default();
-        let prefix = (output == Output::Shown).then_some(name);
-        if let Some(written) = child.stdout.take() {
-            tail.follow(prefix, written);
+        if let Some(output) = child.stdout.take() {
+            tail.follow(name, output);
         }
-        if let Some(written) = child.stderr.take() {
-            tail.follow(prefix, written);
+        if let Some(output) = child.stderr.take() {
+            tail.follow(name, output);
         }
         Ok(Self { name, pid, child, tail, watched })
     }
@@ -127,24 +116,21 @@ fn describe(status: Option<ExitStatus>) -> String {
 struct Tail(Arc<Mutex<VecDeque<String>>>);
 
 impl Tail {
-    /// Keeps every line of an output until it ends, and shows it behind the prefix, if there is one.
-    fn follow(&self, prefix: Option<&'static str>, output: impl AsyncRead + Unpin + Send + 'static) {
+    /// Shows and keeps every line of an output until it ends.
+    fn follow(&self, name: &'static str, output: impl AsyncRead + Unpin + Send + 'static) {
         let tail = self.clone();
         tokio::spawn(async move {
             let mut output = BufReader::new(output);
             let mut line = Vec::new();
             while output.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
-                let text = String::from_utf8_lossy(&line);
-                if let Some(prefix) = prefix {
-                    eprintln!("{prefix:>8} | {}", text.trim_end());
-                }
-                tail.keep(text.trim_end());
+                tail.keep(name, String::from_utf8_lossy(&line).trim_end());
                 line.clear();
             }
         });
     }
 
-    fn keep(&self, line: &str) {
+    fn keep(&self, name: &str, line: &str) {
+        eprintln!("{name:>8} | {line}");
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == TAIL {
             lines.pop_front();
@@ -164,7 +150,7 @@ mod tests {
     #[test]
     fn only_the_last_lines_are_kept() {
         let tail = Tail::default();
-        (0..TAIL + 2).for_each(|number| tail.keep(&number.to_string()));
+        (0..TAIL + 2).for_each(|number| tail.keep("part", &number.to_string()));
         assert_eq!(tail.lines().len(), TAIL);
         assert_eq!(tail.lines()[0], "2");
     }
