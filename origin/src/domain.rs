@@ -3,6 +3,7 @@
 
 pub mod accounts;
 mod assertions;
+mod attempt;
 pub mod audit;
 mod device;
 pub mod email;
@@ -35,6 +36,7 @@ use shared::{
 
 pub use self::{
     assertions::{RenewedAssertion, Rights},
+    attempt::Attempt,
     error::Error,
     keys::{RotatedKey, SigningKey, WithdrawnKey},
     login::{BrowserCredentials, BrowserLogin},

@@ -15,7 +15,7 @@ use shared::{
 };
 
 use super::{
-    Context, Domain, Error, TokenGrant, User,
+    Attempt, Context, Domain, Error, TokenGrant, User,
     audit::{Event, Kind as EventKind},
     device,
     email::EmailAddress,
@@ -89,12 +89,10 @@ impl Domain {
     pub async fn login_browser(
         &self,
         context: &Context,
-        email: &str,
-        password: &str,
-        device: Option<&str>,
+        attempt: &Attempt<'_>,
     ) -> Result<BrowserLogin, Error> {
         let handle = self.new_handle()?;
-        let opened = self.open_session(context, email, password, device, Some(handle.digest())).await?;
+        let opened = self.open_session(context, attempt, Some(handle.digest())).await?;
         let Opened { user, session, absolute } = opened;
         let speaker = Speaker { user: user.id, session, roles: &user.roles, epoch: user.epoch };
         let keys = self.latest_keys(context.now).await?;
@@ -106,14 +104,8 @@ impl Domain {
     ///
     /// # Errors
     /// Those of [`login_browser`](Self::login_browser).
-    pub async fn login_token(
-        &self,
-        context: &Context,
-        email: &str,
-        password: &str,
-        device: Option<&str>,
-    ) -> Result<TokenGrant, Error> {
-        let Opened { user, session, .. } = self.open_session(context, email, password, device, None).await?;
+    pub async fn login_token(&self, context: &Context, attempt: &Attempt<'_>) -> Result<TokenGrant, Error> {
+        let Opened { user, session, .. } = self.open_session(context, attempt, None).await?;
         let speaker = Speaker { user: user.id, session, roles: &user.roles, epoch: user.epoch };
         let keys = self.latest_keys(context.now).await?;
         self.token_grant(&keys, &speaker, FIRST, context.now)
@@ -162,16 +154,14 @@ impl Domain {
     async fn open_session(
         &self,
         context: &Context,
-        email: &str,
-        password: &str,
-        device: Option<&str>,
+        attempt: &Attempt<'_>,
         handle: Option<Digest>,
     ) -> Result<Opened, Error> {
-        let device = device::device(device);
+        let device = device::device(attempt.device);
         let user_agent = device::user_agent(context.user_agent.as_deref());
         let mut verified = None;
         for _ in 0..ATTEMPTS {
-            let proven = self.prove(context, email, password, verified.take()).await?;
+            let proven = self.prove(context, attempt, verified.take()).await?;
             let kind = if handle.is_some() { Kind::Browser } else { Kind::Token };
             let limits = self.0.settings.limits(kind, &proven.user.roles);
             let session = NewSession {
@@ -195,7 +185,7 @@ impl Domain {
                     .because(kind.as_str());
                 self.commit(transaction, &context.by(session.user), event).await?;
                 let opened = Opened { session: session.id, absolute: limits.absolute, user: proven.user };
-                self.strengthen(context, opened.user.id, password, &proven.hash).await;
+                self.strengthen(context, opened.user.id, attempt.password, &proven.hash).await;
                 return Ok(opened);
             }
             // The password, the roles or the account changed meanwhile: all is read and judged again.
@@ -209,12 +199,11 @@ impl Domain {
     async fn prove(
         &self,
         context: &Context,
-        email: &str,
-        password: &str,
+        attempt: &Attempt<'_>,
         verified: Option<PasswordHash>,
     ) -> Result<Proven, Error> {
-        let address = EmailAddress::parse(email).ok();
-        let Ok(password) = Password::presented(password) else {
+        let address = EmailAddress::parse(attempt.email).ok();
+        let Ok(password) = Password::presented(attempt.password) else {
             // No account can have it, so that no hash is computed tells nothing of this one.
             return self.refuse_login(context, address.as_ref(), None, "unusable_password").await;
         };

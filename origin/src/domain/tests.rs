@@ -31,8 +31,8 @@ use shared::{
 use tempfile::TempDir;
 
 use super::{
-    AuditRow, BrowserLogin, Context, Domain, Error, Hashing, MasterKeys, Principal, RoleLimits, Settings,
-    TokenGrant,
+    Attempt, AuditRow, BrowserLogin, Context, Domain, Error, Hashing, MasterKeys, Principal, RoleLimits,
+    Settings, TokenGrant,
 };
 use crate::{random::Random, store::Store};
 
@@ -85,11 +85,14 @@ impl World {
     }
 
     async fn browser(&self, seconds: u64) -> BrowserLogin {
-        self.domain.login_browser(&self.at(seconds), EMAIL, PASSWORD, Some("laptop")).await.unwrap()
+        self.domain
+            .login_browser(&self.at(seconds), &Attempt::new(EMAIL, PASSWORD).on("laptop"))
+            .await
+            .unwrap()
     }
 
     async fn tokens(&self, seconds: u64) -> TokenGrant {
-        self.domain.login_token(&self.at(seconds), EMAIL, PASSWORD, Some("phone")).await.unwrap()
+        self.domain.login_token(&self.at(seconds), &Attempt::new(EMAIL, PASSWORD).on("phone")).await.unwrap()
     }
 
     async fn refresh(&self, seconds: u64, token: &str) -> Result<TokenGrant, Error> {

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{BrowserLogin, Context, Error, Kind as SessionKind},
+    domain::{Attempt, BrowserLogin, Context, Error, Kind as SessionKind},
     metrics,
 };
 
@@ -38,6 +38,12 @@ pub(super) struct Login {
     /// A name for the device, as the list of devices shows it.
     #[serde(default)]
     device: Option<String>,
+}
+
+impl Login {
+    fn attempt(&self) -> Attempt<'_> {
+        Attempt { device: self.device.as_deref(), ..Attempt::new(&self.email, &self.password) }
+    }
 }
 
 /// The fields of the plain form.
@@ -117,7 +123,7 @@ pub(super) async fn browser(
 
 async fn by_json(app: &App, context: &Context, request: Request) -> Result<Response, Problem> {
     let login: Login = body::from_json(&body::bytes(request, app).await?)?;
-    let login = log_in(app, context, &login.email, &login.password, login.device.as_deref()).await?;
+    let login = log_in(app, context, &login.attempt()).await?;
     let user = UserView::new(&login.user);
     let session = SessionView { id: login.session.to_string(), kind: SessionKind::Browser.to_string() };
     let answer = LoginAnswer { user, session, csrf_token: login.credentials.csrf_token.clone() };
@@ -132,7 +138,7 @@ async fn by_form(app: &App, context: &Context, request: Request) -> Response {
         Ok(form) => form,
         Err(problem) => return shown_again(&problem, None),
     };
-    match log_in(app, context, &form.email, &form.password, None).await {
+    match log_in(app, context, &Attempt::new(&form.email, &form.password)).await {
         Ok(login) => {
             let target = form.return_to.as_deref().and_then(return_to).unwrap_or_else(|| HOME.to_owned());
             let mut response = StatusCode::SEE_OTHER.into_response();
@@ -168,14 +174,8 @@ fn shown_again(problem: &Problem, form: Option<&LoginForm>) -> Response {
     response
 }
 
-async fn log_in(
-    app: &App,
-    context: &Context,
-    email: &str,
-    password: &str,
-    device: Option<&str>,
-) -> Result<BrowserLogin, Problem> {
-    counted("browser", app.domain.login_browser(context, email, password, device).await)
+async fn log_in(app: &App, context: &Context, attempt: &Attempt<'_>) -> Result<BrowserLogin, Problem> {
+    counted("browser", app.domain.login_browser(context, attempt).await)
 }
 
 /// Token login
@@ -193,8 +193,7 @@ pub(super) async fn token(
     State(app): State<App>,
     Json(login): Json<Login>,
 ) -> Result<axum::Json<TokenAnswer>, Problem> {
-    let Login { email, password, device } = &login;
-    let grant = app.domain.login_token(&context, email, password, device.as_deref()).await;
+    let grant = app.domain.login_token(&context, &login.attempt()).await;
     counted("token", grant).map(|grant| axum::Json(TokenAnswer::from(grant)))
 }
 

@@ -9,7 +9,8 @@ async fn whoever_registers_is_a_viewer_and_can_log_in() {
         let user = w.domain.find_user_by_email("ADA@EXAMPLE.TEST").await.unwrap().unwrap();
         assert_eq!((user.email.as_str(), user.epoch), (EMAIL, 1));
         assert_eq!(user.roles, ["viewer".parse().unwrap()]);
-        let login = w.domain.login_browser(&w.at(1), "ada@EXAMPLE.test", PASSWORD, None).await.unwrap();
+        let login =
+            w.domain.login_browser(&w.at(1), &Attempt::new("ada@EXAMPLE.test", PASSWORD)).await.unwrap();
         assert_eq!(login.user, user);
     }
 }
@@ -20,7 +21,7 @@ async fn registering_a_known_address_is_answered_alike_and_changes_nothing() {
         w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
         w.domain.register(&w.at(1), "ada@example.TEST", NEW_PASSWORD).await.unwrap();
         assert_eq!(w.domain.list_users(None, 10).await.unwrap().len(), 1);
-        assert!(w.domain.login_token(&w.at(2), EMAIL, PASSWORD, None).await.is_ok());
+        assert!(w.domain.login_token(&w.at(2), &Attempt::new(EMAIL, PASSWORD)).await.is_ok());
         assert_eq!(w.events("account.registered").await, ["success", "failure address_taken"]);
     }
 }
@@ -61,7 +62,7 @@ async fn a_user_without_a_password_logs_in_by_none() {
     for w in World::each().await {
         w.domain.create_user(&w.at(0), EMAIL, None, &[]).await.unwrap();
         for password in ["", PASSWORD] {
-            let login = w.domain.login_token(&w.at(1), EMAIL, password, None).await;
+            let login = w.domain.login_token(&w.at(1), &Attempt::new(EMAIL, password)).await;
             assert!(matches!(login, Err(Error::InvalidCredentials)));
         }
         assert_eq!(w.events("login").await, ["failure no_password"; 2]);
@@ -113,7 +114,7 @@ async fn disabling_ends_every_session_and_enabling_brings_none_back() {
         assert!(matches!(w.domain.by_bearer(&w.at(1), &grant.access_token).await, Err(Error::InvalidToken)));
         assert!(matches!(w.refresh(1, &grant.refresh_token).await, Err(Error::InvalidGrant)));
         assert!(w.domain.renew_assertion(&w.at(1), &login.credentials.handle).await.unwrap().is_none());
-        let login_again = w.domain.login_token(&w.at(1), EMAIL, PASSWORD, None).await;
+        let login_again = w.domain.login_token(&w.at(1), &Attempt::new(EMAIL, PASSWORD)).await;
         assert!(matches!(login_again, Err(Error::InvalidCredentials)));
         assert_eq!(w.events("login").await.last().unwrap(), "failure user_disabled");
 

@@ -81,7 +81,7 @@ async fn whatever_is_wrong_the_answer_is_the_same_and_the_log_says_why() {
             (EMAIL, &long, "unusable_password"),
         ];
         for (email, password, _) in attempts {
-            let login = w.domain.login_browser(&w.at(0), email, password, None).await;
+            let login = w.domain.login_browser(&w.at(0), &Attempt::new(email, password)).await;
             assert!(matches!(login, Err(Error::InvalidCredentials)), "{email} {login:?}");
         }
         let wanted: Vec<String> = attempts.iter().map(|(.., reason)| format!("failure {reason}")).collect();
@@ -101,7 +101,7 @@ async fn a_password_is_the_same_however_its_accents_are_composed() {
         let decomposed = "cafe\u{301} au lait, s'il vous plai\u{302}t";
         w.domain.create_user(&w.at(0), EMAIL, Some(decomposed), &[]).await.unwrap();
         let composed = "caf\u{e9} au lait, s'il vous pla\u{ee}t";
-        assert!(w.domain.login_token(&w.at(0), EMAIL, composed, None).await.is_ok());
+        assert!(w.domain.login_token(&w.at(0), &Attempt::new(EMAIL, composed)).await.is_ok());
     }
 }
 
@@ -120,11 +120,11 @@ async fn a_hash_of_older_parameters_is_replaced_at_login() {
         let stronger = Hashing { memory_kib: 16, iterations: 2, ..settings().hashing };
         let stronger =
             open(&w.store, Settings { hashing: stronger, ..settings() }, MASTER_KEY, 1).await.unwrap();
-        stronger.login_token(&w.at(1), EMAIL, PASSWORD, None).await.unwrap();
+        stronger.login_token(&w.at(1), &Attempt::new(EMAIL, PASSWORD)).await.unwrap();
         let after = hash().await;
         assert!(before.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{before}");
         assert!(after.starts_with("$argon2id$v=19$m=16,t=2,p=1$"), "{after}");
-        assert!(stronger.login_token(&w.at(2), EMAIL, PASSWORD, None).await.is_ok());
+        assert!(stronger.login_token(&w.at(2), &Attempt::new(EMAIL, PASSWORD)).await.is_ok());
         assert_eq!(w.events("password.rehashed").await, ["success"]);
         // Nothing of it is a change of rights.
         assert_eq!(w.domain.find_user(user).await.unwrap().unwrap().epoch, 1);
@@ -138,7 +138,7 @@ async fn no_secret_is_written_down() {
         let (login, grant) = (w.browser(0).await, w.tokens(0).await);
         let next = w.refresh(1, &grant.refresh_token).await.unwrap();
         w.domain.renew_assertion(&w.at(1), &login.credentials.handle).await.unwrap().unwrap();
-        drop(w.domain.login_token(&w.at(1), PASSWORD, PASSWORD, None).await);
+        drop(w.domain.login_token(&w.at(1), &Attempt::new(PASSWORD, PASSWORD)).await);
         let principal = w.principal(1, &login).await;
         w.domain.change_password(&w.at(2), &principal, PASSWORD, NEW_PASSWORD).await.unwrap();
         let written = format!("{:?} {:?} {login:?} {grant:?} {principal:?}", w.log().await, w.domain);

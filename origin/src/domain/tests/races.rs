@@ -64,7 +64,7 @@ async fn no_login_by_the_old_password_outlives_its_change() {
         let (mut old, mut new) = (PASSWORD, NEW_PASSWORD);
         for round in 0..10 {
             let context = w.at(round);
-            let mine = w.domain.login_browser(&context, EMAIL, old, None).await.unwrap();
+            let mine = w.domain.login_browser(&context, &Attempt::new(EMAIL, old)).await.unwrap();
             let mine = w.principal(round, &mine).await;
             let change = w.domain.change_password(&context, &mine, old, new);
             let (logins, change) = tokio::join!(login_at_once(&w, round, old), change);
@@ -97,7 +97,7 @@ async fn no_login_outlives_the_disabling_of_its_user() {
 async fn login_at_once(w: &World, seconds: u64, password: &'static str) -> Vec<Result<TokenGrant, Error>> {
     let act = |_| {
         let w = w.clone();
-        let login = async move { w.domain.login_token(&w.at(seconds), EMAIL, password, None).await };
+        let login = async move { w.domain.login_token(&w.at(seconds), &Attempt::new(EMAIL, password)).await };
         Box::pin(login) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>
     };
     at_once(8, act).await
@@ -134,8 +134,8 @@ async fn everything_at_once_ends_without_a_deadlock() {
 
 async fn anything(w: &World, user: UserId, n: usize) -> Result<(), Error> {
     let (context, editor) = (w.at(0), "editor".parse().unwrap());
-    let login = w.domain.login_browser(&context, EMAIL, PASSWORD, None).await?;
-    let grant = w.domain.login_token(&context, EMAIL, PASSWORD, None).await?;
+    let login = w.domain.login_browser(&context, &Attempt::new(EMAIL, PASSWORD)).await?;
+    let grant = w.domain.login_token(&context, &Attempt::new(EMAIL, PASSWORD)).await?;
     match n % 6 {
         0 => w.domain.grant_role(&context, user, &editor).await.map(drop),
         1 => w.domain.revoke_role(&context, user, &editor).await.map(drop),

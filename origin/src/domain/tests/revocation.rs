@@ -396,7 +396,7 @@ async fn everybodys_sessions_end_by_one_rule_and_other_keys() {
         w.user(EMAIL, &["viewer"]).await;
         w.user("eve@example.test", &["viewer"]).await;
         let (browser, phone) = (w.browser(0).await, w.tokens(0).await);
-        let eve = w.domain.login_token(&w.at(0), "eve@example.test", PASSWORD, None).await.unwrap();
+        let eve = w.domain.login_token(&w.at(0), &Attempt::new("eve@example.test", PASSWORD)).await.unwrap();
         let before = w.pull(0, None).await.keys;
         let context = w.at(0);
         assert_eq!(w.domain.end_everybodys_sessions(&context).await.unwrap(), 3);
@@ -409,7 +409,7 @@ async fn everybodys_sessions_end_by_one_rule_and_other_keys() {
             assert!(matches!(w.refresh(0, &grant.refresh_token).await, Err(Error::InvalidGrant)));
             assert!(w.domain.by_bearer(&w.at(2), &grant.access_token).await.is_err());
         }
-        let next = w.domain.login_token(&w.at(2), EMAIL, PASSWORD, None).await.unwrap();
+        let next = w.domain.login_token(&w.at(2), &Attempt::new(EMAIL, PASSWORD)).await.unwrap();
         assert!(w.domain.by_bearer(&w.at(2), &next.access_token).await.is_ok());
     }
 }

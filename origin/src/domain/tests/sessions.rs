@@ -11,7 +11,8 @@ async fn one_sees_and_ends_only_ones_own_sessions() {
         let ada = w.user(EMAIL, &["viewer"]).await;
         w.user("eve@example.test", &["viewer"]).await;
         let (browser, phone) = (w.browser(0).await, w.tokens(1).await);
-        let eve = w.domain.login_browser(&w.at(1), "eve@example.test", PASSWORD, None).await.unwrap();
+        let eve =
+            w.domain.login_browser(&w.at(1), &Attempt::new("eve@example.test", PASSWORD)).await.unwrap();
         let eve = w.principal(2, &eve).await;
         let me = w.principal(2, &browser).await;
 
@@ -61,7 +62,7 @@ async fn logging_out_everywhere_ends_all_of_mine_and_nobody_elses() {
         w.user(EMAIL, &["viewer"]).await;
         w.user("eve@example.test", &["viewer"]).await;
         let (browser, phone) = (w.browser(0).await, w.tokens(0).await);
-        let eve = w.domain.login_token(&w.at(0), "eve@example.test", PASSWORD, None).await.unwrap();
+        let eve = w.domain.login_token(&w.at(0), &Attempt::new("eve@example.test", PASSWORD)).await.unwrap();
         let me = w.principal(1, &browser).await;
         assert_eq!(w.domain.end_all_own(&w.at(1), &me).await.unwrap(), 2);
         assert!(w.by_handle(1, &browser.credentials.handle).await.is_none());
@@ -92,9 +93,9 @@ async fn a_password_change_leaves_one_session_with_another_handle() {
         assert_eq!(me.csrf_token(w.domain.secrets()), Some(fresh.csrf_token));
         assert_eq!(fresh.handle_max_age, Duration::from_secs(30 * DAY - 1));
 
-        let old = w.domain.login_token(&w.at(2), EMAIL, PASSWORD, None).await;
+        let old = w.domain.login_token(&w.at(2), &Attempt::new(EMAIL, PASSWORD)).await;
         assert!(matches!(old, Err(Error::InvalidCredentials)));
-        w.domain.login_token(&w.at(2), EMAIL, NEW_PASSWORD, None).await.unwrap();
+        w.domain.login_token(&w.at(2), &Attempt::new(EMAIL, NEW_PASSWORD)).await.unwrap();
         assert_eq!(w.events("password.changed").await, ["failure wrong_password", "success"]);
         assert_eq!(w.domain.find_user(user).await.unwrap().unwrap().epoch, 2);
     }
