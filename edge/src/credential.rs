@@ -1,6 +1,7 @@
 //! What a request presents, and which of it counts: the session cookie first, then the bearer.
 
 use shared::{
+    authentication::Authentication,
     claims::Common,
     cookie::{self, ASSERTION_COOKIE, HANDLE_COOKIE, Handle},
     credential::Credential,
@@ -33,6 +34,8 @@ pub struct Caller {
     pub subject: Subject,
     /// The user's epoch in the token.
     pub epoch: u64,
+    /// How well it is known who it is.
+    pub authentication: Authentication,
     /// The key that signed the token.
     pub key: KeyId,
     /// The digest of the handle, for a session.
@@ -85,10 +88,10 @@ impl Caller {
     /// The caller that verified claims speak of.
     #[must_use]
     pub fn new(claims: Common, key: KeyId, credential: Credential, handle: Option<Digest>) -> Self {
-        let (issued, expires) = (claims.issued(), claims.expires());
+        let (issued, expires, authentication) = (claims.issued(), claims.expires(), claims.authentication());
         let Common { sub: user, roles, sid: session, epoch, .. } = claims;
         let subject = Subject { user, roles, session, credential, issued, expires };
-        Self { subject, epoch, key, handle, renewed: None }
+        Self { subject, epoch, authentication, key, handle, renewed: None }
     }
 }
 

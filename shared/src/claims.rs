@@ -1,12 +1,13 @@
 //! What a token says: the claims of an access token (RFC 9068 §2.2) and of a browser's assertion.
 //!
-//! Every claim is required and typed. Times are whole seconds; a float, a string, a negative number or
-//! `null` is not a time.
+//! Every claim is typed, and required but for those of [`Authentication`], which a token of an earlier
+//! version lacks. Times are whole seconds; a float, a string, a negative number or `null` is not a time.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::{
+    authentication::{Authentication, Methods},
     id::{SessionId, TokenId, UserId},
     role::RoleName,
     secret::Digest,
@@ -36,6 +37,15 @@ pub struct Common {
     pub epoch: u64,
     /// The user's roles when it was minted.
     pub roles: Vec<RoleName>,
+    /// When the user last proved to be who they are, in seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read_time")]
+    pub auth_time: Option<u64>,
+    /// How the user proved it then.
+    #[serde(default, skip_serializing_if = "Methods::is_empty")]
+    pub amr: Methods,
+    /// Whether the user's e-mail address has been shown to be theirs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub email_verified: bool,
 }
 
 impl Common {
@@ -49,6 +59,16 @@ impl Common {
     #[must_use]
     pub fn issued(&self) -> Timestamp {
         from_seconds(self.iat)
+    }
+
+    /// How well it is known who the user is.
+    #[must_use]
+    pub fn authentication(&self) -> Authentication {
+        Authentication {
+            at: self.auth_time.map(from_seconds),
+            methods: self.amr.clone(),
+            email_verified: self.email_verified,
+        }
     }
 }
 
@@ -136,6 +156,11 @@ fn named_handle(json: &[u8]) -> Result<Option<Digest>, InvalidClaims> {
     }
     let named: Named = serde_json::from_slice(json).map_err(|_| InvalidClaims)?;
     Ok(named.hnd)
+}
+
+/// A time that is there is a number.
+fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    u64::deserialize(deserializer).map(Some)
 }
 
 fn write_digest<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {

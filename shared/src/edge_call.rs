@@ -10,6 +10,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    authentication::Authentication,
     id::{SessionId, UserId},
     jwt::keys::KeyId,
     mac::{MacKey, MacKeys},
@@ -85,6 +86,9 @@ pub struct CheckAnswer {
     pub roles: Vec<RoleName>,
     /// The epoch now.
     pub epoch: u64,
+    /// How well it is known who the user is; an origin of an earlier version says nothing of it.
+    #[serde(flatten)]
+    pub authentication: Authentication,
 }
 
 /// The headers that sign a call: `POST` of this body to this path of origin, from now on.
@@ -237,5 +241,11 @@ mod tests {
         assert_eq!((request.address, &request.user_agent), (None, &None));
         assert_eq!(format!("{request:?}"), "AssertionRequest(None, None, …)");
         assert!(serde_json::from_str::<CheckAnswer>(r#"{"roles":["Admin"],"epoch":1}"#).is_err());
+        let earlier: CheckAnswer = serde_json::from_str(r#"{"roles":["admin"],"epoch":1}"#).unwrap();
+        assert_eq!(earlier.authentication, Authentication::default());
+        let json =
+            r#"{"roles":[],"epoch":1,"auth_time":1800000000,"amr":["pwd","mfa"],"email_verified":true}"#;
+        let answer: CheckAnswer = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&answer).unwrap(), json);
     }
 }

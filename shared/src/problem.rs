@@ -67,10 +67,14 @@ kinds! {
     ExpiredToken "expired-token" 401 "The token has expired"
     /// Login: the address or the password is wrong. Which of them is never said.
     InvalidCredentials "invalid-credentials" 401 "The e-mail address or the password is wrong"
+    /// The login is good and not strong or recent enough for this (RFC 9470 §3).
+    InsufficientUserAuthentication "insufficient-user-authentication" 401 "A stronger or more recent login is needed"
     /// The seal is missing, wrong, too old or seen before.
     BadSeal "bad-seal" 401 "The request is not sealed by the edge"
     /// The caller is known and lacks a permission.
     Forbidden "insufficient-scope" 403 "A permission is missing"
+    /// The user's e-mail address has to be verified first.
+    EmailUnverified "email-unverified" 403 "The e-mail address is not verified"
     /// The route takes the other kind of credential.
     CredentialKind "credential-kind" 403 "This kind of credential is not accepted here"
     /// An unsafe request by cookie without a proof that it comes from this site.
@@ -225,6 +229,7 @@ impl Problem {
             Kind::BadSeal => return Some(format!("Signature realm=\"{REALM}\"")),
             Kind::AmbiguousCredentials => "invalid_request",
             Kind::InvalidToken | Kind::ExpiredToken => "invalid_token",
+            Kind::InsufficientUserAuthentication => "insufficient_user_authentication",
             Kind::Forbidden => "insufficient_scope",
             _ => return None,
         };

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use shared::{
+    authentication::Authentication,
     cookie::Handle,
     id::{SessionId, UserId},
     jwt::keys::KeyId,
@@ -46,6 +47,8 @@ pub struct Rights {
     pub roles: Vec<RoleName>,
     /// The epoch.
     pub epoch: u64,
+    /// How well it is known who the user is.
+    pub authentication: Authentication,
 }
 
 impl Domain {
@@ -62,8 +65,8 @@ impl Domain {
         let digest = handle.digest();
         let keys = self.latest_keys(context.now).await?;
         let Some(renewed) = self.see(context, digest).await? else { return Ok(None) };
-        let Renewed { session, user, roles, epoch } = renewed;
-        let speaker = Speaker { user, session, roles: &roles, epoch };
+        let Renewed { session, user, roles, epoch, authentication } = renewed;
+        let speaker = Speaker { user, session, roles: &roles, epoch, authentication: &authentication };
         // `iat` is from before the statement: what ends the session later is later than it.
         let assertion = self.assertion(&keys, &speaker, digest, context.now)?;
         Ok(Some(RenewedAssertion { assertion, max_age: self.0.settings.assertion_ttl, session, user }))
@@ -100,8 +103,10 @@ impl Domain {
         kid: &KeyId,
     ) -> Result<Option<Rights>, Error> {
         let holder = holders::by_token(self.0.store.reads(), session, kid.as_str(), context.now).await?;
-        Ok(holder
-            .filter(|holder| holder.user == user && holder.epoch == epoch)
-            .map(|holder| Rights { roles: holder.roles, epoch: holder.epoch }))
+        Ok(holder.filter(|holder| holder.user == user && holder.epoch == epoch).map(|holder| Rights {
+            roles: holder.roles,
+            epoch: holder.epoch,
+            authentication: holder.authentication,
+        }))
     }
 }

@@ -6,6 +6,7 @@
 use std::{fmt, time::Duration};
 
 use shared::{
+    authentication::{Authentication, Method, Methods},
     cookie::Handle,
     csrf,
     id::{SessionId, UserId},
@@ -71,6 +72,8 @@ impl fmt::Debug for BrowserCredentials {
 struct Proven {
     user: User,
     hash: PasswordHash,
+    /// By what they have proven to be who they are.
+    methods: Methods,
 }
 
 /// A session that was made.
@@ -78,6 +81,19 @@ struct Opened {
     user: User,
     session: SessionId,
     absolute: Duration,
+    authentication: Authentication,
+}
+
+impl Opened {
+    fn speaker(&self) -> Speaker<'_> {
+        Speaker {
+            user: self.user.id,
+            session: self.session,
+            roles: &self.user.roles,
+            epoch: self.user.epoch,
+            authentication: &self.authentication,
+        }
+    }
 }
 
 impl Domain {
@@ -93,11 +109,10 @@ impl Domain {
     ) -> Result<BrowserLogin, Error> {
         let handle = self.new_handle()?;
         let opened = self.open_session(context, attempt, Some(handle.digest())).await?;
-        let Opened { user, session, absolute } = opened;
-        let speaker = Speaker { user: user.id, session, roles: &user.roles, epoch: user.epoch };
         let keys = self.latest_keys(context.now).await?;
-        let credentials = self.browser_credentials(&keys, &speaker, handle, absolute, context.now)?;
-        Ok(BrowserLogin { session, credentials, user })
+        let credentials =
+            self.browser_credentials(&keys, &opened.speaker(), handle, opened.absolute, context.now)?;
+        Ok(BrowserLogin { session: opened.session, credentials, user: opened.user })
     }
 
     /// Logs any other client in.
@@ -105,10 +120,9 @@ impl Domain {
     /// # Errors
     /// Those of [`login_browser`](Self::login_browser).
     pub async fn login_token(&self, context: &Context, attempt: &Attempt<'_>) -> Result<TokenGrant, Error> {
-        let Opened { user, session, .. } = self.open_session(context, attempt, None).await?;
-        let speaker = Speaker { user: user.id, session, roles: &user.roles, epoch: user.epoch };
+        let opened = self.open_session(context, attempt, None).await?;
         let keys = self.latest_keys(context.now).await?;
-        self.token_grant(&keys, &speaker, FIRST, context.now)
+        self.token_grant(&keys, &opened.speaker(), FIRST, context.now)
     }
 
     pub(super) fn new_handle(&self) -> Result<Handle, Error> {
@@ -174,6 +188,7 @@ impl Domain {
                 address: context.address.map(|address| address.to_string()),
                 user_agent: user_agent.as_deref(),
                 created_at: context.now,
+                methods: &proven.methods,
                 idle: limits.idle,
                 absolute: limits.absolute,
             };
@@ -184,9 +199,14 @@ impl Domain {
                     .session(session.id)
                     .because(kind.as_str());
                 self.commit(transaction, &context.by(session.user), event).await?;
-                let opened = Opened { session: session.id, absolute: limits.absolute, user: proven.user };
-                self.strengthen(context, opened.user.id, attempt.password, &proven.hash).await;
-                return Ok(opened);
+                let (id, user) = (session.id, proven.user);
+                self.strengthen(context, user.id, attempt.password, &proven.hash).await;
+                let authentication = Authentication {
+                    at: Some(context.now),
+                    methods: proven.methods,
+                    email_verified: user.verified_at.is_some(),
+                };
+                return Ok(Opened { user, session: id, absolute: limits.absolute, authentication });
             }
             // The password, the roles or the account changed meanwhile: all is read and judged again.
             transaction.rollback().await.map_err(store::Error::from)?;
@@ -226,7 +246,9 @@ impl Domain {
             _ => self.0.passwords.verify(&password, hash.as_ref()).await?,
         };
         match (user, hash) {
-            (Some(user), Some(hash)) if is_verified => Ok(Proven { user, hash }),
+            (Some(user), Some(hash)) if is_verified => {
+                Ok(Proven { user, hash, methods: [Method::Password].into() })
+            }
             (user, _) => self.refuse_login(context, address.as_ref(), user.map(|user| user.id), reason).await,
         }
     }

@@ -103,7 +103,13 @@ impl Domain {
         };
         // The session may have been ended while the passwords were hashed; then nothing changes.
         let holder = holders::by_id(&mut *transaction, session, now).await?.ok_or(Error::Unauthenticated)?;
-        let speaker = Speaker { user, session, roles: &holder.roles, epoch: holder.epoch };
+        let speaker = Speaker {
+            user,
+            session,
+            roles: &holder.roles,
+            epoch: holder.epoch,
+            authentication: &holder.authentication,
+        };
         let credentials = handle
             .map(|handle| {
                 let max_age = holder.absolute_expires_at.since(now);

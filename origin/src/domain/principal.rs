@@ -2,6 +2,7 @@
 //! roles that the database has now.
 
 use shared::{
+    authentication::Authentication,
     cookie::Handle,
     credential::Credential,
     csrf,
@@ -42,6 +43,8 @@ pub struct Principal {
     pub issued: Timestamp,
     /// When it ends.
     pub expires: Timestamp,
+    /// How well it is known who the user is, as the database has it now.
+    pub authentication: Authentication,
 }
 
 impl Principal {
@@ -69,6 +72,7 @@ impl Principal {
             handle: holder.handle,
             issued,
             expires,
+            authentication: holder.authentication,
         }
     }
 }

@@ -186,13 +186,13 @@ impl Domain {
         granted: Option<Grant>,
         kind: Kind,
     ) -> Result<Option<TokenGrant>, Error> {
-        let Some(Grant { user, roles, epoch, counter }) = granted else {
+        let Some(Grant { user, roles, epoch, authentication, counter }) = granted else {
             transaction.rollback().await.map_err(store::Error::from)?;
             return Ok(None);
         };
         let event = Event::success(kind).subject(user).session(session).detail("counter", counter);
         self.commit(transaction, &context.by(user), event).await?;
-        let speaker = Speaker { user, session, roles: &roles, epoch };
+        let speaker = Speaker { user, session, roles: &roles, epoch, authentication: &authentication };
         self.token_grant(keys, &speaker, counter, context.now).map(Some)
     }
 

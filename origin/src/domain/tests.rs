@@ -3,6 +3,7 @@
 
 mod accounts;
 mod administrators;
+mod authentication;
 mod key_states;
 mod keys;
 mod login;

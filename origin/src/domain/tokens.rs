@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use shared::{
+    authentication::Authentication,
     claims::{AccessClaims, AssertionClaims, Common},
     id::{SessionId, TokenId, UserId},
     jwt::verify::{self, Expected, Refused, Verified},
@@ -37,12 +38,13 @@ impl fmt::Debug for TokenGrant {
     }
 }
 
-/// Whom a token speaks of; roles and epoch come from one statement.
+/// Whom a token speaks of; all that can change comes from one statement.
 pub(super) struct Speaker<'a> {
     pub(super) user: UserId,
     pub(super) session: SessionId,
     pub(super) roles: &'a [RoleName],
     pub(super) epoch: u64,
+    pub(super) authentication: &'a Authentication,
 }
 
 impl Domain {
@@ -82,6 +84,9 @@ impl Domain {
             sid: speaker.session,
             epoch: speaker.epoch,
             roles: speaker.roles.to_vec(),
+            auth_time: speaker.authentication.at.and_then(|at| u64::try_from(at.seconds()).ok()),
+            amr: speaker.authentication.methods.clone(),
+            email_verified: speaker.authentication.email_verified,
         })
     }
 

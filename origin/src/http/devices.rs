@@ -7,7 +7,9 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Serialize;
-use shared::{credential::Credential, id::SessionId, problem::Problem};
+use shared::{
+    authentication::Method, credential::Credential, id::SessionId, problem::Problem, time::Timestamp,
+};
 use utoipa::ToSchema;
 
 use super::{cookies, guard::SignedIn, id::Id, problems, time::Time};
@@ -39,9 +41,17 @@ pub(super) struct SessionView {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Me {
     user: UserView,
+    /// Whether the e-mail address has been shown to be mine.
+    email_verified: bool,
     /// What my roles permit.
     permissions: Vec<String>,
     session: SessionView,
+    /// When I last proved to be who I am, in seconds since the epoch, as tokens and challenges count
+    /// (RFC 9470 §3); absent in a session of an earlier version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    /// How I proved it then (RFC 8176): `pwd`, `otp`, `hwk`, `swk`; with `mfa` it was two factors.
+    amr: Vec<&'static str>,
     /// For the header `x-csrf-token`; only with a browser's session.
     #[serde(skip_serializing_if = "Option::is_none")]
     csrf_token: Option<String>,
@@ -109,13 +119,16 @@ impl Device {
 /// Who am I?
 #[utoipa::path(get, path = "/auth/me", tag = "sessions", responses((status = 200, description = "You.", body = Me)))]
 pub(super) async fn me(SignedIn { principal, .. }: SignedIn, State(app): State<App>) -> Json<Me> {
-    let Principal { user, email, roles, session, kind, .. } = &principal;
+    let Principal { user, email, roles, session, kind, authentication, .. } = &principal;
     Json(Me {
         user: UserView {
             id: user.to_string(),
             email: email.clone(),
             roles: roles.iter().map(ToString::to_string).collect(),
         },
+        email_verified: authentication.email_verified,
+        auth_time: authentication.at.map(Timestamp::seconds),
+        amr: authentication.methods.iter().map(Method::as_str).collect(),
         permissions: principal.permissions(app.policy()).iter().map(ToString::to_string).collect(),
         session: SessionView { id: session.to_string(), kind: kind.to_string() },
         csrf_token: principal.csrf_token(app.domain.secrets()),

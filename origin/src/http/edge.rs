@@ -15,7 +15,11 @@ use shared::{
 };
 
 use super::{client, guard::EdgeCall, problems};
-use crate::{app::App, domain::Context, telemetry};
+use crate::{
+    app::App,
+    domain::{Context, Rights},
+    telemetry,
+};
 
 /// The edge state
 ///
@@ -75,7 +79,8 @@ async fn checked(app: &App, call: CheckRequest, context: &Context) -> Result<Che
     let CheckRequest { session, user, epoch, kid } = call;
     let rights = app.domain.check(context, session, user, epoch, &kid).await.map_err(problems::of)?;
     let rights = rights.ok_or(Kind::Unauthenticated)?;
-    Ok(CheckAnswer { roles: rights.roles, epoch: rights.epoch })
+    let Rights { roles, epoch, authentication } = rights;
+    Ok(CheckAnswer { roles, epoch, authentication })
 }
 
 /// The answer to a call, bound to it by the key that it was signed with.

@@ -1,6 +1,7 @@
 //! Who a session stands for: the one place where a credential becomes a user with roles.
 
 use shared::{
+    authentication::Authentication,
     id::{SessionId, UserId},
     role::RoleName,
     secret::Digest,
@@ -38,13 +39,16 @@ pub struct Holder {
     pub roles: Vec<RoleName>,
     /// The epoch as it is now.
     pub epoch: u64,
+    /// How well it is known who the user is.
+    pub authentication: Authentication,
 }
 
 macro_rules! holder {
     ($condition:literal) => {
         concat!(
-            "SELECT sessions.id AS session, sessions.kind, sessions.handle_digest, sessions.last_seen_at, sessions.idle_expires_at, ",
-            "sessions.absolute_expires_at, u.id, u.email, u.epoch, ",
+            "SELECT sessions.id AS session, sessions.kind, sessions.handle_digest, sessions.last_seen_at, ",
+            "sessions.idle_expires_at, sessions.absolute_expires_at, sessions.authenticated_at, sessions.amr, ",
+            "u.id, u.email, u.epoch, u.verified_at, ",
             roles!("u.id"),
             " FROM sessions JOIN users AS u ON u.id = sessions.user_id WHERE u.disabled_at IS NULL AND ",
             live!("$2"),
@@ -112,5 +116,6 @@ fn holder(row: &AnyRow) -> Result<Holder, Error> {
         email: row.text("email")?,
         roles: row.roles("roles")?,
         epoch: row.count("epoch")?,
+        authentication: row.authentication()?,
     })
 }

@@ -1,6 +1,7 @@
 //! Renewing a browser's assertion: one statement that succeeds only on a live session of an enabled user.
 
 use shared::{
+    authentication::Authentication,
     id::{SessionId, UserId},
     role::RoleName,
     secret::Digest,
@@ -11,8 +12,7 @@ use sqlx::any::AnyExecutor;
 use super::{
     Error,
     row::Columns,
-    sessions::{enabled, live},
-    users::roles,
+    sessions::{enabled, live, of_the_user},
 };
 
 /// What an assertion tells of, as it was when the session was seen.
@@ -26,6 +26,8 @@ pub struct Renewed {
     pub roles: Vec<RoleName>,
     /// The user's epoch.
     pub epoch: u64,
+    /// How well it is known who the user is.
+    pub authentication: Authentication,
 }
 
 /// The session that this handle belongs to, whether alive or not, and whose it is.
@@ -53,8 +55,8 @@ pub async fn renew<'e>(
         live!("$2"),
         " AND ",
         enabled!(),
-        " RETURNING id, user_id, (SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id) AS epoch, ",
-        roles!("sessions.user_id")
+        " RETURNING id, ",
+        of_the_user!()
     ))
     .bind(handle.as_bytes().to_vec())
     .bind(now.millis())
@@ -66,6 +68,7 @@ pub async fn renew<'e>(
             user: row.parsed("user_id")?,
             roles: row.roles("roles")?,
             epoch: row.count("epoch")?,
+            authentication: row.authentication()?,
         })
     })
     .transpose()

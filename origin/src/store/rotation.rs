@@ -2,6 +2,7 @@
 //! counters that were read, so of several callers one wins and the others read again.
 
 use shared::{
+    authentication::Authentication,
     id::{SessionId, UserId},
     role::RoleName,
     time::Timestamp,
@@ -11,8 +12,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 use super::{
     Error, Transaction,
     row::{Columns, as_count, as_number, corrupt},
-    sessions::{EndReason, enabled, live},
-    users::roles,
+    sessions::{EndReason, enabled, live, of_the_user},
 };
 
 /// A token session's counters, and whether anything can still be had for them.
@@ -48,6 +48,8 @@ pub struct Grant {
     pub roles: Vec<RoleName>,
     /// The user's epoch.
     pub epoch: u64,
+    /// How well it is known who the user is.
+    pub authentication: Authentication,
     /// The counter of the refresh token that goes with them.
     pub counter: u64,
 }
@@ -57,9 +59,7 @@ macro_rules! granting {
         concat!(
             $($part,)+
             " AND sessions.kind = 'token' AND ", live!("$2"), " AND ", enabled!(),
-            " RETURNING user_id, current_counter, ",
-            "(SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id) AS epoch, ",
-            roles!("sessions.user_id")
+            " RETURNING current_counter, ", of_the_user!()
         )
     };
 }
@@ -195,6 +195,7 @@ fn grant(row: &AnyRow) -> Result<Grant, Error> {
         user: row.parsed("user_id")?,
         roles: row.roles("roles")?,
         epoch: row.count("epoch")?,
+        authentication: row.authentication()?,
         counter: row.count("current_counter")?,
     })
 }

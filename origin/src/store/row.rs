@@ -3,7 +3,7 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use shared::{role::RoleName, secret::Digest, time::Timestamp};
+use shared::{authentication::Authentication, role::RoleName, secret::Digest, time::Timestamp};
 use sqlx::{Row as _, any::AnyRow};
 
 use super::Error;
@@ -59,6 +59,16 @@ pub(super) trait Columns {
         let Some(bytes) = self.bytes_or_null(column)? else { return Ok(None) };
         let bytes = bytes.try_into().map_err(|_| corrupt(column, "32 bytes are wanted"))?;
         Ok(Some(Digest::from_bytes(bytes)))
+    }
+
+    /// How well it is known who a session's user is: `authenticated_at` and `amr` of the session,
+    /// `verified_at` of the user.
+    fn authentication(&self) -> Result<Authentication, Error> {
+        Ok(Authentication {
+            at: self.time_or_null("authenticated_at")?,
+            methods: self.parsed_or_null("amr")?.unwrap_or_default(),
+            email_verified: self.time_or_null("verified_at")?.is_some(),
+        })
     }
 
     /// A user's roles, as [`ROLES`](super::users::ROLES) puts them together.

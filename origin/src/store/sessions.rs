@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shared::{
+    authentication::Methods,
     id::{SessionId, UserId},
     secret::Digest,
     time::Timestamp,
@@ -33,7 +34,18 @@ macro_rules! enabled {
         "EXISTS (SELECT 1 FROM users AS u WHERE u.id = sessions.user_id AND u.disabled_at IS NULL)"
     };
 }
-pub(super) use {enabled, live};
+/// What a token tells of the user of a row of `sessions`, each as it is at this moment.
+macro_rules! of_the_user {
+    () => {
+        concat!(
+            "user_id, authenticated_at, amr, ",
+            "(SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id) AS epoch, ",
+            "(SELECT u.verified_at FROM users AS u WHERE u.id = sessions.user_id) AS verified_at, ",
+            $crate::store::users::roles!("sessions.user_id")
+        )
+    };
+}
+pub(super) use {enabled, live, of_the_user};
 
 words! {
     /// How the client holds its session.
@@ -109,8 +121,10 @@ pub struct NewSession<'a> {
     pub address: Option<String>,
     /// By what.
     pub user_agent: Option<&'a str>,
-    /// Now.
+    /// Now, which is also when the user proved to be who they are.
     pub created_at: Timestamp,
+    /// How they proved it.
+    pub methods: &'a Methods,
     /// How long it lives unused.
     pub idle: Duration,
     /// How long it lives.
@@ -129,9 +143,9 @@ pub async fn insert(
             concat!(
                 "INSERT INTO sessions (id, user_id, kind, device, address, user_agent, created_at, ",
                 "last_seen_at, idle_limit, idle_expires_at, absolute_expires_at, handle_digest, ",
-                "current_counter, issued_at) ",
-                "SELECT $1, u.id, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12 FROM users AS u ",
-                "WHERE u.id = $13 AND u.password_hash = $14 AND u.epoch = $15 AND u.disabled_at IS NULL",
+                "current_counter, issued_at, authenticated_at, amr) ",
+                "SELECT $1, u.id, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $6, $13 FROM users AS u ",
+                "WHERE u.id = $14 AND u.password_hash = $15 AND u.epoch = $16 AND u.disabled_at IS NULL",
                 $lock
             )
         };
@@ -156,6 +170,7 @@ pub async fn insert(
         .bind(session.handle.map(|digest| digest.as_bytes().to_vec()))
         .bind(is_token.then_some(1_i64))
         .bind(is_token.then_some(now.millis()))
+        .bind(session.methods.to_string())
         .bind(session.user.to_string())
         .bind(session.verified.expose())
         .bind(as_number(session.epoch))

@@ -8,6 +8,7 @@ use jwt_simple::prelude::{
 };
 use serde::Serialize;
 use shared::{
+    authentication::Authentication,
     claims::{AccessClaims, AssertionClaims, Common, TokenClaims},
     cookie::Handle,
     csrf,
@@ -49,6 +50,7 @@ pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) user: UserId,
     pub(crate) roles: Vec<RoleName>,
+    pub(crate) authentication: Authentication,
     epoch: u64,
     handle: Option<String>,
 }
@@ -88,6 +90,7 @@ impl Session {
             id: SessionId::new(began, [drawn(); 10]),
             user: UserId::new(began, [drawn(); 10]),
             roles: roles.split_whitespace().map(|role| role.parse().unwrap()).collect(),
+            authentication: Authentication::default(),
             epoch: 1,
             handle: None,
         }
@@ -233,7 +236,11 @@ impl Issuer {
             (live.id, live.user, live.epoch) == (request.session, request.user, request.epoch)
         };
         match sessions.iter().find(holds).filter(|_| !self.denies_checks.get()) {
-            Some(session) => json(&CheckAnswer { roles: session.roles.clone(), epoch: request.epoch }),
+            Some(session) => json(&CheckAnswer {
+                roles: session.roles.clone(),
+                epoch: request.epoch,
+                authentication: session.authentication.clone(),
+            }),
             None => problem(Kind::InvalidToken),
         }
     }
@@ -252,6 +259,9 @@ pub(crate) fn common(session: &Session, now: Timestamp, lifetime: u64) -> Common
         sid: session.id,
         epoch: session.epoch,
         roles: session.roles.clone(),
+        auth_time: session.authentication.at.map(|at| u64::try_from(at.seconds()).unwrap()),
+        amr: session.authentication.methods.clone(),
+        email_verified: session.authentication.email_verified,
     }
 }
 

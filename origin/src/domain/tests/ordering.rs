@@ -1,5 +1,7 @@
 //! What waits for what: the conditions and locks by which a login and what ends it cannot cross.
 
+use shared::authentication::Methods;
+
 use super::*;
 use crate::store::{
     Transaction,
@@ -25,6 +27,7 @@ async fn insert(
         address: None,
         user_agent: None,
         created_at: time(0),
+        methods: &Methods::default(),
         idle: Duration::from_secs(DAY),
         absolute: Duration::from_secs(DAY),
     };

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{NOW, check, check_as, check_claim, claims, es256, header, signed, with};
 use crate::{
+    authentication::{Authentication, Method},
     claims::{AccessClaims, AssertionClaims},
     jwt::verify::Refused,
     secret::Digest,
@@ -36,6 +37,27 @@ fn an_assertion_is_no_access_token_nor_the_reverse() {
 }
 
 #[test]
+fn a_token_of_an_earlier_version_tells_nothing_of_the_login() {
+    let token = signed(&header().to_string(), &claims().to_string());
+    let earlier = check(&token).unwrap().into_claims();
+    assert_eq!(earlier.0.authentication(), Authentication::default());
+    let mut claims = claims();
+    for (name, value) in
+        [("auth_time", json!(NOW)), ("amr", json!(["pwd", "mfa"])), ("email_verified", json!(true))]
+    {
+        claims[name] = value;
+    }
+    let verified = check(&signed(&header().to_string(), &claims.to_string())).unwrap();
+    let expected = Authentication {
+        at: Some(Timestamp::from_seconds(NOW)),
+        methods: [Method::Password, Method::MultipleFactors].into(),
+        email_verified: true,
+    };
+    assert_eq!(verified.claims().0.authentication(), expected);
+    assert_eq!(serde_json::to_value(verified.claims()).unwrap(), claims);
+}
+
+#[test]
 fn every_claim_is_required_and_typed() {
     let names = ["iss", "sub", "aud", "client_id", "exp", "iat", "jti", "sid", "epoch", "roles"];
     for name in names {
@@ -54,6 +76,19 @@ fn every_claim_is_required_and_typed() {
     assert_eq!(check_claim("aud", Some(json!(["https://api.test"]))), Err(Refused::InvalidClaims));
     for roles in [json!("viewer"), json!(["Viewer"]), json!(["a,b"]), json!([1]), json!(["viewer", null])] {
         assert_eq!(check_claim("roles", Some(roles)), Err(Refused::InvalidClaims));
+    }
+    for (name, values) in [
+        ("auth_time", [json!(null), json!("1800000000"), json!(-1), json!(1.5), json!(true)]),
+        ("amr", [json!(null), json!("mfa"), json!({"mfa": 1}), json!([1]), json!([["mfa"]])]),
+        ("email_verified", [json!(null), json!("true"), json!(1), json!([]), json!({})]),
+    ] {
+        for value in values {
+            assert_eq!(
+                check_claim(name, Some(value.clone())),
+                Err(Refused::InvalidClaims),
+                "{name}: {value}"
+            );
+        }
     }
     for epoch in [json!("7"), json!(-1), json!(7.0)] {
         assert_eq!(check_claim("epoch", Some(epoch)), Err(Refused::InvalidClaims));
