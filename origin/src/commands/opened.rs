@@ -98,9 +98,10 @@ impl From<domain::Error> for Failure {
             domain::Error::LastAdmin => Self::new(error.to_string(), "make another one first"),
             domain::Error::UnknownRole(_) => Self::new(error.to_string(), "name a role of the policy file"),
             domain::Error::AddressTaken => Self::new(error.to_string(), "`origin user list` shows all"),
-            domain::Error::PasswordTooShort { .. } | domain::Error::PasswordTooLong { .. } => {
-                Self::new(error.to_string(), "give another")
-            }
+            domain::Error::PasswordTooShort { .. }
+            | domain::Error::PasswordTooLong { .. }
+            | domain::Error::PasswordUnusable
+            | domain::Error::PasswordPredictable(_) => Self::new(error.to_string(), "give another"),
             error => Self::new(crate::telemetry::causes(&error), ""),
         }
     }

@@ -27,7 +27,7 @@ impl Domain {
     /// [`Error::Overloaded`] when too many passwords wait to be hashed.
     pub async fn register(&self, context: &Context, email: &str, password: &str) -> Result<(), Error> {
         let address = EmailAddress::parse(email)?;
-        let password = Password::chosen(password, &address, self.0.settings.password_min_length)?;
+        let password = Password::chosen(password, &address, &self.0.settings)?;
         let hash = self.0.passwords.hash(&password).await?;
         let roles: Vec<RoleName> =
             self.0.policy.roles().filter(|role| role.as_str() == SELF_REGISTERED).cloned().collect();
@@ -59,7 +59,7 @@ impl Domain {
         }
         let hash = match password {
             Some(password) => {
-                let password = Password::chosen(password, &address, self.0.settings.password_min_length)?;
+                let password = Password::chosen(password, &address, &self.0.settings)?;
                 Some(self.0.passwords.hash(&password).await?)
             }
             None => None,

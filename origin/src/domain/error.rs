@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::role::RoleName;
 
-use super::email::InvalidEmail;
+use super::{email::InvalidEmail, passwords::Predictable};
 use crate::{random, store};
 
 /// An act that did not happen.
@@ -28,9 +28,9 @@ pub enum Error {
     /// A password has a character that none can have.
     #[error("a password has no NUL character")]
     PasswordUnusable,
-    /// A new password is the user's own address.
-    #[error("a password is not one's own address")]
-    PasswordIsAddress,
+    /// A new password is among those that are guessed first.
+    #[error("{0}")]
+    PasswordPredictable(Predictable),
     /// Address and password do not go together. Why is in the audit log alone.
     #[error("the address or the password is wrong")]
     InvalidCredentials,

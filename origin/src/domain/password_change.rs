@@ -33,7 +33,7 @@ impl Domain {
         new: &str,
     ) -> Result<Option<BrowserCredentials>, Error> {
         let address = EmailAddress::parse(&principal.email)?;
-        let new = Password::chosen(new, &address, self.0.settings.password_min_length)?;
+        let new = Password::chosen(new, &address, &self.0.settings)?;
         for _ in 0..ATTEMPTS {
             let verified = self.prove_current(context, principal, current).await?;
             let hash = self.0.passwords.hash(&new).await?;

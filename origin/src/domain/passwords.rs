@@ -1,21 +1,26 @@
 //! Passwords: what is taken for one, and hashing them without letting anyone exhaust the machine.
 
+pub mod imported;
+mod predictable;
+
 use std::sync::Arc;
 
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-    password_hash::{self, phc},
-};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::{Error, Hashing, email::EmailAddress};
+use self::imported::ImportedHash;
+pub use self::predictable::Predictable;
+use super::{Error, Hashing, Settings, email::EmailAddress};
 use crate::{random::Random, store::users::PasswordHash};
 
 /// The longest password that is hashed, in bytes as received: far more than the 64 characters that have
 /// to be accepted (NIST SP 800-63B-4 §3.1.1.2), and little enough to normalise without a thought.
 pub const MAX_BYTES: usize = 1024;
+
+/// What this system is called, which its users know.
+const PRODUCT: &str = "countersign";
 
 /// A password in Unicode NFC, whole. It does not print and is wiped when dropped.
 #[derive(Clone)]
@@ -43,17 +48,27 @@ impl Password {
     ///
     /// # Errors
     /// Those of [`presented`](Self::presented), [`Error::PasswordTooShort`] and
-    /// [`Error::PasswordIsAddress`].
-    pub fn chosen(text: &str, address: &EmailAddress, min_length: usize) -> Result<Self, Error> {
+    /// [`Error::PasswordPredictable`]. What characters it is made of does not matter (NIST SP 800-63B-4
+    /// §3.1.1.2).
+    pub fn chosen(text: &str, address: &EmailAddress, settings: &Settings) -> Result<Self, Error> {
         let password = Self::presented(text)?;
-        if password.0.chars().count() < min_length {
-            return Err(Error::PasswordTooShort { minimum: min_length });
+        let minimum = settings.password_min_length;
+        if password.0.chars().count() < minimum {
+            return Err(Error::PasswordTooShort { minimum });
         }
-        if password.0.eq_ignore_ascii_case(address.lookup()) {
-            return Err(Error::PasswordIsAddress);
+        let (local, domain) = address.lookup().split_once('@').unwrap_or_default();
+        let own = [PRODUCT, &settings.client_id, host(&settings.issuer), address.lookup(), local, domain];
+        match predictable::why(&password.0, &predictable::context(own)) {
+            Some(why) => Err(Error::PasswordPredictable(why)),
+            None => Ok(password),
         }
-        Ok(password)
     }
+}
+
+/// The host of a URL; the whole where there is none.
+fn host(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    after_scheme.split(['/', ':']).next().unwrap_or(after_scheme)
 }
 
 impl std::fmt::Debug for Password {
@@ -122,17 +137,28 @@ impl Passwords {
 
     /// Whether this is the password of the hash. Without a hash it is not, and that takes as long.
     ///
+    /// A wrong password is never answered sooner than where there is no hash: against one that is imported or
+    /// outdated, and may be cheaper, the dummy is computed as well. So the answer comes later by what that
+    /// hash costs, until its owner logs in and it is replaced.
+    ///
     /// # Errors
     /// [`Error::Overloaded`] at once when too many are waiting.
     pub async fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<bool, Error> {
-        let is_real = hash.is_some();
-        let hash = hash.unwrap_or(&self.dummy).clone();
-        let password = password.clone();
-        let matches = self.in_turn(move || matches(password.0.as_bytes(), &hash)).await?;
-        Ok(matches && is_real)
+        let (password, dummy) = (password.clone(), self.dummy.clone());
+        let outdated = hash.filter(|hash| self.is_outdated(hash)).cloned();
+        let present = hash.filter(|_| outdated.is_none()).cloned();
+        self.in_turn(move || {
+            let password = password.0.as_bytes();
+            match (&outdated, &present) {
+                (Some(outdated), _) if matches(password, outdated)? => Ok(true),
+                (_, Some(present)) => matches(password, present),
+                _ => matches(password, &dummy).map(|_| false),
+            }
+        })
+        .await
     }
 
-    /// Whether a hash was made with other parameters than new ones are.
+    /// Whether a hash was made in another way or with other parameters than new ones are.
     #[must_use]
     pub fn is_outdated(&self, hash: &PasswordHash) -> bool {
         let Ok(parsed) = phc::PasswordHash::new(hash.expose()) else { return true };
@@ -179,12 +205,7 @@ fn compute(params: &Params, password: &[u8], salt: &[u8]) -> Result<PasswordHash
 }
 
 fn matches(password: &[u8], hash: &PasswordHash) -> Result<bool, Error> {
-    let hash = phc::PasswordHash::new(hash.expose()).map_err(failed)?;
-    match Argon2::default().verify_password(password, &hash) {
-        Ok(()) => Ok(true),
-        Err(password_hash::Error::PasswordInvalid) => Ok(false),
-        Err(error) => Err(failed(error)),
-    }
+    ImportedHash::parse(hash.expose()).map(|hash| hash.matches(password)).map_err(failed)
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

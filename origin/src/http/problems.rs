@@ -19,8 +19,8 @@ pub(super) fn of(error: Error) -> Problem {
         Error::PasswordUnusable => {
             Problem::new(Kind::PasswordUnusable).with_detail("It holds a character that is no text.")
         }
-        Error::PasswordIsAddress => {
-            Problem::new(Kind::PasswordTooCommon).with_detail("It is the e-mail address.")
+        Error::PasswordPredictable(why) => {
+            Problem::new(Kind::PasswordTooCommon).with_detail(sentence(&why.to_string()))
         }
         Error::InvalidCredentials => Kind::InvalidCredentials.into(),
         Error::AddressTaken => Problem::new(Kind::Conflict).with_detail("The e-mail address is taken."),

@@ -1,7 +1,10 @@
 //! Hashing under load.
 
 use super::*;
-use crate::domain::passwords::{Password, Passwords};
+use crate::{
+    domain::passwords::{Password, Passwords},
+    store::users::PasswordHash,
+};
 
 fn passwords(parallel: usize, queue: usize) -> Passwords {
     // Slow enough that the others come while the first is at it.
@@ -56,4 +59,24 @@ async fn only_the_whole_password_matches_and_no_hash_matches_nothing() {
     assert!(!passwords.verify(&presented(""), Some(&hash)).await.unwrap());
     assert!(!passwords.verify(&presented(&long), None).await.unwrap());
     assert_ne!(hash, passwords.hash(&presented(&long)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_not_refused_sooner_where_the_hash_is_a_cheap_one() {
+    let passwords = passwords(1, 0);
+    let wrong = Password::presented("wrong").unwrap();
+    // A millisecond, where the dummy takes a hundred.
+    let cheap = PasswordHash::new("$2y$04$abcdefghijklmnopqrstuuyvPXIbu7xe6/CED2DzX8z6Si09MlzlW".to_owned());
+    let took = async |hash: Option<&PasswordHash>| {
+        let mut shortest = Duration::MAX;
+        for _ in 0..3 {
+            let begun = tokio::time::Instant::now();
+            assert!(!passwords.verify(&wrong, hash).await.unwrap());
+            shortest = shortest.min(begun.elapsed());
+        }
+        shortest
+    };
+    let (imported, none) = (took(Some(&cheap)).await, took(None).await);
+    assert!(imported * 2 > none, "{imported:?} {none:?}");
+    assert!(passwords.verify(&Password::presented("pw").unwrap(), Some(&cheap)).await.unwrap());
 }
