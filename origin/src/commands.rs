@@ -114,4 +114,16 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn a_key_id_may_begin_with_a_hyphen() {
+        for kid in ["abc", "-abc", "-hbc", "-Vbc", "--abc", "--helpabc", "--yes-abc"] {
+            for line in [["withdraw", "--yes", kid], ["withdraw", kid, "--yes"]] {
+                let line = [&["origin", "key"], line.as_slice()].concat();
+                let cli = Cli::try_parse_from(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+                let Command::Key(key::Key::Withdraw(withdraw)) = cli.command else { panic!("{line:?}") };
+                assert_eq!(format!("{withdraw:?}"), format!("Withdraw {{ kid: {kid:?}, yes: true }}"));
+            }
+        }
+    }
 }

@@ -37,6 +37,8 @@ pub(super) enum Key {
 #[derive(Debug, Args)]
 pub(super) struct Withdraw {
     /// The key's id; `origin key list` shows all.
+    // One in 64 begins with a hyphen: it is base64url.
+    #[arg(allow_hyphen_values = true)]
     kid: String,
     /// Do it: whoever holds a token of this key has to renew it.
     #[arg(long)]
