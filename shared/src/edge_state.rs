@@ -23,8 +23,25 @@ pub const PATH: &str = "/edge/state";
 /// The header of the answer that holds the mac of its body, in base64url.
 pub const MAC_HEADER: &str = "countersign-mac";
 
-/// The version of the formats in this file.
-pub const VERSION: u32 = 1;
+/// The version of the formats in this file. With the feature `next-version` it is the one that comes after.
+pub const VERSION: u32 = if cfg!(feature = "next-version") { 2 } else { 1 };
+
+/// The oldest version that is spoken too: the one before, because edge and origin are never deployed in the
+/// same moment.
+pub const OLDEST_VERSION: u32 = if VERSION > 1 { VERSION - 1 } else { VERSION };
+
+/// The version in which a request of this one is answered: that of the older of the two. None when it is too
+/// old to be spoken here.
+#[must_use]
+pub const fn version_for(asked: u32) -> Option<u32> {
+    if asked < OLDEST_VERSION {
+        None
+    } else if asked < VERSION {
+        Some(asked)
+    } else {
+        Some(VERSION)
+    }
+}
 
 /// The longest document that is read, in bytes: as many rules as can be held, and the rest of it.
 pub const MAX_LENGTH: usize = 5 << 20;
@@ -32,7 +49,7 @@ pub const MAX_LENGTH: usize = 5 << 20;
 /// What an edge has and wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateRequest {
-    /// [`VERSION`].
+    /// [`VERSION`], the newest that the edge reads.
     pub version: u32,
     /// What the answer has to repeat.
     pub challenge: Challenge,
@@ -83,7 +100,7 @@ pub struct InvalidChallenge;
 /// What origin answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateDocument {
-    /// [`VERSION`].
+    /// That of [`version_for`] the request.
     pub version: u32,
     /// The request's.
     pub challenge: Challenge,
@@ -158,7 +175,7 @@ impl StateDocument {
             return Err(StateError::BadMac);
         }
         let document: Self = serde_json::from_slice(body).map_err(|_| StateError::Malformed)?;
-        if document.version != VERSION {
+        if !(OLDEST_VERSION..=VERSION).contains(&document.version) {
             Err(StateError::Version(document.version))
         } else if document.challenge != *challenge {
             Err(StateError::WrongChallenge)
@@ -265,10 +282,14 @@ mod tests {
     #[test]
     fn what_is_authentic_is_not_therefore_understood() {
         let (body, _) = document().sign(&key(1)).unwrap();
-        assert_eq!(
-            verify_signed(&body.replace("\"version\":1", "\"version\":2")),
-            Err(StateError::Version(2))
-        );
+        let of_version =
+            |version: u32| body.replace(&format!("\"version\":{VERSION}"), &format!("\"version\":{version}"));
+        for version in OLDEST_VERSION..=VERSION {
+            assert!(verify_signed(&of_version(version)).is_ok(), "{version}");
+        }
+        for version in [OLDEST_VERSION - 1, VERSION + 1] {
+            assert_eq!(verify_signed(&of_version(version)), Err(StateError::Version(version)));
+        }
         assert_eq!(verify_signed("{}"), Err(StateError::Malformed));
         assert_eq!(
             verify_signed(&body.replace("\"number\":41", "\"number\":-1")),
@@ -278,6 +299,14 @@ mod tests {
         assert!(verify_signed(&body.replacen('{', "{\"later\":[],", 1)).is_ok(), "a later version's member");
         let wrong_key = body.replace("\"alg\":\"ES256\"", "\"alg\":\"EdDSA\"");
         assert_eq!(verify_signed(&wrong_key).unwrap().key_set(), Err(InvalidKey("alg")));
+    }
+
+    #[test]
+    fn a_request_is_answered_in_the_version_of_the_older_of_the_two() {
+        assert_eq!(version_for(VERSION), Some(VERSION));
+        assert_eq!(version_for(VERSION + 1), Some(VERSION), "a newer edge reads the version before its own");
+        assert_eq!(version_for(OLDEST_VERSION), Some(OLDEST_VERSION));
+        assert_eq!(version_for(OLDEST_VERSION - 1), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::failure::Failure;
 use crate::layering;
 use crate::setup::place::Place;
-use crate::setup::{self, Wanted, worker};
+use crate::setup::{self, Side, Wanted, worker};
 use crate::system::setting::Setting;
 use crate::system::watchdog;
 use crate::test_run::{self, Database};
@@ -76,6 +76,9 @@ struct UpArguments {
     /// Build origin with a clock that tests move (POST /test/clock)
     #[arg(long)]
     movable_clock: bool,
+    /// Build one part as if it were of the next version, to try the formats that both share
+    #[arg(long, value_enum, value_name = "PART", conflicts_with = "policy")]
+    next_version: Option<Side>,
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +130,7 @@ fn options(place: &Place, arguments: UpArguments) -> Result<up::Options, Failure
         release: arguments.release,
         movable_clock: arguments.movable_clock,
         policy: arguments.policy,
+        next_version: arguments.next_version,
     };
     Ok(up::Options {
         json: arguments.json,

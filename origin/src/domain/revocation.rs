@@ -70,7 +70,7 @@ impl Domain {
         // After the log: a key whose withdrawal it tells of is not among them.
         let keys = self.latest_keys(context.now).await?;
         Ok(StateDocument {
-            version: edge_state::VERSION,
+            version: edge_state::version_for(request.version).unwrap_or(edge_state::VERSION),
             challenge: request.challenge,
             incarnation: log.incarnation,
             number: log.number,

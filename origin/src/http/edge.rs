@@ -9,7 +9,7 @@ use serde::Serialize;
 use shared::{
     cookie::Handle,
     edge_call::{self, AssertionAnswer, AssertionRequest, CheckAnswer, CheckRequest},
-    edge_state::{MAC_HEADER, StateRequest},
+    edge_state::{self, MAC_HEADER, OLDEST_VERSION, StateRequest},
     problem::{Kind, Problem},
     seal::Sealed,
 };
@@ -31,6 +31,13 @@ use crate::{
 pub(super) async fn state(
     EdgeCall { app, call, context, sealed }: EdgeCall<StateRequest>,
 ) -> Result<Response, Problem> {
+    if edge_state::version_for(call.version).is_none() {
+        let detail = format!(
+            "Version {} of the edge state is not spoken here: deploy an edge that speaks {OLDEST_VERSION} or newer.",
+            call.version
+        );
+        return Err(Problem::new(Kind::MalformedRequest).with_detail(detail));
+    }
     let document = app.domain.state_document(&context, call).await.map_err(problems::of)?;
     let key = app.edge_state_keys.beside(&app.edge_call_keys, sealed.key_id()).ok_or(Kind::Internal)?;
     let (body, mac) = document.sign(key).map_err(|error| unwritable(&error))?;

@@ -13,6 +13,7 @@ mod races;
 mod restored;
 mod tampered;
 mod traffic;
+mod versions;
 
 use std::time::Duration;
 

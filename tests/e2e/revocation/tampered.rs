@@ -14,20 +14,6 @@ use crate::fixture::{Conduct, Mobile, Relay, Reply, System, until};
 /// A way to lie, and a word of the reason why it is refused.
 type Lie = (&'static str, &'static str, Box<dyn Fn(Reply) -> Reply + Send + Sync>);
 
-/// The same answer with another document and another mac.
-fn replaced(reply: &Reply, body: Vec<u8>, mac: Option<&str>) -> Reply {
-    let mut head = String::new();
-    for line in reply.head.split_inclusive("\r\n") {
-        let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        match (name.as_str(), mac) {
-            ("content-length", _) => head.push_str(&format!("content-length: {}\r\n", body.len())),
-            ("countersign-mac", Some(mac)) => head.push_str(&format!("countersign-mac: {mac}\r\n")),
-            _ => head.push_str(line),
-        }
-    }
-    Reply { head, body }
-}
-
 /// The document with other members.
 fn changed(reply: &Reply, members: &[(&str, Value)]) -> Vec<u8> {
     let mut document: Value = serde_json::from_slice(&reply.body).expect("a document");
@@ -55,14 +41,14 @@ fn lies(secret: SharedSecret) -> Vec<Lie> {
     let signed = move |key: &MacKey, reply: &Reply, members: &[(&str, Value)]| {
         let body = changed(reply, members);
         let mac = mac(key, &body);
-        replaced(reply, body, Some(&mac))
+        reply.replaced(body, Some(&mac))
     };
     let (older, gap) = (Arc::clone(&key), key);
     vec![
         (
             "forged",
             "mac is wrong",
-            Box::new(|reply| replaced(&reply, changed(&reply, &[("keys", json!([]))]), None)),
+            Box::new(|reply| reply.replaced(changed(&reply, &[("keys", json!([]))]), None)),
         ),
         (
             "of an unknown key",
@@ -72,7 +58,7 @@ fn lies(secret: SharedSecret) -> Vec<Lie> {
         (
             "truncated",
             "mac is wrong",
-            Box::new(|reply| replaced(&reply, reply.body[..reply.body.len() / 2].to_vec(), None)),
+            Box::new(|reply| reply.replaced(reply.body[..reply.body.len() / 2].to_vec(), None)),
         ),
         (
             "cut off",

@@ -2,7 +2,7 @@
 //! what a service takes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use reqwest::Method;
 use shared::mac::{MacKey, SharedSecret};
@@ -12,7 +12,7 @@ use shared::time::Timestamp;
 
 use super::node::NodeService;
 use super::{SECRET, seal_key};
-use crate::fixture::{Answer, Mobile, System};
+use crate::fixture::{Answer, Mobile, System, now};
 
 #[tokio::test]
 async fn services_refuse_every_other_seal() {
@@ -100,12 +100,6 @@ impl Forged {
         let headers = self.headers.iter().chain(seal);
         headers.fold(request, |request, (name, value)| request.header(name, value)).send().await
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a seal is made for the very moment")]
-pub(super) fn now() -> Timestamp {
-    let since_epoch = std::time::SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
-    Timestamp::from_millis(since_epoch.as_millis().try_into().expect("a time"))
 }
 
 /// What is tried on a service: a name, and the one difference from what would be taken.

@@ -10,8 +10,7 @@ use shared::seal::nonce::NonceSource;
 use shared::seal::{Message, Tag, digest, sign};
 use shared::{edge_call, edge_state};
 
-use super::forged::now;
-use crate::fixture::{Answer, Browser, Mobile, System};
+use crate::fixture::{Answer, Browser, Mobile, System, now};
 
 /// What the edge could call, with a body that is right for it.
 fn calls(handle: &str) -> [(&'static str, Value); 3] {

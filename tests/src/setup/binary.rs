@@ -16,6 +16,9 @@ use super::place::Place;
 /// The feature that gives origin a clock that tests move.
 const MOVABLE_CLOCK: &str = "origin/movable-clock";
 
+/// The feature that makes origin speak the formats of the next version.
+const NEXT_VERSION: &str = "origin/next-version";
+
 /// Builds origin. With the clock that tests move it is a program of its own, beside the one without.
 ///
 /// # Errors
@@ -29,7 +32,16 @@ pub fn origin(place: &Place, release: bool, movable_clock: bool) -> Result<PathB
         arguments.extend(["--features", MOVABLE_CLOCK]);
     }
     let built = one(build(place, &arguments)?, "origin")?;
-    if movable_clock { set_apart(&built) } else { Ok(built) }
+    if movable_clock { set_apart(&built, "origin-movable-clock") } else { Ok(built) }
+}
+
+/// Builds the origin of the next version, with the clock that tests move, beside all others.
+///
+/// # Errors
+/// When it does not build.
+pub fn origin_of_next_version(place: &Place) -> Result<PathBuf, Failure> {
+    let arguments = [&["--bin", "origin", "--features", NEXT_VERSION], OF_THE_TESTS.as_slice()].concat();
+    set_apart(&one(build(place, &arguments)?, "origin")?, "origin-of-next-version")
 }
 
 /// Builds the demo upstream.
@@ -47,16 +59,16 @@ pub fn upstream(place: &Place) -> Result<PathBuf, Failure> {
 /// When something does not build.
 pub fn with_all_tests(place: &Place) -> Result<(PathBuf, PathBuf), Failure> {
     let built = build(place, &[&["--bins", "--tests"], OF_THE_TESTS.as_slice()].concat())?;
-    Ok((set_apart(&one(built.clone(), "origin")?)?, one(built, "upstream")?))
+    Ok((set_apart(&one(built.clone(), "origin")?, "origin-movable-clock")?, one(built, "upstream")?))
 }
 
 /// What every call of cargo says that builds or runs tests, so that all are of one build.
 pub const OF_THE_TESTS: [&str; 3] = ["--workspace", "--features", MOVABLE_CLOCK];
 
-/// Moves an origin with a movable clock from where cargo puts every origin: nobody shall find it there who looks for
+/// Moves an origin that is only for tests from where cargo puts every origin: nobody shall find it there who looks for
 /// the real one.
-fn set_apart(built: &Path) -> Result<PathBuf, Failure> {
-    let kept = built.with_file_name("origin-movable-clock");
+fn set_apart(built: &Path, name: &str) -> Result<PathBuf, Failure> {
+    let kept = built.with_file_name(name);
     fs::rename(built, &kept).map_err(Failure::file(&kept))?;
     Ok(kept)
 }

@@ -18,7 +18,16 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use place::Place;
 
-/// What is built: which origin and which policy.
+/// One of the two parts that share formats and are deployed one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Side {
+    /// The issuer.
+    Origin,
+    /// The verifier.
+    Edge,
+}
+
+/// What is built: which origin, which edge and which policy.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// Origin in the release profile.
@@ -27,6 +36,8 @@ pub struct Wanted {
     pub movable_clock: bool,
     /// The policy inside the worker; the example policy when there is none.
     pub policy: Option<PathBuf>,
+    /// The part that is of the next version already, for the tests.
+    pub next_version: Option<Side>,
 }
 
 /// What a run needs, built.
@@ -50,18 +61,26 @@ pub fn artifacts(place: &Place, wanted: &Wanted, known: Option<Artifacts>) -> Re
     if let Some(file) = &wanted.policy {
         policy::check(file)?;
     }
-    let worker = || worker::built(place, wanted.policy.as_deref());
+    let worker = || match wanted.next_version {
+        Some(Side::Edge) => worker::of_next_version(place),
+        _ => worker::built(place, wanted.policy.as_deref()),
+    };
+    let origin = || match wanted.next_version {
+        Some(Side::Origin) => binary::origin_of_next_version(place),
+        _ => binary::origin(place, wanted.release, wanted.movable_clock),
+    };
     match known {
-        Some(known) if wanted.policy.is_none() => Ok(known),
+        Some(known) if wanted.policy.is_none() && wanted.next_version.is_none() => Ok(known),
         Some(known) => {
             let _alone = place.lock()?;
-            Ok(Artifacts { worker: worker()?, ..known })
+            let origin = if wanted.next_version == Some(Side::Origin) { origin()? } else { known.origin };
+            Ok(Artifacts { worker: worker()?, origin, ..known })
         }
         None => {
             let _alone = place.lock()?;
             prepare(place)?;
             Ok(Artifacts {
-                origin: binary::origin(place, wanted.release, wanted.movable_clock)?,
+                origin: origin()?,
                 upstream: binary::upstream(place)?,
                 worker: worker()?,
                 workerd: npm::workerd(place)?,
@@ -77,8 +96,10 @@ pub fn artifacts(place: &Place, wanted: &Wanted, known: Option<Artifacts>) -> Re
 pub fn for_tests(place: &Place) -> Result<Artifacts, Failure> {
     let _alone = place.lock()?;
     prepare(place)?;
+    // Tests that need parts of their own find them built: a build beside them would take their time.
+    binary::origin_of_next_version(place)?;
     let (origin, upstream) = binary::with_all_tests(place)?;
-    // Tests that need a policy of their own find its worker built: a build beside them would take their time.
+    worker::of_next_version(place)?;
     for policy in policy::of_the_tests(&place.root)? {
         worker::built(place, Some(&policy))?;
     }

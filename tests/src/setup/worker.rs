@@ -32,10 +32,22 @@ const KEPT: usize = 8;
 /// # Errors
 /// When it does not build; a fault of the policy is shown by the build itself, with file, line and remedy.
 pub fn built(place: &Place, policy: Option<&Path>) -> Result<PathBuf, Failure> {
+    with_features(place, policy, &[])
+}
+
+/// The directory of the built worker of the next version, with the example policy.
+///
+/// # Errors
+/// Those of [`built`].
+pub fn of_next_version(place: &Place) -> Result<PathBuf, Failure> {
+    with_features(place, None, &["--features", "next-version"])
+}
+
+fn with_features(place: &Place, policy: Option<&Path>, features: &[&str]) -> Result<PathBuf, Failure> {
     let policy = policy.map(|path| path.canonicalize().map_err(Failure::file(path))).transpose()?;
     // Beside cargo's own directories, one of which is named for the profile `worker`.
     let home = place.target.join("built-workers");
-    let wanted = home.join(fingerprint(place, policy.as_deref())?);
+    let wanted = home.join(fingerprint(place, policy.as_deref(), features)?);
     if wanted.is_dir() {
         return Ok(wanted);
     }
@@ -43,6 +55,7 @@ pub fn built(place: &Place, policy: Option<&Path>) -> Result<PathBuf, Failure> {
     let mut build = Command::new(tool::worker_build(place)?);
     build
         .args(["edge", "--profile", "worker"])
+        .args(features)
         .current_dir(&place.root)
         .env("CARGO_TARGET_DIR", &place.target)
         .env("WASM_BINDGEN_BIN", tool::wasm_bindgen(place)?)
@@ -111,7 +124,7 @@ fn prune(home: &Path) {
     }
 }
 
-fn fingerprint(place: &Place, policy: Option<&Path>) -> Result<String, Failure> {
+fn fingerprint(place: &Place, policy: Option<&Path>, features: &[&str]) -> Result<String, Failure> {
     let mut fingerprint = Fingerprint::default();
     let compiler =
         Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("--version").output();
@@ -119,6 +132,7 @@ fn fingerprint(place: &Place, policy: Option<&Path>) -> Result<String, Failure> 
     for source in SOURCES {
         fingerprint.tree(&place.root, Path::new(source))?;
     }
+    features.iter().for_each(|feature| fingerprint.part(feature.as_bytes()));
     if let Some(policy) = policy {
         fingerprint.part(&fs::read(policy).map_err(Failure::file(policy))?);
     }
