@@ -3,6 +3,7 @@
 use std::{rc::Rc, time::Duration};
 
 use shared::{
+    assurance::{Shortfall, StepUp},
     cookie::Handle,
     csrf,
     origin_check::{same_site, upgrade},
@@ -34,11 +35,22 @@ pub async fn authorize<P: Platform>(
     caller: Option<&mut Caller>,
 ) -> Result<(), Refusal> {
     check_cross_site(edge, route, request, caller.as_deref())?;
-    let Some(caller) = caller else { return decide(edge, route, None) };
+    let Some(caller) = caller else { return let_through(decide(edge, platform, route, None), route) };
     if route.freshness == Freshness::Strict {
         check_with_origin(edge, platform, request, presented, caller).await?;
     }
-    decide(edge, route, Some(caller))
+    let mut decision = decide(edge, platform, route, Some(caller));
+    if matches!(decision, Decision::Insufficient(_)) && may_be_outdated(route, caller) {
+        renew(edge, platform, request, presented, caller).await?;
+        decision = decide(edge, platform, route, Some(caller));
+    }
+    let_through(decision, route)
+}
+
+/// Whether the session may have got what its assertion does not tell of: the address can have been verified
+/// meanwhile, from wherever the mail was read. A bearer's client refreshes its token itself.
+fn may_be_outdated(route: &Route, caller: &Caller) -> bool {
+    route.freshness != Freshness::Strict && caller.handle.is_some() && caller.renewed.is_none()
 }
 
 /// An unsafe request by cookie proves that it comes from this site; so does browser login, and an upgrade,
@@ -95,8 +107,8 @@ async fn check_with_origin<P: Platform>(
     }
 }
 
-/// An assertion does not hold any more when the user's rights have changed, and the session may live all
-/// the same: only its handle can tell. What was renewed for this very request is not renewed again.
+/// An assertion does not hold any more, or not enough, when the user's rights have changed, and the session
+/// may live all the same: only its handle can tell. What was renewed for this very request is not renewed again.
 async fn renew<P: Platform>(
     edge: &Rc<Edge>,
     platform: &P,
@@ -112,14 +124,26 @@ async fn renew<P: Platform>(
     Ok(())
 }
 
-fn decide(edge: &Edge, route: &Route, caller: Option<&Caller>) -> Result<(), Refusal> {
-    let subject =
-        caller.map(|caller| Subject { roles: &caller.subject.roles, credential: caller.subject.credential });
-    match route.decide(subject.as_ref(), &edge.policy) {
+fn decide<P: Platform>(edge: &Edge, platform: &P, route: &Route, caller: Option<&Caller>) -> Decision {
+    let subject = caller.map(|caller| Subject {
+        roles: &caller.subject.roles,
+        credential: caller.subject.credential,
+        authentication: &caller.authentication,
+    });
+    route.decide(subject.as_ref(), &edge.policy, platform.now())
+}
+
+fn let_through(decision: Decision, route: &Route) -> Result<(), Refusal> {
+    match decision {
         Decision::Allow => Ok(()),
         Decision::SignIn if route.credentials.session => Err(Refusal::login_wanted()),
         Decision::SignIn => Err(Kind::Unauthenticated.into()),
         Decision::CredentialKindRefused => Err(Kind::CredentialKind.into()),
         Decision::Forbidden(permission) => Err(Problem::forbidden(permission).into()),
+        Decision::Insufficient(shortfall) => {
+            // Who has no second factor would be sent round in circles.
+            let login_helps = matches!(shortfall, Shortfall::StepUp(StepUp { second_factor: false, .. }));
+            Err(Refusal { login_helps, ..Problem::from(shortfall).into() })
+        }
     }
 }

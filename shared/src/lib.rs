@@ -2,6 +2,7 @@
 //! formats of tokens and cookies, and the sealed identity. No I/O, no clock, no randomness: `now` and
 //! random bytes are arguments, so everything here runs alike natively and in WebAssembly.
 
+pub mod assurance;
 pub mod authentication;
 #[cfg(feature = "axum")]
 pub mod axum;

@@ -1,11 +1,15 @@
 //! The one table of problems: every refusal that leaves the edge or origin is one of these kinds, in the
-//! shape of RFC 9457 (`application/problem+json`) and with the challenge of RFC 6750 where it wants one.
+//! shape of RFC 9457 (`application/problem+json`) and with the challenge of RFC 6750 or RFC 9470 where it wants
+//! one.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::role::Permission;
+use crate::{
+    assurance::{REAUTHENTICATE_PATH, SECOND_FACTOR, StepUp},
+    role::Permission,
+};
 
 /// The media type of a [`Problem`] (RFC 9457 §3).
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -152,6 +156,7 @@ pub struct Problem {
     kind: Kind,
     detail: Option<String>,
     permission: Option<Permission>,
+    step_up: Option<StepUp>,
     allow: Option<String>,
     retry_after: Option<u32>,
 }
@@ -160,13 +165,30 @@ impl Problem {
     /// The problem without a detail.
     #[must_use]
     pub const fn new(kind: Kind) -> Self {
-        Self { kind, detail: None, permission: None, allow: None, retry_after: kind.retry_after() }
+        Self {
+            kind,
+            detail: None,
+            permission: None,
+            step_up: None,
+            allow: None,
+            retry_after: kind.retry_after(),
+        }
     }
 
     /// [`Kind::Forbidden`], naming the permission that the caller lacks.
     #[must_use]
     pub fn forbidden(permission: Permission) -> Self {
         Self { permission: Some(permission), ..Self::new(Kind::Forbidden) }
+    }
+
+    /// [`Kind::InsufficientUserAuthentication`], saying which login is wanted and how to come by it.
+    #[must_use]
+    pub fn step_up(wanted: StepUp) -> Self {
+        let detail = format!(
+            "Wanted is {wanted}. POST {REAUTHENTICATE_PATH} proves anew who you are; then try again with what it gives."
+        );
+        let problem = Self::new(Kind::InsufficientUserAuthentication).with_detail(detail);
+        Self { step_up: Some(wanted), ..problem }
     }
 
     /// [`Kind::MethodNotAllowed`], naming the methods that are (RFC 9110 §15.5.6 wants `Allow`).
@@ -219,7 +241,8 @@ impl Problem {
     }
 
     /// The challenge of RFC 6750 §3: on every 401, and on a 403 for want of a permission. A request that
-    /// carried no credential is given no error code (§3.1).
+    /// carried no credential is given no error code (§3.1). Where the login is not enough, it says which
+    /// would be (RFC 9470 §3).
     #[must_use]
     pub fn www_authenticate(&self) -> Option<String> {
         let error = match self.kind {
@@ -234,7 +257,8 @@ impl Problem {
             _ => return None,
         };
         let scope = self.permission.as_ref().map(|p| format!(", scope=\"{p}\"")).unwrap_or_default();
-        Some(format!("Bearer realm=\"{REALM}\", error=\"{error}\"{scope}"))
+        let step_up = self.step_up.as_ref().map(wanted_login).unwrap_or_default();
+        Some(format!("Bearer realm=\"{REALM}\", error=\"{error}\"{scope}{step_up}"))
     }
 
     /// The body.
@@ -242,6 +266,18 @@ impl Problem {
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|_| String::from("{}"))
     }
+}
+
+/// The parameters of RFC 9470 §3. What is described is of our own words and has no character to escape.
+fn wanted_login(wanted: &StepUp) -> String {
+    let mut parameters = format!(", error_description=\"Wanted is {wanted}\"");
+    if wanted.second_factor {
+        parameters.push_str(&format!(", acr_values=\"{SECOND_FACTOR}\""));
+    }
+    if let Some(seconds) = wanted.max_age_seconds {
+        parameters.push_str(&format!(", max_age=\"{seconds}\""));
+    }
+    parameters
 }
 
 impl From<Kind> for Problem {
@@ -270,6 +306,14 @@ impl Serialize for Problem {
         }
         if let Some(permission) = &self.permission {
             members.serialize_entry("permission", permission)?;
+        }
+        if let Some(StepUp { second_factor, max_age_seconds }) = &self.step_up {
+            if *second_factor {
+                members.serialize_entry("acr_values", SECOND_FACTOR)?;
+            }
+            if let Some(seconds) = max_age_seconds {
+                members.serialize_entry("max_age", seconds)?;
+            }
         }
         members.end()
     }
@@ -339,6 +383,30 @@ mod tests {
         );
         assert_eq!(Problem::new(Kind::CsrfToken).www_authenticate(), None);
         Ok(())
+    }
+
+    #[test]
+    fn a_login_that_is_not_enough_is_told_which_would_be() {
+        let problem = Problem::step_up(StepUp { second_factor: true, max_age_seconds: Some(300) });
+        assert_eq!(
+            problem.www_authenticate().unwrap(),
+            "Bearer realm=\"countersign\", error=\"insufficient_user_authentication\", \
+             error_description=\"Wanted is a login by two factors, at most 300 s ago\", \
+             acr_values=\"second_factor\", max_age=\"300\""
+        );
+        let body: serde_json::Value = serde_json::from_str(&problem.to_json()).unwrap();
+        assert_eq!((body["status"].as_u64(), body["max_age"].as_u64()), (Some(401), Some(300)));
+        assert_eq!(body["acr_values"], "second_factor");
+        assert!(body["detail"].as_str().unwrap().contains("/auth/reauthenticate"), "{body}");
+
+        let recent = Problem::step_up(StepUp { second_factor: false, max_age_seconds: Some(60) });
+        let challenge = recent.www_authenticate().unwrap();
+        assert!(challenge.ends_with(", max_age=\"60\"") && !challenge.contains("acr"), "{challenge}");
+        assert!(!recent.to_json().contains("acr"));
+        let strong = Problem::step_up(StepUp { second_factor: true, max_age_seconds: None });
+        assert!(!strong.www_authenticate().unwrap().contains("max_age"));
+        assert!(!strong.to_json().contains("max_age"));
+        assert_eq!(Problem::new(Kind::EmailUnverified).www_authenticate(), None);
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod revocation;
 #[cfg(test)]
 mod state;
 #[cfg(test)]
+mod strength;
+#[cfg(test)]
 mod strict;
 #[cfg(test)]
 mod world;

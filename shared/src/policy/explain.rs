@@ -7,7 +7,21 @@ use serde::Serialize;
 use super::{
     Allow, CrossSiteCheck, Decision, Freshness, NoRoute, Policy, RESERVED, Route, Subject, is_reserved,
 };
-use crate::{credential::Credential, path::CanonicalPath, problem::Kind, role::RoleName};
+use crate::{
+    assurance::Shortfall, authentication::Authentication, credential::Credential, path::CanonicalPath,
+    problem::Kind, role::RoleName, time::Timestamp,
+};
+
+/// The caller that is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The roles.
+    pub roles: &'a [RoleName],
+    /// How well it is known who it is.
+    pub authentication: &'a Authentication,
+    /// When it calls.
+    pub now: Timestamp,
+}
 
 /// What the policy says of one request, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,9 +47,9 @@ pub struct Explanation {
 }
 
 impl Policy {
-    /// Explains what becomes of a request by a caller with these roles, or by one without a credential.
+    /// Explains what becomes of a request by this caller, or by one without a credential.
     #[must_use]
-    pub fn explain(&self, method: &str, path: &CanonicalPath, roles: Option<&[RoleName]>) -> Explanation {
+    pub fn explain(&self, method: &str, path: &CanonicalPath, caller: Option<&Asked<'_>>) -> Explanation {
         let mut reasons = Vec::new();
         let found = self.route(method, path);
         let (allowed, problem) = match &found {
@@ -55,7 +69,7 @@ impl Policy {
             }
             Ok(route) => {
                 reasons.extend(self.reasons_of(route, method));
-                self.judge(route, roles, &mut reasons)
+                self.judge(route, caller, &mut reasons)
             }
         };
         let route = found.ok();
@@ -63,7 +77,7 @@ impl Policy {
         Explanation {
             method: method.to_owned(),
             path: path.to_string(),
-            roles: roles.map(<[RoleName]>::to_vec),
+            roles: caller.map(|caller| caller.roles.to_vec()),
             allowed,
             problem: problem.map(Kind::slug),
             pattern: route.map(|route| route.pattern.to_string()),
@@ -83,6 +97,7 @@ impl Policy {
             Allow::SignedIn => "it needs a login, with any role".to_owned(),
             Allow::Permission(permission) => format!("it needs {permission}, {}", self.granting(permission)),
         });
+        reasons.extend(self.asked_of_the_login(route));
         if route.freshness == Freshness::Strict {
             reasons.push("it is strict: origin is asked for every request".to_owned());
         }
@@ -94,6 +109,24 @@ impl Policy {
             }
         }
         reasons
+    }
+
+    /// What the route asks of a login, and where that stands.
+    fn asked_of_the_login(&self, route: &Route) -> Option<String> {
+        let asked = &route.assurance;
+        let words = [
+            asked.second_factor.then(|| "by two factors".to_owned()),
+            asked.verified_email.then(|| "of a verified e-mail address".to_owned()),
+            asked.max_auth_age_seconds.map(|seconds| format!("at most {seconds} s ago")),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        let by_permission = match &route.allow {
+            Allow::Permission(permission) if !self.assurance(permission).asks_for_nothing() => {
+                format!("; some of it stands in [permissions.\"{permission}\"]")
+            }
+            _ => String::new(),
+        };
+        (!words.is_empty()).then(|| format!("it needs a login {}{by_permission}", words.join(", ")))
     }
 
     fn granting(&self, permission: &crate::role::Permission) -> String {
@@ -113,18 +146,18 @@ impl Policy {
     fn judge(
         &self,
         route: &Route,
-        roles: Option<&[RoleName]>,
+        caller: Option<&Asked<'_>>,
         reasons: &mut Vec<String>,
     ) -> (bool, Option<Kind>) {
-        let Some(roles) = roles else {
-            let decision = route.decide(None, self);
+        let Some(&Asked { roles, authentication, now }) = caller else {
+            let decision = route.decide(None, self, Timestamp::from_seconds(0));
             reasons.push(format!("without a credential: {decision}"));
             return (decision == Decision::Allow, problem_of(&decision));
         };
         for role in roles.iter().filter(|role| !self.has_role(role)) {
             reasons.push(format!("there is no role {role}: it grants nothing"));
         }
-        let by = |credential| route.decide(Some(&Subject { roles, credential }), self);
+        let by = |credential| route.decide(Some(&Subject { roles, credential, authentication }), self, now);
         let (session, bearer) = (by(Credential::Session), by(Credential::Bearer));
         if session == bearer {
             reasons.push(session.to_string());
@@ -159,6 +192,8 @@ const fn problem_of(decision: &Decision) -> Option<Kind> {
         Decision::SignIn => Some(Kind::Unauthenticated),
         Decision::CredentialKindRefused => Some(Kind::CredentialKind),
         Decision::Forbidden(_) => Some(Kind::Forbidden),
+        Decision::Insufficient(Shortfall::EmailUnverified) => Some(Kind::EmailUnverified),
+        Decision::Insufficient(Shortfall::StepUp(_)) => Some(Kind::InsufficientUserAuthentication),
     }
 }
 

@@ -22,12 +22,13 @@ use serde::{Deserialize, Serialize, Serializer};
 #[cfg(feature = "policy-file")]
 pub use self::parse::{Fault, closest};
 pub use self::{
-    explain::Explanation,
+    explain::{Asked, Explanation},
     pattern::{InvalidPattern, Pattern},
     permissions::Permissions,
     route::{Allow, Cors, Credentials, CrossSiteCheck, Csrf, Decision, Freshness, NoRoute, Route, Subject},
 };
 use crate::{
+    assurance::{Assurance, Shortfall},
     path::CanonicalPath,
     role::{Permission, RoleName},
 };
@@ -76,6 +77,8 @@ struct Rules {
     /// With all that a role includes already in it.
     roles: BTreeMap<RoleName, Permissions>,
     upstreams: BTreeSet<UpstreamName>,
+    /// What is asked of a login wherever a permission is.
+    assurances: BTreeMap<Permission, Assurance>,
     routes: Vec<Route>,
 }
 
@@ -112,6 +115,12 @@ impl Policy {
     pub fn permissions(&self, roles: &[RoleName]) -> Permissions {
         let granted = roles.iter().filter_map(|role| self.rules.roles.get(role));
         granted.flat_map(Permissions::iter).cloned().collect()
+    }
+
+    /// What is asked of the login of whoever uses the permission.
+    #[must_use]
+    pub fn assurance(&self, permission: &Permission) -> Assurance {
+        self.rules.assurances.get(permission).copied().unwrap_or_default()
     }
 
     /// Whether there is such a role.
@@ -233,6 +242,10 @@ impl fmt::Display for Decision {
             Self::SignIn => f.write_str("refused: a login is needed"),
             Self::CredentialKindRefused => f.write_str("refused: this kind of credential is not taken here"),
             Self::Forbidden(permission) => write!(f, "refused: {permission} is missing"),
+            Self::Insufficient(Shortfall::EmailUnverified) => {
+                f.write_str("refused: the e-mail address is not verified")
+            }
+            Self::Insufficient(Shortfall::StepUp(wanted)) => write!(f, "refused: wanted is {wanted}"),
         }
     }
 }

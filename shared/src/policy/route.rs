@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Pattern, Policy, UpstreamName};
 use crate::{
+    assurance::{Assurance, Shortfall},
+    authentication::Authentication,
     credential::Credential,
     role::{Permission, RoleName},
+    time::Timestamp,
 };
 
 /// What the policy says of the requests to one pattern with certain methods.
@@ -17,6 +20,8 @@ pub struct Route {
     pub methods: Option<Vec<String>>,
     /// Who may.
     pub allow: Allow,
+    /// What is asked of the login, by the route itself or for its permission.
+    pub assurance: Assurance,
     /// By which kinds of credential.
     pub credentials: Credentials,
     /// How late a revocation may be felt here.
@@ -122,6 +127,8 @@ pub struct Subject<'s> {
     pub roles: &'s [RoleName],
     /// How it was recognised.
     pub credential: Credential,
+    /// How well it is known who it is.
+    pub authentication: &'s Authentication,
 }
 
 /// What becomes of a request. Only [`Decision::Allow`] lets it through.
@@ -136,6 +143,8 @@ pub enum Decision {
     CredentialKindRefused,
     /// The caller's roles do not grant this: 403.
     Forbidden(Permission),
+    /// The caller may, but not by this login: 401 (RFC 9470), or 403 until the address is verified.
+    Insufficient(Shortfall),
 }
 
 /// No route: nothing that is not listed gets through.
@@ -151,19 +160,25 @@ pub enum NoRoute {
 }
 
 impl Route {
-    /// Decides on a request from this caller; `None` is one without a good credential.
-    pub fn decide(&self, subject: Option<&Subject<'_>>, policy: &Policy) -> Decision {
-        match (&self.allow, subject) {
-            (Allow::Public, _) | (Allow::Optional, None) => Decision::Allow,
-            (_, None) => Decision::SignIn,
-            (_, Some(subject)) if !self.credentials.accept(subject.credential) => {
-                Decision::CredentialKindRefused
+    /// Decides on a request from this caller at this time; `None` is one without a good credential. Who
+    /// lacks a permission is told so, whatever the login: a stronger one would not help.
+    pub fn decide(&self, subject: Option<&Subject<'_>>, policy: &Policy, now: Timestamp) -> Decision {
+        let subject = match (&self.allow, subject) {
+            (Allow::Public, _) | (Allow::Optional, None) => return Decision::Allow,
+            (_, None) => return Decision::SignIn,
+            (_, Some(subject)) => subject,
+        };
+        if !self.credentials.accept(subject.credential) {
+            return Decision::CredentialKindRefused;
+        }
+        match &self.allow {
+            Allow::Permission(permission) if !policy.grants(subject.roles, permission) => {
+                Decision::Forbidden(permission.clone())
             }
-            (Allow::Optional | Allow::SignedIn, Some(_)) => Decision::Allow,
-            (Allow::Permission(permission), Some(subject)) if policy.grants(subject.roles, permission) => {
-                Decision::Allow
-            }
-            (Allow::Permission(permission), Some(_)) => Decision::Forbidden(permission.clone()),
+            _ => self
+                .assurance
+                .check(subject.authentication, now)
+                .map_or_else(Decision::Insufficient, |()| Decision::Allow),
         }
     }
 

@@ -13,6 +13,7 @@ fn route(pattern: &str, methods: Option<&[&str]>, line: u32) -> Route {
         pattern: pattern.parse().unwrap(),
         methods: methods.map(|methods| methods.iter().map(|method| (*method).to_owned()).collect()),
         allow: Allow::SignedIn,
+        assurance: Assurance::default(),
         credentials: Credentials::BOTH,
         freshness: Freshness::Strict,
         csrf: Csrf::Token,
@@ -32,6 +33,7 @@ fn rules(routes: Vec<Route>) -> Rules {
         login: "/login".to_owned(),
         roles: BTreeMap::new(),
         upstreams: ["demo".parse().unwrap()].into(),
+        assurances: BTreeMap::new(),
         routes,
     }
 }
@@ -161,26 +163,55 @@ proptest! {
 #[cfg(feature = "policy-file")]
 mod example {
     use super::*;
-    use crate::credential::Credential::{self, Bearer, Session};
+    use crate::problem::Problem;
+    use crate::{
+        authentication::{Authentication, Method},
+        credential::Credential::{self, Bearer, Session},
+        time::Timestamp,
+    };
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    /// A login so many seconds ago, by two factors and of a verified address, or by a password alone.
+    fn login(age: i64, strong: bool) -> Authentication {
+        let methods =
+            if strong { vec![Method::Password, Method::MultipleFactors] } else { vec![Method::Password] };
+        Authentication {
+            at: Some(Timestamp::from_seconds(NOW.seconds() - age)),
+            methods: methods.into_iter().collect(),
+            email_verified: strong,
+        }
+    }
 
     fn example() -> Policy {
         Policy::from_toml("shared/policy.toml", include_str!("../../policy.toml")).unwrap()
     }
 
-    /// What a caller with the role and kind of credential is answered.
+    /// What a caller with the role and kind of credential is answered, by the best login there is.
     fn answer(policy: &Policy, method: &str, text: &str, caller: Option<(&str, Credential)>) -> String {
+        answer_by(&login(0, true), policy, method, text, caller)
+    }
+
+    fn answer_by(
+        authentication: &Authentication,
+        policy: &Policy,
+        method: &str,
+        text: &str,
+        caller: Option<(&str, Credential)>,
+    ) -> String {
         let route = match policy.route(method, &path(text)) {
             Ok(route) => route,
             Err(NoRoute::NotFound) => return "404".to_owned(),
             Err(NoRoute::MethodNotAllowed { .. }) => return "405".to_owned(),
         };
         let roles: Vec<RoleName> = caller.iter().map(|(role, _)| role.parse().unwrap()).collect();
-        let subject = caller.map(|(_, credential)| Subject { roles: &roles, credential });
-        match route.decide(subject.as_ref(), policy) {
+        let subject = caller.map(|(_, credential)| Subject { roles: &roles, credential, authentication });
+        match route.decide(subject.as_ref(), policy, NOW) {
             Decision::Allow => route.upstream.to_string(),
             Decision::SignIn => "sign in".to_owned(),
             Decision::CredentialKindRefused => "other kind".to_owned(),
             Decision::Forbidden(permission) => permission.to_string(),
+            Decision::Insufficient(shortfall) => format!("{:?}", Problem::from(shortfall).kind()),
         }
     }
 
@@ -229,6 +260,22 @@ mod example {
     }
 
     #[test]
+    fn money_is_paid_out_by_a_recent_login_of_two_factors_alone() {
+        let policy = example();
+        let editor = Some(("editor", Bearer));
+        let answer =
+            |login: &Authentication, caller| answer_by(login, &policy, "POST", "/api/payouts/7", caller);
+        assert_eq!(answer(&login(0, true), editor), "demo");
+        assert_eq!(answer(&login(300, true), editor), "demo");
+        for insufficient in [login(301, true), login(0, false), login(-31, true), Authentication::default()] {
+            assert_eq!(answer(&insufficient, editor), "InsufficientUserAuthentication", "{insufficient:?}");
+        }
+        // Whom no login would help is not sent for one.
+        assert_eq!(answer(&login(0, false), Some(("viewer", Bearer))), "reports:write");
+        assert_eq!(answer_by(&login(0, false), &policy, "POST", "/api/payments/7", editor), "demo");
+    }
+
+    #[test]
     fn unsafe_requests_by_cookie_owe_a_proof_and_browser_login_does_without_one() {
         use CrossSiteCheck::*;
         let policy = example();
@@ -255,7 +302,10 @@ mod example {
         let explain = |method: &str, text: &str, roles: Option<&[&str]>| {
             let roles =
                 roles.map(|roles| roles.iter().map(|role| role.parse().unwrap()).collect::<Vec<RoleName>>());
-            policy.explain(method, &path(text), roles.as_deref())
+            let authentication = login(0, false);
+            let caller =
+                roles.as_deref().map(|roles| Asked { roles, authentication: &authentication, now: NOW });
+            policy.explain(method, &path(text), caller.as_ref())
         };
         let line = policy.route("POST", &path("/api/reports/7")).unwrap().line;
         let text = explain("POST", "/api/reports/7", Some(&["viewer"])).to_string();
@@ -271,6 +321,14 @@ mod example {
             )
         );
         assert!(explain("GET", "/api/reports/7", Some(&["editor"])).allowed);
+        let payout = explain("POST", "/api/payouts/7", Some(&["editor"]));
+        assert_eq!(payout.problem, Some("insufficient-user-authentication"));
+        for reason in [
+            "it needs a login by two factors, at most 300 s ago",
+            "refused: wanted is a login by two factors, at most 300 s ago",
+        ] {
+            assert!(payout.reasons.iter().any(|said| said == reason), "{payout}");
+        }
         assert_eq!(explain("GET", "/api/echo", None).problem, Some("unauthenticated"));
         assert_eq!(explain("GET", "/nothing", None).problem, Some("not-found"));
         assert_eq!(explain("PUT", "/auth/me", None).problem, Some("method-not-allowed"));

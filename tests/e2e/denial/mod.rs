@@ -90,10 +90,20 @@ async fn a_role_that_lacks_the_permission_is_refused_and_one_that_has_it_is_not(
             for caller in callers {
                 let (owner, mut browser) = Owner::new(system, &victim).await;
                 for (_, row, method, path) in reached(&owner).filter(|(reached, ..)| reached == door) {
-                    let Needs::Permission(permission) = row.needs else { continue };
+                    let (Needs::Permission(permission) | Needs::TwoFactors(permission)) = row.needs else {
+                        continue;
+                    };
                     let wanted: Permission = permission.parse().expect("a permission");
                     let answer = caller.ask(method, &path).await;
-                    if policy.grants(std::slice::from_ref(&name), &wanted) {
+                    let is_granted = policy.grants(std::slice::from_ref(&name), &wanted);
+                    if is_granted && matches!(row.needs, Needs::TwoFactors(_)) {
+                        // All of them have logged in by a password alone.
+                        let answer = answer.refused(401, "insufficient-user-authentication");
+                        let challenge = answer.header("www-authenticate").expect("a challenge");
+                        assert!(challenge.contains("acr_values=\"second_factor\""), "{challenge}");
+                        continue;
+                    }
+                    if is_granted {
                         assert!(
                             (200..300).contains(&answer.status),
                             "{door:?} {role} {method} {path}: {answer:?}"

@@ -2,7 +2,7 @@
 
 use shared::credential::Credential::{self, Bearer, Session};
 
-use self::Needs::{EdgeCall, Nothing, Permission, SignedIn, SignedInBy};
+use self::Needs::{EdgeCall, Nothing, Permission, SignedIn, SignedInBy, TwoFactors};
 use self::Reached::{AtOrigin, AtTheEdge, Both};
 
 /// One route.
@@ -22,6 +22,8 @@ pub(super) enum Needs {
     SignedIn,
     SignedInBy(Credential),
     Permission(&'static str),
+    /// This permission, and a recent login by two factors.
+    TwoFactors(&'static str),
     /// A call that the edge itself has signed.
     EdgeCall,
 }
@@ -46,7 +48,7 @@ const fn any(path: &'static str, needs: Needs) -> Row {
     Row { method: None, path, needs, reached: AtTheEdge }
 }
 
-pub(super) const ROWS: [Row; 32] = [
+pub(super) const ROWS: [Row; 33] = [
     row("GET", "/login", Nothing, Both),
     row("POST", "/auth/register", Nothing, Both),
     row("POST", "/auth/sessions", Nothing, Both),
@@ -77,6 +79,7 @@ pub(super) const ROWS: [Row; 32] = [
     row("GET", "/api/reports/**", Permission("reports:read"), AtTheEdge),
     any("/api/reports/**", Permission("reports:write")),
     any("/api/payments/**", Permission("reports:write")),
+    any("/api/payouts/**", TwoFactors("reports:write")),
     any("/api/machine/**", SignedInBy(Bearer)),
     any("/dashboard/**", SignedInBy(Session)),
 ];

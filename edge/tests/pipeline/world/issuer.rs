@@ -156,6 +156,13 @@ impl Issuer {
         }
     }
 
+    /// The user of a session proves anew who they are, or has the address verified; no right changes.
+    pub(crate) fn authenticate(&self, session: &Session, authentication: &Authentication) {
+        for live in self.sessions.borrow_mut().iter_mut().filter(|live| live.id == session.id) {
+            live.authentication = authentication.clone();
+        }
+    }
+
     /// Changes what a user's roles are called, and no right: the epoch stays.
     pub(crate) fn grant_without_epoch(&self, session: &Session, roles: &str) {
         for live in self.sessions.borrow_mut().iter_mut().filter(|live| live.id == session.id) {

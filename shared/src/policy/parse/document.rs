@@ -209,6 +209,18 @@ impl<'t> Table<'t> {
         Some(At { value: texts, place: value.span() })
     }
 
+    /// The text under the key, or the list of them.
+    pub(super) fn text_or_texts(
+        &mut self,
+        key: &'static str,
+        faults: &mut Faults<'_>,
+    ) -> Option<At<Vec<At<&'t str>>>> {
+        if self.entries.get(key).is_some_and(|value| value.get_ref().as_array().is_some()) {
+            return self.texts(key, faults);
+        }
+        self.text(key, faults).map(|text| At { place: text.place.clone(), value: vec![text] })
+    }
+
     /// The table under the key.
     pub(super) fn table(&mut self, key: &'static str, faults: &mut Faults<'_>) -> Option<Table<'t>> {
         let value = self.get(key)?;

@@ -1,6 +1,7 @@
 //! The policy file: TOML, read so that all that is wrong with it is said at once, each with its line and
 //! what to do about it.
 
+mod assurance;
 mod cors;
 mod document;
 mod roles;
@@ -15,7 +16,7 @@ use self::{
     route::Declared,
 };
 use super::{Allow, Policy, Rules, Tie, UpstreamName};
-use crate::path::CanonicalPath;
+use crate::{assurance::REAUTHENTICATE_PATH, path::CanonicalPath};
 
 /// The login page of a policy that names none.
 const LOGIN: &str = "/login";
@@ -49,6 +50,7 @@ impl Policy {
         match rules.compile() {
             Ok(policy) => {
                 check_login(&policy, login.as_ref(), &mut faults);
+                check_step_up(&policy, &mut faults);
                 faults.into_result().map(|()| policy)
             }
             Err(ties) => {
@@ -79,17 +81,16 @@ fn read(root: &mut Table<'_>, faults: &mut Faults<'_>) -> (Rules, Option<At<()>>
     let login = root.text("login", faults);
     let (roles, permissions) = roles::read(root, faults);
     let upstreams = read_upstreams(root, faults);
-    let declared = Declared {
-        upstreams,
-        everything_is_granted: roles.values().any(super::Permissions::has_all),
-        permissions,
-    };
+    let everything_is_granted = roles.values().any(super::Permissions::has_all);
+    let assurances = assurance::read_permissions(root, &permissions, everything_is_granted, faults);
+    let declared = Declared { upstreams, everything_is_granted, permissions, assurances };
     let tables = root.listed_tables("routes", "a route", faults);
     let routes = tables.into_iter().filter_map(|table| route::read(table, &declared, faults)).collect();
     let rules = Rules {
         login: login.as_ref().map_or(LOGIN, |login| login.value).to_owned(),
         roles,
         upstreams: declared.upstreams.into_iter().collect(),
+        assurances: declared.assurances,
         routes,
     };
     (rules, login.map(|login| At { value: (), place: login.place }))
@@ -135,6 +136,20 @@ fn check_login(policy: &Policy, stated: Option<&At<()>>, faults: &mut Faults<'_>
             faults.add_on_line(route.line, message, "write allow = \"public\" for its route");
         }
         _ => {}
+    }
+}
+
+/// Who is told to log in anew has to be able to.
+fn check_step_up(policy: &Policy, faults: &mut Faults<'_>) {
+    let route =
+        CanonicalPath::parse(REAUTHENTICATE_PATH).ok().and_then(|path| policy.route("POST", &path).ok());
+    if let Some(route) = route.filter(|route| !route.assurance.asks_for_nothing()) {
+        let message = format!("{REAUTHENTICATE_PATH}, the way to a better login, asks for one itself");
+        faults.add_on_line(
+            route.line,
+            message,
+            "give it a route of its own without `require` and `max_auth_age`",
+        );
     }
 }
 

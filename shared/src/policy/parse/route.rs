@@ -1,10 +1,13 @@
 //! One `[[routes]]` table: every key, and which of them go together.
 
+use std::collections::BTreeMap;
+
 use super::{
-    closest, cors,
+    assurance, closest, cors,
     document::{At, Faults, Place, Table},
 };
 use crate::{
+    assurance::Assurance,
     origin_check::is_origin,
     policy::{Allow, Credentials, Csrf, Freshness, Pattern, RESERVED, Route, UpstreamName, is_routable},
     role::Permission,
@@ -27,6 +30,8 @@ pub(super) struct Declared {
     pub(super) permissions: Vec<Permission>,
     /// Whether a role has `*`.
     pub(super) everything_is_granted: bool,
+    /// What is asked of a login wherever a permission is.
+    pub(super) assurances: BTreeMap<Permission, Assurance>,
 }
 
 /// Reads the table; `None` if what is wrong leaves no route to go on with.
@@ -40,6 +45,7 @@ pub(super) fn read(mut table: Table<'_>, declared: &Declared, faults: &mut Fault
     if let Some(pattern) = &pattern {
         check_reserved(pattern, upstream.as_ref(), faults);
     }
+    let assurance = read_assurance(&mut table, allow.as_ref(), declared, faults);
     let credentials = read_credentials(&mut table, public, faults);
     let freshness = read_freshness(&mut table, public, faults);
     let csrf = read_csrf(&mut table, public, faults);
@@ -73,6 +79,7 @@ pub(super) fn read(mut table: Table<'_>, declared: &Declared, faults: &mut Fault
         pattern: pattern?.value,
         methods,
         allow: allow?,
+        assurance,
         credentials,
         freshness,
         csrf,
@@ -190,6 +197,27 @@ fn read_upstream(
     found.cloned()
 }
 
+/// What the route asks of a login, and what its permission does beside that.
+fn read_assurance(
+    table: &mut Table<'_>,
+    allow: Option<&Allow>,
+    declared: &Declared,
+    faults: &mut Faults<'_>,
+) -> Assurance {
+    let needs_login = !matches!(allow, Some(Allow::Public | Allow::Optional));
+    for key in assurance::KEYS.into_iter().filter(|key| !needs_login && table.has(key)) {
+        let message = format!("`{key}` says nothing on a route that needs no login");
+        faults.add(&table.place, message, "remove it, or write allow = \"signed_in\" or a permission");
+    }
+    let own = assurance::read(table, faults);
+    match allow {
+        Some(Allow::Permission(permission)) => {
+            declared.assurances.get(permission).map_or(own, |asked| own.and(*asked))
+        }
+        _ => own,
+    }
+}
+
 fn read_credentials(table: &mut Table<'_>, public: bool, faults: &mut Faults<'_>) -> Credentials {
     let Some(list) = table.texts("credentials", faults) else { return Credentials::BOTH };
     refuse_on_public("credentials", &list.place, public, faults);
@@ -264,7 +292,7 @@ fn refuse_on_public(key: &str, place: &Place, public: bool, faults: &mut Faults<
     }
 }
 
-fn unknown_word(word: &str, what: &str, known: &[&str], place: &Place, faults: &mut Faults<'_>) {
+pub(super) fn unknown_word(word: &str, what: &str, known: &[&str], place: &Place, faults: &mut Faults<'_>) {
     let remedy = match closest(word, known.iter().copied()) {
         Some(meant) => format!("did you mean \"{meant}\"?"),
         None => format!("write one of {}", known.join(", ")),

@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::{Credentials, Csrf, Freshness};
+use crate::{
+    assurance::Assurance,
+    policy::{Credentials, Csrf, Freshness},
+};
 
 const EXAMPLE: &str = include_str!("../../../policy.toml");
 
@@ -58,6 +61,7 @@ fn what_a_route_does_not_say_is_the_careful_choice() {
     assert_eq!(route.credentials, Credentials::BOTH);
     assert_eq!(route.freshness, Freshness::Bounded { stale_if_error_seconds: 300 });
     assert_eq!(route.csrf, Csrf::Token);
+    assert!(route.assurance.asks_for_nothing());
     assert_eq!((route.cors, route.origins), (None, vec![]));
     assert!(!route.websocket && !route.cache && !route.forward_credential && !route.digest);
     assert_eq!(route.line, 12);
@@ -79,6 +83,82 @@ fn a_route_says_all_it_can() {
     assert_eq!(cors.headers, ["authorization", "content-type", "x-csrf-token"]);
     assert!(cors.credentials && cors.max_age_seconds == 60);
     assert_eq!(one_route("freshness = \"strict\"").freshness, Freshness::Strict);
+}
+
+#[test]
+fn a_route_asks_what_it_says_and_what_its_permission_does() {
+    let asked = |head: &str, lines: &str| {
+        let text = format!("{HEAD}{head}\n[[routes]]\npath = \"/a\"\nupstream = \"demo\"\n{lines}\n");
+        Policy::from_toml("p.toml", &text).unwrap().routes().next().unwrap().assurance
+    };
+    let signed_in = "allow = \"signed_in\"";
+    let both = Assurance { second_factor: true, verified_email: true, max_auth_age_seconds: Some(60) };
+    for words in [r#"["second_factor", "verified_email"]"#, r#"["verified_email", "second_factor"]"#] {
+        assert_eq!(asked("", &format!("{signed_in}\nrequire = {words}\nmax_auth_age = 60")), both);
+    }
+    let second_factor = Assurance { second_factor: true, ..Assurance::default() };
+    assert_eq!(asked("", &format!("{signed_in}\nrequire = \"second_factor\"")), second_factor);
+
+    let permission = "[permissions.\"reports:write\"]\nrequire = \"second_factor\"\nmax_auth_age = 300";
+    assert_eq!(asked(permission, signed_in), Assurance::default());
+    assert_eq!(asked(permission, "allow = \"reports:read\""), Assurance::default());
+    for (own, seconds) in [("", 300), ("max_auth_age = 60", 60), ("max_auth_age = 600", 300)] {
+        let expected = Assurance { max_auth_age_seconds: Some(seconds), ..second_factor };
+        assert_eq!(asked(permission, &format!("allow = \"reports:write\"\n{own}")), expected);
+    }
+    let policy = Policy::from_toml("p.toml", &format!("{HEAD}{permission}\n")).unwrap();
+    assert!(policy.assurance(&"reports:write".parse().unwrap()).second_factor);
+    assert!(policy.assurance(&"reports:read".parse().unwrap()).asks_for_nothing());
+}
+
+#[test]
+fn what_is_asked_of_a_login_has_to_make_sense() {
+    let head = format!("{HEAD}[permissions.\"reports:wrote\"]\nrequire = \"second_factor\"\n");
+    assert_eq!(
+        faults(&head),
+        ["p.toml:12: no role grants \"reports:wrote\"; did you mean \"reports:write\"?"]
+    );
+    for (tables, expected) in [
+        ("[permissions.\"reports:write\"]", "permission reports:write asks for nothing"),
+        ("[permissions.\"*\"]\nmax_auth_age = 1", "`*` grants everything and is not asked for itself"),
+        (
+            "[permissions.\"reports:write\"]\nrequire = []",
+            "`require` of permission reports:write is an empty list",
+        ),
+        ("[permissions.\"reports:write\"]\nrequires = \"second_factor\"", "did you mean `require`?"),
+        ("[permissions.write]\nmax_auth_age = 1", "no role grants \"write\""),
+    ] {
+        let found = faults(&format!("{HEAD}{tables}\n"));
+        assert!(found.iter().any(|fault| fault.contains(expected)), "{tables}: {found:?}");
+    }
+    let base = "upstream = \"demo\"\nallow = ";
+    for (lines, expected) in [
+        ("\"public\"\nrequire = \"second_factor\"", "`require` says nothing on a route that needs no login"),
+        ("\"optional\"\nmax_auth_age = 60", "`max_auth_age` says nothing on a route that needs no login"),
+        ("\"signed_in\"\nrequire = \"second-factor\"", "did you mean \"second_factor\"?"),
+        ("\"signed_in\"\nrequire = \"mfa\"", "write one of second_factor, verified_email"),
+        ("\"signed_in\"\nrequire = true", "`require` of a route is not a text"),
+        ("\"signed_in\"\nrequire = [\"second_factor\", \"second_factor\"]", "twice"),
+        ("\"signed_in\"\nmax_auth_age = 0", "over before anybody can have logged in"),
+        ("\"signed_in\"\nmax_auth_age = -1", "a whole number from 0 to 31536000"),
+        ("\"signed_in\"\nmax_auth_age = \"5m\"", "a whole number from 0 to 31536000"),
+    ] {
+        let found = route_faults(&format!("{base}{lines}"));
+        assert!(found.iter().any(|fault| fault.contains(expected)), "{lines}: {found:?}");
+    }
+}
+
+#[test]
+fn the_way_to_a_better_login_asks_for_none_itself() {
+    let route = |path: &str| {
+        faults(&format!(
+            "{HEAD}[[routes]]\npath = \"{path}\"\nallow = \"signed_in\"\nupstream = \"origin\"\nmax_auth_age = 60\n"
+        ))
+    };
+    assert_eq!(route("/auth/me"), Vec::<String>::new());
+    for path in ["/auth/reauthenticate", "/auth/**"] {
+        assert!(route(path)[0].contains("asks for one itself"), "{path}");
+    }
 }
 
 #[test]
