@@ -19,6 +19,7 @@ mod revocation;
 mod roles;
 mod sessions;
 mod settings;
+mod step_up;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -45,6 +46,7 @@ pub use self::{
     restore::Restored,
     revocation::RevocationNumber,
     settings::{Hashing, RoleLimits, Settings},
+    step_up::{Reauthentication, SteppedUp},
     tokens::TokenGrant,
     upkeep::Upkeep,
     vault::MasterKeys,

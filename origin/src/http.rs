@@ -23,6 +23,7 @@ mod operations;
 mod principal;
 mod problems;
 mod protect;
+mod reauthenticate;
 mod revoked;
 mod route;
 mod seal;
@@ -58,6 +59,7 @@ pub fn table() -> Vec<Route> {
         login::page,
         login::browser,
         login::token,
+        reauthenticate::reauthenticate,
         devices::me,
         devices::list,
         devices::end,

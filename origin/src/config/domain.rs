@@ -26,6 +26,7 @@ pub(super) fn read(read: &mut Reader<'_>, issuer: Option<&str>, policy: Option<&
         idle_browser: read.seconds("session_idle_browser_seconds", 7 * DAY, 1..=YEAR),
         idle_token: read.seconds("session_idle_token_seconds", 30 * DAY, 1..=YEAR),
         role_limits: read_role_limits(read, policy),
+        fresh_login: read.seconds("fresh_login_seconds", 300, 1..=DAY),
         grace: read.seconds("refresh_grace_seconds", 30, 0..=300),
         retry: read.seconds("refresh_retry_seconds", DAY, 0..=30 * DAY),
         password_min_length: read.number("password_min_length", 15, 8..=128),

@@ -9,6 +9,7 @@ pub(super) const KNOWN: &[&str] = &[
     "authority",
     "client_id",
     "database_url",
+    "fresh_login_seconds",
     "hash_iterations",
     "hash_memory_kib",
     "hash_parallel",

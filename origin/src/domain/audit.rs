@@ -34,6 +34,8 @@ words! {
         RoleRevoked = "role.revoked",
         /// Somebody logged in, or tried to.
         Login = "login",
+        /// Somebody proved anew in a session who they are, or tried to.
+        Reauthenticated = "session.reauthenticated",
         /// A password was changed, or somebody tried to.
         PasswordChanged = "password.changed",
         /// A password's hash was replaced by a stronger one.

@@ -35,7 +35,8 @@ impl Domain {
         let address = EmailAddress::parse(&principal.email)?;
         let new = Password::chosen(new, &address, &self.0.settings)?;
         for _ in 0..ATTEMPTS {
-            let verified = self.prove_current(context, principal, current).await?;
+            let event = EventKind::PasswordChanged;
+            let verified = self.prove_current(context, principal, current, event).await?;
             let hash = self.0.passwords.hash(&new).await?;
             if let Some(changed) = self.replace_hash(context, principal, &verified, &hash).await? {
                 return Ok(changed);
@@ -44,12 +45,14 @@ impl Domain {
         Err(Error::Contended)
     }
 
-    /// The hash that the current password was verified against.
-    async fn prove_current(
+    /// The hash that the current password was verified against; a wrong one is a failure of the act that it
+    /// was asked for.
+    pub(super) async fn prove_current(
         &self,
         context: &Context,
         principal: &Principal,
         current: &str,
+        act: EventKind,
     ) -> Result<PasswordHash, Error> {
         let found = users::credentials_by_id(self.0.store.reads(), principal.user).await?;
         let hash = match found {
@@ -66,9 +69,8 @@ impl Domain {
         match hash {
             Some(hash) if is_verified => Ok(hash),
             _ => {
-                let event = Event::failure(EventKind::PasswordChanged, "wrong_password")
-                    .subject(principal.user)
-                    .session(principal.session);
+                let event =
+                    Event::failure(act, "wrong_password").subject(principal.user).session(principal.session);
                 self.record_alone(context, event).await?;
                 Err(Error::InvalidCredentials)
             }

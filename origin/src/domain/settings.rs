@@ -27,6 +27,8 @@ pub struct Settings {
     pub idle_token: Duration,
     /// Shorter limits for the sessions of users with these roles.
     pub role_limits: Vec<RoleLimits>,
+    /// How recent a login is where origin asks for a fresh one.
+    pub fresh_login: Duration,
     /// How long a spent refresh token gives the same child again, counted from when that was issued.
     pub grace: Duration,
     /// How long a spent refresh token is taken for a lost answer, counted from its exchange.

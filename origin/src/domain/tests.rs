@@ -15,6 +15,7 @@ mod restore;
 mod revocation;
 mod rotation;
 mod sessions;
+mod step_up;
 mod upkeep;
 
 use std::{sync::Arc, time::Duration};
@@ -163,6 +164,7 @@ fn settings() -> Settings {
             absolute: Duration::from_secs(DAY),
             idle: Duration::from_secs(HOUR),
         }],
+        fresh_login: Duration::from_secs(5 * MINUTE),
         grace: Duration::from_secs(30),
         retry: Duration::from_secs(DAY),
         password_min_length: 15,

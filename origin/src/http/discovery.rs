@@ -7,7 +7,7 @@ use axum::{
     response::IntoResponse,
 };
 use serde_json::json;
-use shared::problem::Problem;
+use shared::{assurance::SECOND_FACTOR, problem::Problem};
 
 use super::{guard::Anyone, problems};
 use crate::app::App;
@@ -52,6 +52,7 @@ pub(super) async fn metadata(_: Anyone, State(app): State<App>) -> impl IntoResp
         "service_documentation": format!("{issuer}/openapi.json"),
         "grant_types_supported": ["refresh_token"],
         "response_types_supported": [],
+        "acr_values_supported": [SECOND_FACTOR],
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
     });

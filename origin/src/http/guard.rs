@@ -9,6 +9,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use shared::{
+    assurance::Assurance,
     problem::{Kind, Problem},
     role::Permission,
     seal::Sealed,
@@ -90,6 +91,31 @@ impl FromRequestParts<App> for SignedIn {
     }
 }
 
+/// Whoever is signed in, and has proven not long ago to be who they are: for what a session that somebody
+/// left open, or stole, must not be enough for.
+#[cfg_attr(not(test), expect(dead_code, reason = "for the routes that change what one logs in with"))]
+pub(super) struct Fresh {
+    /// Who it is, as the database has it now.
+    pub principal: Principal,
+    /// What an act of theirs is recorded with.
+    pub context: Context,
+}
+
+impl Guard for Fresh {
+    const REQUIREMENT: Requirement = Requirement::FreshLogin;
+}
+
+impl FromRequestParts<App> for Fresh {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let SignedIn { principal, context } = SignedIn::from_request_parts(parts, app).await?;
+        let asked = Assurance::recent(app.domain.settings().fresh_login);
+        must_be(asked, app, &context, &principal).await?;
+        Ok(Self { principal, context })
+    }
+}
+
 /// A permission as a type, so that a signature can name it.
 pub(super) trait NamedPermission {
     /// Its name in the policy.
@@ -133,10 +159,11 @@ impl<P: NamedPermission + Send> FromRequestParts<App> for Permitted<P> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let SignedIn { principal, context } = SignedIn::from_request_parts(parts, app).await?;
         let permission: Permission = P::NAME.parse().map_err(|_| Kind::Internal)?;
-        if app.policy().grants(&principal.roles, &permission) {
-            return Ok(Self { context, permission: PhantomData });
+        if !app.policy().grants(&principal.roles, &permission) {
+            return Err(denied(app, &context, Problem::forbidden(permission), Some(&principal)).await);
         }
-        Err(denied(app, &context, Problem::forbidden(permission), Some(&principal)).await)
+        must_be(app.policy().assurance(&permission), app, &context, &principal).await?;
+        Ok(Self { context, permission: PhantomData })
     }
 }
 
@@ -168,6 +195,19 @@ impl<T: DeserializeOwned> FromRequest<App> for EdgeCall<T> {
         let sealed = sealed.map_err(seal::refuse)?;
         let (app, call, context) = (app.clone(), body::from_json(&content)?, client::context(app, &parts));
         Ok(Self { app, call, context, sealed })
+    }
+}
+
+/// Asks of a login what is asked; who falls short is told what would do (RFC 9470 §3).
+async fn must_be(
+    asked: Assurance,
+    app: &App,
+    context: &Context,
+    principal: &Principal,
+) -> Result<(), Problem> {
+    match asked.check(&principal.authentication, context.now) {
+        Ok(()) => Ok(()),
+        Err(shortfall) => Err(denied(app, context, shortfall.into(), Some(principal)).await),
     }
 }
 

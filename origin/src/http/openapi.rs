@@ -63,6 +63,16 @@ fn problem_schema() -> Schema {
                     .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32))),
             )
             .property("detail", text())
+            .property(
+                "acr_values",
+                text().description(Some("The class of login that is wanted (RFC 9470): `second_factor`.")),
+            )
+            .property(
+                "max_age",
+                ObjectBuilder::new()
+                    .schema_type(Type::Integer)
+                    .description(Some("The most seconds that the wanted login may be old (RFC 9470).")),
+            )
             .property("permission", text().description(Some("The permission that is missing.")))
             .required("type")
             .required("title")
@@ -82,6 +92,10 @@ pub(super) fn require(operation: &mut Operation, requirement: Requirement) {
     operation.security = match requirement {
         Requirement::Public | Requirement::Operators => None,
         Requirement::SignedIn => Some(either()),
+        Requirement::FreshLogin => {
+            refuse(operation, "401", "No good credential was presented, or the login is not recent enough.");
+            Some(either())
+        }
         Requirement::Permission(permission) => {
             let note = format!("Needs the permission `{permission}`.");
             operation.description = Some(

@@ -14,6 +14,8 @@ pub enum Requirement {
     Public,
     /// A live session, by either credential.
     SignedIn,
+    /// A live session, by either credential, whose user has proven not long ago to be who they are.
+    FreshLogin,
     /// A live session whose user has this permission.
     Permission(&'static str),
     /// A call that the edge itself signed.

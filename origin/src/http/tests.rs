@@ -5,5 +5,6 @@ mod guards;
 mod login_form;
 mod revocation;
 mod sealed;
+mod strength;
 mod token;
 mod world;

@@ -1,13 +1,13 @@
 //! Renewing a browser's assertion: one statement that succeeds only on a live session of an enabled user.
 
 use shared::{
-    authentication::Authentication,
+    authentication::{Authentication, Methods},
     id::{SessionId, UserId},
     role::RoleName,
     secret::Digest,
     time::Timestamp,
 };
-use sqlx::any::AnyExecutor;
+use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Error,
@@ -62,14 +62,44 @@ pub async fn renew<'e>(
     .bind(now.millis())
     .fetch_optional(executor)
     .await?;
-    row.map(|row| {
-        Ok(Renewed {
-            session: row.parsed("id")?,
-            user: row.parsed("user_id")?,
-            roles: row.roles("roles")?,
-            epoch: row.count("epoch")?,
-            authentication: row.authentication()?,
-        })
+    row.as_ref().map(renewed).transpose()
+}
+
+/// Marks that the user of a browser's session has proven anew who they are, under another handle; the old one
+/// is dead. When the session ends whatever happens goes with it. None when there is no such live session of
+/// an enabled user. The caller has taken the user's row.
+pub async fn step_up<'e>(
+    executor: impl AnyExecutor<'e>,
+    session: SessionId,
+    handle: Digest,
+    methods: &Methods,
+    now: Timestamp,
+) -> Result<Option<(Renewed, Timestamp)>, Error> {
+    let row = sqlx::query(concat!(
+        "UPDATE sessions SET authenticated_at = $2, amr = $3, handle_digest = $4, ",
+        "last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
+        "WHERE sessions.id = $1 AND sessions.kind = 'browser' AND ",
+        live!("$2"),
+        " AND ",
+        enabled!(),
+        " RETURNING id, absolute_expires_at, ",
+        of_the_user!()
+    ))
+    .bind(session.to_string())
+    .bind(now.millis())
+    .bind(methods.to_string())
+    .bind(handle.as_bytes().to_vec())
+    .fetch_optional(executor)
+    .await?;
+    row.map(|row| Ok((renewed(&row)?, row.time("absolute_expires_at")?))).transpose()
+}
+
+fn renewed(row: &AnyRow) -> Result<Renewed, Error> {
+    Ok(Renewed {
+        session: row.parsed("id")?,
+        user: row.parsed("user_id")?,
+        roles: row.roles("roles")?,
+        epoch: row.count("epoch")?,
+        authentication: row.authentication()?,
     })
-    .transpose()
 }

@@ -2,7 +2,7 @@
 //! counters that were read, so of several callers one wins and the others read again.
 
 use shared::{
-    authentication::Authentication,
+    authentication::{Authentication, Methods},
     id::{SessionId, UserId},
     role::RoleName,
     time::Timestamp,
@@ -123,6 +123,29 @@ pub async fn displace(
     .bind(now.millis())
     .bind(as_number(read.current))
     .bind(read.spent.map(|spent| as_number(spent.counter)))
+    .fetch_optional(&mut **transaction)
+    .await?;
+    row.as_ref().map(grant).transpose()
+}
+
+/// Marks that the user has proven anew who they are, and puts another token in the place of the current one,
+/// as if that had been exchanged: an answer that is lost is asked for again like any. None when nothing can
+/// be had. The caller has taken the user's row.
+pub async fn step_up(
+    transaction: &mut Transaction,
+    session: SessionId,
+    methods: &Methods,
+    now: Timestamp,
+) -> Result<Option<Grant>, Error> {
+    let row = sqlx::query(granting!(
+        "UPDATE sessions SET authenticated_at = $2, amr = $3, ",
+        "spent_counter = current_counter, current_counter = current_counter + 1, ",
+        "rotated_at = $2, issued_at = $2, last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
+        "WHERE sessions.id = $1"
+    ))
+    .bind(session.to_string())
+    .bind(now.millis())
+    .bind(methods.to_string())
     .fetch_optional(&mut **transaction)
     .await?;
     row.as_ref().map(grant).transpose()

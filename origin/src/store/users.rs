@@ -194,6 +194,34 @@ pub async fn lock(transaction: &mut Transaction, dialect: Dialect, id: UserId) -
     Ok(row.is_some())
 }
 
+/// Takes the row of a user who is not disabled and still has the hash that was verified, so that neither
+/// changes before the transaction ends. False when it is not so any more.
+pub async fn holds(
+    transaction: &mut Transaction,
+    dialect: Dialect,
+    id: UserId,
+    verified: &PasswordHash,
+) -> Result<bool, Error> {
+    macro_rules! holds {
+        ($lock:literal) => {
+            concat!(
+                "SELECT id FROM users WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL",
+                $lock
+            )
+        };
+    }
+    let statement = match dialect {
+        Dialect::Sqlite => holds!(""),
+        Dialect::Postgres => holds!(" FOR SHARE"),
+    };
+    let row = sqlx::query(statement)
+        .bind(id.to_string())
+        .bind(verified.expose())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Makes every token that is out tell of outdated rights. The new epoch; none without such a user.
 pub async fn grow_epoch(transaction: &mut Transaction, id: UserId) -> Result<Option<u64>, Error> {
     let row = sqlx::query("UPDATE users SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch")

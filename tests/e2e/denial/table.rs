@@ -48,7 +48,7 @@ const fn any(path: &'static str, needs: Needs) -> Row {
     Row { method: None, path, needs, reached: AtTheEdge }
 }
 
-pub(super) const ROWS: [Row; 33] = [
+pub(super) const ROWS: [Row; 34] = [
     row("GET", "/login", Nothing, Both),
     row("POST", "/auth/register", Nothing, Both),
     row("POST", "/auth/sessions", Nothing, Both),
@@ -61,6 +61,7 @@ pub(super) const ROWS: [Row; 33] = [
     row("GET", "/auth/me", SignedIn, Both),
     row("GET", "/auth/sessions", SignedIn, Both),
     row("POST", "/auth/password", SignedIn, Both),
+    row("POST", "/auth/reauthenticate", SignedIn, Both),
     row("DELETE", "/auth/sessions/{id}", SignedIn, Both),
     row("DELETE", "/auth/sessions/current", SignedIn, Both),
     row("DELETE", "/auth/sessions", SignedIn, Both),

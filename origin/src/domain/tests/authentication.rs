@@ -9,16 +9,16 @@ use shared::{
 use super::*;
 
 /// What a token tells of its user's login.
-fn told(token: &str) -> Authentication {
+pub(super) fn told(token: &str) -> Authentication {
     let claims = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&Base64UrlUnpadded::decode_vec(claims).unwrap()).unwrap()
 }
 
-fn by_password(seconds: u64) -> Authentication {
+pub(super) fn by_password(seconds: u64) -> Authentication {
     Authentication { at: Some(time(seconds)), methods: [Method::Password].into(), email_verified: false }
 }
 
-async fn execute(w: &World, statement: &'static str) {
+pub(super) async fn execute(w: &World, statement: &'static str) {
     let mut transaction = w.store.begin().await.unwrap();
     sqlx::query(statement).execute(&mut *transaction).await.unwrap();
     transaction.commit().await.unwrap();

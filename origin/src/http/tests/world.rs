@@ -57,6 +57,11 @@ pub(super) struct Browser {
 impl World {
     /// An origin with one user, [`EMAIL`].
     pub(super) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with these settings beside the usual ones.
+    pub(super) async fn with(beside: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/origin.db?mode=rwc", directory.path().display());
         let mut source = Source::default();
@@ -66,7 +71,8 @@ impl World {
             ("COUNTERSIGN_SECRET", SECRET),
             ("COUNTERSIGN_MASTER_KEY", MASTER),
         ];
-        source.environment(settings.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let settings = settings.iter().chain(beside);
+        source.environment(settings.map(|(name, value)| ((*name).into(), (*value).into())));
         let config = Config::load(&source).unwrap();
         let store = app::connect(&config).await.unwrap();
         store.migrate().await.unwrap();

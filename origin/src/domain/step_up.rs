@@ -1,0 +1,121 @@
+//! The step up: in a session that lives its user proves anew who they are, and the session tells of that
+//! from then on (RFC 9470).
+//!
+//! What is asked for is what a login asks for, so that no session ever tells of more than was proven in one
+//! act: what it told before is replaced and not added to. Its credential changes with it, as with every
+//! change of privilege: a browser's handle, a token session's refresh token.
+
+use std::fmt;
+
+use shared::authentication::{Method, Methods};
+
+use super::{
+    BrowserCredentials, Context, Domain, Error, Principal, TokenGrant,
+    audit::{Event, Kind as EventKind},
+    keys::Keys,
+    tokens::Speaker,
+};
+use crate::store::{self, Transaction, renewal, rotation, sessions::Kind, users};
+
+/// How often a step is tried while the hash that was verified keeps being replaced.
+const ATTEMPTS: usize = 4;
+
+/// What somebody shows to prove anew who they are. It does not print.
+#[derive(Clone, Copy)]
+pub struct Reauthentication<'a> {
+    /// The password.
+    pub password: &'a str,
+}
+
+impl fmt::Debug for Reauthentication<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reauthentication(…)")
+    }
+}
+
+/// What a client is to go on with after the step.
+#[derive(Debug)]
+pub enum SteppedUp {
+    /// A browser, with another handle.
+    Browser(BrowserCredentials),
+    /// Any other client, with new tokens. The refresh token before counts as exchanged for this one.
+    Token(TokenGrant),
+}
+
+impl Domain {
+    /// Proves anew who is signed in.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCredentials`] when it is not shown, [`Error::Unauthenticated`] when the session is
+    /// over.
+    pub async fn reauthenticate(
+        &self,
+        context: &Context,
+        principal: &Principal,
+        shown: &Reauthentication<'_>,
+    ) -> Result<SteppedUp, Error> {
+        for _ in 0..ATTEMPTS {
+            let event = EventKind::Reauthenticated;
+            let verified = self.prove_current(context, principal, shown.password, event).await?;
+            let keys = self.latest_keys(context.now).await?;
+            let mut transaction = self.0.store.begin().await?;
+            // The user's row first. It has to have the very hash that was verified, as with a login.
+            if users::holds(&mut transaction, self.0.store.dialect(), principal.user, &verified).await? {
+                let methods = [Method::Password].into();
+                return self.step_up(transaction, &keys, context, principal, &methods).await;
+            }
+            transaction.rollback().await.map_err(store::Error::from)?;
+        }
+        Err(Error::Contended)
+    }
+
+    /// Lets the session tell that its user has proven to be who they are at this moment, by these methods.
+    /// Whoever calls has seen the proof in this transaction, and has taken the user's row.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the session ended meanwhile; then nothing that the transaction did
+    /// happens.
+    pub(super) async fn step_up(
+        &self,
+        mut transaction: Transaction,
+        keys: &Keys,
+        context: &Context,
+        principal: &Principal,
+        methods: &Methods,
+    ) -> Result<SteppedUp, Error> {
+        let (session, now) = (principal.session, context.now);
+        let stepped_up = match principal.kind {
+            Kind::Browser => {
+                let handle = self.new_handle()?;
+                let renewed = renewal::step_up(&mut *transaction, session, handle.digest(), methods, now);
+                let (renewed, ends) = renewed.await?.ok_or(Error::Unauthenticated)?;
+                let speaker = Speaker {
+                    user: renewed.user,
+                    session,
+                    roles: &renewed.roles,
+                    epoch: renewed.epoch,
+                    authentication: &renewed.authentication,
+                };
+                SteppedUp::Browser(self.browser_credentials(keys, &speaker, handle, ends.since(now), now)?)
+            }
+            Kind::Token => {
+                let granted = rotation::step_up(&mut transaction, session, methods, now).await?;
+                let granted = granted.ok_or(Error::Unauthenticated)?;
+                let speaker = Speaker {
+                    user: granted.user,
+                    session,
+                    roles: &granted.roles,
+                    epoch: granted.epoch,
+                    authentication: &granted.authentication,
+                };
+                SteppedUp::Token(self.token_grant(keys, &speaker, granted.counter, now)?)
+            }
+        };
+        let event = Event::success(EventKind::Reauthenticated)
+            .subject(principal.user)
+            .session(session)
+            .detail("amr", methods.to_string());
+        self.commit(transaction, context, event).await?;
+        Ok(stepped_up)
+    }
+}

@@ -1,0 +1,144 @@
+//! Proving anew who one is, in a session that lives.
+
+use shared::authentication::{Authentication, Method};
+
+use super::{
+    authentication::{by_password, execute, told},
+    *,
+};
+use crate::{
+    domain::{Reauthentication, SteppedUp},
+    store::users,
+};
+
+async fn step_up(w: &World, seconds: u64, principal: &Principal) -> Result<SteppedUp, Error> {
+    let shown = Reauthentication { password: PASSWORD };
+    w.domain.reauthenticate(&w.at(seconds).by(principal.user), principal, &shown).await
+}
+
+async fn bearer(w: &World, seconds: u64, token: &str) -> Principal {
+    w.domain.by_bearer(&w.at(seconds), token).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_browsers_session_goes_on_with_a_login_of_now_and_another_handle() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let login = w.browser(0).await;
+        let me = w.principal(600, &login).await;
+        let SteppedUp::Browser(now) = step_up(&w, 600, &me).await.unwrap() else { unreachable!() };
+
+        assert_eq!(told(&now.assertion), by_password(600));
+        assert_eq!(now.handle_max_age, Duration::from_secs(30 * DAY - 600));
+        assert!(w.by_handle(601, &login.credentials.handle).await.is_none(), "the handle before is dead");
+        let after = w.by_handle(601, &now.handle).await.unwrap();
+        assert_eq!((after.session, after.authentication), (me.session, by_password(600)));
+        assert_ne!(now.csrf_token, login.credentials.csrf_token);
+        let event = w.log().await.into_iter().rfind(|event| event.kind == "session.reauthenticated").unwrap();
+        assert_eq!((event.actor, event.session), (Some(me.user), Some(me.session)));
+        assert_eq!(event.detail.as_deref(), Some(r#"{"amr":"pwd"}"#));
+    }
+}
+
+#[tokio::test]
+async fn a_token_session_gets_tokens_that_tell_of_it() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let before = w.tokens(0).await;
+        let me = bearer(&w, 300, &before.access_token).await;
+        let SteppedUp::Token(now) = step_up(&w, 300, &me).await.unwrap() else { unreachable!() };
+
+        assert_eq!(told(&now.access_token), by_password(300));
+        assert_eq!(now.session, before.session);
+        assert_ne!(now.refresh_token, before.refresh_token);
+        // Had the answer been lost, the token before would still do, and no later than any other.
+        let again = w.refresh(310, &before.refresh_token).await.unwrap();
+        assert_eq!(again.refresh_token, now.refresh_token);
+        let next = w.refresh(400, &now.refresh_token).await.unwrap();
+        assert_eq!(told(&next.access_token), by_password(300));
+        assert!(matches!(w.refresh(500, &before.refresh_token).await, Err(Error::InvalidGrant)));
+    }
+}
+
+/// Or a stolen session could be made to look like one by two factors of just now.
+#[tokio::test]
+async fn what_was_proven_before_does_not_become_recent() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let login = w.browser(0).await;
+        execute(&w, "UPDATE sessions SET amr = 'pwd,otp,mfa'").await;
+        let me = w.principal(60, &login).await;
+        assert!(me.authentication.methods.have_second_factor());
+        let SteppedUp::Browser(now) = step_up(&w, 60, &me).await.unwrap() else { unreachable!() };
+        assert_eq!(told(&now.assertion), by_password(60));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_changes_nothing_and_is_recorded() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let login = w.browser(0).await;
+        let me = w.principal(60, &login).await;
+        for password in ["", "wrong horse battery", "nul\0"] {
+            let shown = Reauthentication { password };
+            let refused = w.domain.reauthenticate(&w.at(60), &me, &shown).await;
+            assert!(matches!(refused, Err(Error::InvalidCredentials)), "{password}");
+        }
+        assert_eq!(w.principal(61, &login).await.authentication, by_password(0));
+        assert_eq!(w.events("session.reauthenticated").await, ["failure wrong_password"; 3]);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_is_not_stepped_up() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let (login, tokens) = (w.browser(0).await, w.tokens(0).await);
+        let (me, app) = (w.principal(1, &login).await, bearer(&w, 1, &tokens.access_token).await);
+        w.domain.end_all_sessions(&w.at(1), user).await.unwrap();
+        for principal in [&me, &app] {
+            assert!(matches!(step_up(&w, 2, principal).await, Err(Error::Unauthenticated)));
+        }
+        assert_eq!(w.events("session.reauthenticated").await, [""; 0]);
+        let later = w.browser(3).await;
+        let me = w.principal(3, &later).await;
+        w.domain.disable(&w.at(4), user).await.unwrap();
+        assert!(matches!(step_up(&w, 5, &me).await, Err(Error::Unauthenticated)));
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_changed_meanwhile_has_proven_nothing() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let found = users::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
+        let verified = found.password_hash.unwrap();
+        let holds = async || {
+            let mut transaction = w.store.begin().await.unwrap();
+            users::holds(&mut transaction, w.store.dialect(), user, &verified).await.unwrap()
+        };
+        assert!(holds().await);
+        let me = w.principal(1, &w.browser(0).await).await;
+        w.domain.change_password(&w.at(1), &me, PASSWORD, NEW_PASSWORD).await.unwrap();
+        assert!(!holds().await);
+    }
+}
+
+#[tokio::test]
+async fn of_many_steps_at_once_each_is_whole() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let tokens = w.tokens(0).await;
+        let me = bearer(&w, 60, &tokens.access_token).await;
+        let outcomes = at_once(8, |_| {
+            let (w, me) = (w.clone(), me.clone());
+            Box::pin(async move { step_up(&w, 60, &me).await.is_ok() })
+        })
+        .await;
+        assert_eq!(outcomes, [true; 8]);
+        let after = bearer(&w, 61, &tokens.access_token).await.authentication;
+        let methods = [Method::Password].into();
+        assert_eq!(after, Authentication { at: Some(time(60)), methods, email_verified: false });
+    }
+}
