@@ -36,6 +36,8 @@ pub struct Keys {
     pub csrf: MacKeys,
     /// Of the edge state.
     pub state: MacKeys,
+    /// Of the copies of the edge state that isolates share.
+    pub state_copy: MacKeys,
     /// Of calls to origin.
     pub call: MacKey,
     /// Of the seals, for each upstream.
@@ -55,6 +57,7 @@ impl Edge {
             handle: secrets.handle_keys(),
             csrf: secrets.csrf_keys(),
             state: secrets.edge_state_keys(),
+            state_copy: secrets.edge_state_copy_keys(),
             call: secrets.edge_call_keys().current().clone(),
             seals,
         };

@@ -4,6 +4,7 @@
 //! plain Rust over a [`platform::Platform`]; only `worker` knows Cloudflare Workers.
 
 pub mod authorize;
+pub mod copies;
 pub mod cors;
 pub mod credential;
 pub mod forward;

@@ -48,7 +48,7 @@ pub enum Failure {
     Unusable(String),
 }
 
-/// Pulls the edge state: what has come to what is known, or all of it.
+/// Pulls the edge state: what has come to what is known, or all of it. The body that it stood in comes along.
 ///
 /// # Errors
 /// [`Failure`]; what is there stays.
@@ -57,7 +57,7 @@ pub async fn state<P: Platform>(
     platform: &P,
     known: Option<&Snapshot>,
     deadline: Duration,
-) -> Result<StateDocument, Failure> {
+) -> Result<(StateDocument, Vec<u8>), Failure> {
     let challenge = Challenge::new(platform.random().map_err(unusable)?);
     let request = StateRequest {
         version: edge_state::VERSION,
@@ -70,7 +70,8 @@ pub async fn state<P: Platform>(
         return Err(refused(&reply));
     }
     let mac = reply.mac.unwrap_or_default();
-    StateDocument::verify(&reply.body, &mac, &edge.keys.state, &challenge).map_err(unusable)
+    let document = StateDocument::verify(&reply.body, &mac, &edge.keys.state, &challenge);
+    Ok((document.map_err(unusable)?, reply.body))
 }
 
 /// Asks for a new assertion for a handle; `None` when its session is over.

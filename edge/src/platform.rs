@@ -31,6 +31,13 @@ pub trait Platform: SignatureCheck + Clone + 'static {
     /// [`Unreachable`] when no whole answer came in time.
     async fn call(&self, call: Call, deadline: Duration) -> Result<Reply, Unreachable>;
 
+    /// What another isolate of this location has kept under this name a moment ago, if it can be had at
+    /// once. Whoever else can write there may have done so: it is to be authenticated.
+    async fn recall(&self, name: &str) -> Option<Vec<u8>>;
+
+    /// Keeps something for the isolates of this location, for so long at least. Nothing depends on it.
+    async fn keep(&self, name: &str, content: Vec<u8>, duration: Duration);
+
     /// Sends the request of this value on, its body streamed, and follows no redirect.
     ///
     /// # Errors

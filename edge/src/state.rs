@@ -1,5 +1,5 @@
 //! The edge state: the keys by which tokens are verified here and the rules that revoke them, pulled from
-//! origin and used while they are young enough.
+//! origin, or taken from another isolate that has just done so, and used while they are young enough.
 //!
 //! A request never awaits a future that another request made: one pulls under a flag with a deadline, the
 //! others look again on timers of their own, and pull themselves once the deadline is over.
@@ -19,6 +19,7 @@ use shared::{
 };
 
 use crate::{
+    copies,
     isolate::Edge,
     log,
     origin::{self, Failure},
@@ -77,6 +78,12 @@ impl Snapshot {
     #[must_use]
     pub fn age(&self, now: Timestamp) -> Duration {
         apart(self.pull.began, now)
+    }
+
+    /// When the pull began that brought it.
+    #[must_use]
+    pub fn began(&self) -> Timestamp {
+        self.pull.began
     }
 
     /// Whether what a token says of session, user and epoch has been revoked.
@@ -162,12 +169,14 @@ pub async fn newer_than<P: Platform>(
     }
 }
 
-/// Pulls once. Whoever calls this has begun.
-async fn pull<P: Platform>(edge: &Edge, platform: &P, begun: Pull) -> Result<Rc<Snapshot>, Unavailable> {
+/// Pulls once, from another isolate's copy or from origin. Whoever calls this has begun.
+async fn pull<P: Platform>(edge: &Rc<Edge>, platform: &P, begun: Pull) -> Result<Rc<Snapshot>, Unavailable> {
     let state = &edge.state;
     let known = state.known().filter(|_| !state.wants_all.get());
-    let pulled = origin::state(edge, platform, known.as_deref(), DEADLINE).await;
-    let taken = pulled.and_then(|document| state.take(&document, begun));
+    let taken = match copies::find(edge, platform, known.as_deref()).await {
+        Some((document, began)) => state.take(&document, Pull { began, ..begun }),
+        None => from_origin(edge, platform, known.as_deref(), begun).await,
+    };
     let is_last = state.last.get() == Some(begun);
     if is_last {
         state.is_pulling.set(false);
@@ -186,6 +195,20 @@ async fn pull<P: Platform>(edge: &Edge, platform: &P, begun: Pull) -> Result<Rc<
             Err(Unavailable)
         }
     }
+}
+
+async fn from_origin<P: Platform>(
+    edge: &Rc<Edge>,
+    platform: &P,
+    known: Option<&Snapshot>,
+    begun: Pull,
+) -> Result<Rc<Snapshot>, Failure> {
+    // Its age counts from here, and not from before a copy was looked for.
+    let begun = Pull { began: platform.now(), ..begun };
+    let (document, answer) = origin::state(edge, platform, known, DEADLINE).await?;
+    let taken = edge.state.take(&document, begun)?;
+    copies::leave(edge, platform, &answer, begun.began);
+    Ok(taken)
 }
 
 impl State {

@@ -5,12 +5,16 @@
 //! bytes in [`MAC_HEADER`]. The document repeats the request's challenge, so nothing between the two can
 //! forge, mix or replay it. Members that a version does not know are ignored by it.
 
+mod copy;
 mod rule;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 
-pub use self::rule::{InvalidRules, Rule, decode_rules, encode_rules};
+pub use self::{
+    copy::CopyError,
+    rule::{InvalidRules, Rule, decode_rules, encode_rules},
+};
 use crate::{
     jwt::keys::{InvalidKey, Jwk, KeySet},
     mac::{MacKey, MacKeys},
@@ -174,13 +178,17 @@ impl StateDocument {
         if !keys.verify(body, tag) {
             return Err(StateError::BadMac);
         }
+        let document = Self::read(body)?;
+        if document.challenge == *challenge { Ok(document) } else { Err(StateError::WrongChallenge) }
+    }
+
+    /// Reads a body that is known to be origin's.
+    fn read(body: &[u8]) -> Result<Self, StateError> {
         let document: Self = serde_json::from_slice(body).map_err(|_| StateError::Malformed)?;
-        if !(OLDEST_VERSION..=VERSION).contains(&document.version) {
-            Err(StateError::Version(document.version))
-        } else if document.challenge != *challenge {
-            Err(StateError::WrongChallenge)
-        } else {
+        if (OLDEST_VERSION..=VERSION).contains(&document.version) {
             Ok(document)
+        } else {
+            Err(StateError::Version(document.version))
         }
     }
 }

@@ -54,6 +54,12 @@ impl SharedSecret {
         self.derive("edge-state")
     }
 
+    /// The key by which the isolates of the edge know their own copies of the edge state.
+    #[must_use]
+    pub fn edge_state_copy_key(&self) -> MacKey {
+        self.derive("edge-state-copy")
+    }
+
     /// The key of the mac in the session cookie.
     #[must_use]
     pub fn handle_key(&self) -> MacKey {
@@ -244,6 +250,12 @@ impl SharedSecrets {
         self.keys(SharedSecret::edge_state_key)
     }
 
+    /// See [`SharedSecret::edge_state_copy_key`].
+    #[must_use]
+    pub fn edge_state_copy_keys(&self) -> MacKeys {
+        self.keys(SharedSecret::edge_state_copy_key)
+    }
+
     /// See [`SharedSecret::handle_key`].
     #[must_use]
     pub fn handle_keys(&self) -> MacKeys {
@@ -286,6 +298,7 @@ mod tests {
             secret.seal_key(""),
             secret.edge_call_key(),
             secret.edge_state_key(),
+            secret.edge_state_copy_key(),
             secret.handle_key(),
             secret.csrf_key(),
             secret.refresh_key(),

@@ -55,6 +55,9 @@ struct UpArguments {
     /// How many edges there are, all alike; those after the first have the ports after the mailbox's SMTP
     #[arg(long, value_name = "N", default_value = "1")]
     edges: NonZeroU8,
+    /// Let the edges share a cache, as the isolates of one location do; else each is at a location of its own
+    #[arg(long)]
+    one_location: bool,
     /// The directory of the database and the generated secrets, kept between runs [default: .data]
     #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
     data: Option<PathBuf>,
@@ -136,6 +139,7 @@ fn options(place: &Place, arguments: UpArguments) -> Result<up::Options, Failure
         json: arguments.json,
         port_base: arguments.port_base,
         edges: arguments.edges,
+        one_location: arguments.one_location,
         data: (!arguments.ephemeral).then_some(data),
         database_url: arguments.database_url,
         settings: arguments.settings,

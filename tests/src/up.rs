@@ -16,6 +16,7 @@ use crate::mailbox::Mailbox;
 use crate::setup::place::Place;
 use crate::setup::{self, Artifacts, Wanted};
 use crate::system::address::Addresses;
+use crate::system::cache;
 use crate::system::data::{ADMIN, Data};
 use crate::system::health::until_ready;
 use crate::system::origin::Origin;
@@ -34,6 +35,8 @@ pub struct Options {
     pub port_base: u16,
     /// How many edges.
     pub edges: NonZeroU8,
+    /// Whether the edges share a cache.
+    pub one_location: bool,
     /// The data directory; a temporary one when there is none.
     pub data: Option<PathBuf>,
     /// The database; SQLite in the data directory when there is none.
@@ -116,8 +119,13 @@ impl System {
         let mut upstream =
             Part::start("upstream", upstream(artifacts, addresses, &settings)?, &place.watchdog)?;
         let mut edges = Vec::new();
+        let mut location = cache::open().await?;
         for address in addresses.edges() {
-            let worker = workerd::command(artifacts, &wrangler, &settings.edge, address, data.path())?;
+            if !edges.is_empty() && !options.one_location {
+                location = cache::open().await?;
+            }
+            let worker =
+                workerd::command(artifacts, &wrangler, &settings.edge, address, location, data.path())?;
             edges.push(Part::start("edge", worker, &place.watchdog)?);
         }
 

@@ -77,6 +77,30 @@ export async function call(url, edits, body, milliseconds, limit, named) {
   return [response.status, response.headers.get(named), bytes];
 }
 
+// A cache of its own: no request of a client is ever answered from it. It is one location's.
+const CACHE = "countersign";
+
+/** What is kept there under a name, or null when there is nothing, or nothing soon. */
+export function recall(name, milliseconds, limit) {
+  return Promise.race([
+    found(name, limit),
+    new Promise((resolve) => setTimeout(() => resolve(null), milliseconds)),
+  ]);
+}
+
+async function found(name, limit) {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(name);
+  return kept === undefined ? null : gather(kept.body, limit);
+}
+
+/** Keeps bytes there. */
+export async function keep(name, content, seconds) {
+  const cache = await caches.open(CACHE);
+  const headers = { "cache-control": `max-age=${seconds}` };
+  await cache.put(name, new Response(content, { headers }));
+}
+
 /** The request's whole body, or null when it is longer than the limit. */
 export function whole(request, limit) {
   return gather(request.body, limit);

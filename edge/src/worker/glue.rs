@@ -41,6 +41,14 @@ extern "C" {
         named: &str,
     ) -> Result<JsValue, JsValue>;
 
+    /// What the cache of this location has under a name: its bytes, or null.
+    #[wasm_bindgen(catch)]
+    pub(super) async fn recall(name: &str, milliseconds: u32, limit: u32) -> Result<JsValue, JsValue>;
+
+    /// Puts bytes into the cache of this location.
+    #[wasm_bindgen(catch)]
+    pub(super) async fn keep(name: &str, content: Box<[u8]>, seconds: u32) -> Result<JsValue, JsValue>;
+
     /// The request's whole body, or null when it is longer than the limit.
     #[wasm_bindgen(catch)]
     pub(super) async fn whole(request: &Request, limit: u32) -> Result<JsValue, JsValue>;

@@ -18,6 +18,9 @@ use worker::{Context, Date, Delay};
 use super::glue;
 use crate::platform::{BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, Reply, Unreachable};
 
+/// How long a look into the location's cache may take, in milliseconds; a pull is not to wait for it.
+const AT_ONCE: u32 = 250;
+
 /// One request in its isolate.
 #[derive(Clone)]
 pub(super) struct Workers {
@@ -66,6 +69,17 @@ impl Platform for Workers {
         let reply = glue::call(&call.url, &headers, &call.body, milliseconds, limit, named).await;
         let (status, mac, body) = glue::parts(reply.map_err(|_| Unreachable)?);
         Ok(Reply { status, mac, body })
+    }
+
+    async fn recall(&self, name: &str) -> Option<Vec<u8>> {
+        let limit = u32::try_from(edge_state::MAX_LENGTH).unwrap_or(u32::MAX);
+        let found = glue::recall(name, AT_ONCE, limit).await.ok()?;
+        (!found.is_null()).then(|| js_sys::Uint8Array::new(&found).to_vec())
+    }
+
+    async fn keep(&self, name: &str, content: Vec<u8>, duration: Duration) {
+        let seconds = u32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        let _ = glue::keep(name, content.into_boxed_slice(), seconds).await;
     }
 
     async fn forward(&self, outgoing: Outgoing<'_>) -> Result<Forwarded<Response>, Unreachable> {

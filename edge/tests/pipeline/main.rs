@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod cookies;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod cors;
 #[cfg(test)]
 mod credentials;

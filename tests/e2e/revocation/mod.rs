@@ -6,6 +6,7 @@
 mod bound;
 mod client;
 mod keys;
+mod location;
 mod origins;
 mod outage;
 mod pulls;

@@ -1,6 +1,7 @@
 //! The parts that run, and what each of them is told.
 
 pub mod address;
+pub mod cache;
 pub mod data;
 pub mod health;
 pub mod origin;

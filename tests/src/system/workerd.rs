@@ -22,11 +22,12 @@ pub fn command(
     wrangler: &Wrangler,
     variables: &BTreeMap<String, String>,
     address: SocketAddr,
+    cache: SocketAddr,
     directory: &Path,
 ) -> Result<Command, Failure> {
     let path = directory.join(format!("workerd-{}.capnp", address.port()));
     let modules = worker::modules(&artifacts.worker)?;
-    write_private(&path, &configuration(&artifacts.worker, &modules, wrangler, variables, address))?;
+    write_private(&path, &configuration(&artifacts.worker, &modules, wrangler, variables, address, cache))?;
     let mut command = Command::new(&artifacts.workerd);
     // The modules are embedded by absolute paths, which workerd looks up below its import paths. The secrets among the
     // variables are not in a file: it takes all of them from its environment.
@@ -41,6 +42,7 @@ fn configuration(
     wrangler: &Wrangler,
     variables: &BTreeMap<String, String>,
     address: SocketAddr,
+    cache: SocketAddr,
 ) -> String {
     let mut module_list = String::new();
     for name in modules {
@@ -71,7 +73,9 @@ const config :Workerd.Config = (
       bindings = [
 {bindings}      ],
       globalOutbound = "network",
+      cacheApiOutbound = "cache",
     )),
+    (name = "cache", external = (address = {cache}, http = ())),
     # The default outbound refuses private addresses, and origin is on this machine.
     (name = "network", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
   ],
@@ -81,6 +85,7 @@ const config :Workerd.Config = (
         date = text(&wrangler.compatibility_date),
         flags = flags.join(", "),
         address = text(&address.to_string()),
+        cache = text(&cache.to_string()),
     )
 }
 
@@ -114,7 +119,8 @@ mod tests {
         let variables = BTreeMap::from([("COUNTERSIGN_SECRET".to_owned(), "hidden".to_owned())]);
         let modules = ["index.js".to_owned(), "index_bg.wasm".to_owned()];
         let address = "127.0.0.1:8787".parse().unwrap();
-        let text = configuration(Path::new("/built"), &modules, &wrangler, &variables, address);
+        let cache = "127.0.0.1:9999".parse().unwrap();
+        let text = configuration(Path::new("/built"), &modules, &wrangler, &variables, address, cache);
         for expected in [
             r#"(name = "index.js", esModule = embed "/built/index.js")"#,
             r#"(name = "index_bg.wasm", wasm = embed "/built/index_bg.wasm")"#,
@@ -122,6 +128,7 @@ mod tests {
             r#"compatibilityFlags = ["one_flag"]"#,
             r#"(name = "COUNTERSIGN_SECRET", fromEnvironment = "COUNTERSIGN_SECRET")"#,
             r#"address = "127.0.0.1:8787""#,
+            r#"(name = "cache", external = (address = "127.0.0.1:9999", http = ()))"#,
         ] {
             assert!(text.contains(expected), "{expected} is not in:\n{text}");
         }

@@ -7,7 +7,7 @@ mod request;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     pin::Pin,
     rc::Rc,
     time::Duration,
@@ -33,7 +33,10 @@ pub(crate) struct World(Rc<Inner>);
 type Tampering = Box<dyn Fn(&str, &mut Answered)>;
 
 struct Inner {
-    edge: Rc<Edge>,
+    /// The isolate that requests go to.
+    edge: RefCell<Rc<Edge>>,
+    /// One more of the same location, of which nobody has asked anything yet.
+    other: RefCell<Rc<Edge>>,
     issuer: Issuer,
     now: Cell<i64>,
     /// How many signatures were checked.
@@ -49,6 +52,8 @@ struct Inner {
     seen: RefCell<VecDeque<Seen>>,
     background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     log: RefCell<Vec<String>>,
+    /// What the isolates of this location have kept for each other.
+    kept: RefCell<BTreeMap<String, Vec<u8>>>,
     /// The last random byte.
     drawn: Cell<u8>,
 }
@@ -70,10 +75,12 @@ impl World {
         ];
         let all = || variables.iter().chain(&usual);
         let variable = |name: &str| all().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-        let settings = Settings::read(&policy, variable).unwrap();
-        let issuer = Issuer::new(settings.secrets.clone());
+        let settings = || Settings::read(&policy, variable).unwrap();
+        let isolate = |number| RefCell::new(Rc::new(Edge::new(policy.clone(), settings(), [number; 8])));
+        let issuer = Issuer::new(settings().secrets);
         Self(Rc::new(Inner {
-            edge: Rc::new(Edge::new(policy, settings, [7; 8])),
+            edge: isolate(7),
+            other: isolate(8),
             issuer,
             now: Cell::new(1_800_000_000_000),
             checks: Cell::default(),
@@ -86,8 +93,19 @@ impl World {
             seen: RefCell::default(),
             background: RefCell::default(),
             log: RefCell::default(),
+            kept: RefCell::default(),
             drawn: Cell::default(),
         }))
+    }
+
+    /// The next requests go to the other isolate.
+    pub(crate) fn switches_isolates(&self) {
+        self.0.edge.swap(&self.0.other);
+    }
+
+    /// Somebody else writes into the location's cache.
+    pub(crate) fn overwrites_copies(&self, change: impl Fn(&mut Vec<u8>)) {
+        self.0.kept.borrow_mut().values_mut().for_each(change);
     }
 
     pub(crate) fn issuer(&self) -> &Issuer {
@@ -166,9 +184,14 @@ impl World {
 
     /// Lets everything happen that was left for after the answer.
     pub(crate) async fn settle(&self) {
-        let work = self.0.background.take();
-        for future in work {
-            future.await;
+        loop {
+            let work = self.0.background.take();
+            if work.is_empty() {
+                break;
+            }
+            for future in work {
+                future.await;
+            }
         }
     }
 

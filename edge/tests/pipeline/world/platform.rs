@@ -86,6 +86,14 @@ impl Platform for InWorld {
         Ok(reply)
     }
 
+    async fn recall(&self, name: &str) -> Option<Vec<u8>> {
+        self.world.0.kept.borrow().get(name).cloned()
+    }
+
+    async fn keep(&self, name: &str, content: Vec<u8>, _: Duration) {
+        self.world.0.kept.borrow_mut().insert(name.to_owned(), content);
+    }
+
     async fn forward(&self, outgoing: Outgoing<'_>) -> Result<Forwarded<()>, Unreachable> {
         if self.world.0.upstream_is_away.get() {
             return Err(Unreachable);

@@ -1,5 +1,7 @@
 //! A request to the edge, what the upstream saw of it, and what came back.
 
+use std::rc::Rc;
+
 use edge::{
     gateway,
     platform::{Answer, Outgoing},
@@ -99,7 +101,8 @@ impl Draft {
         }
         let platform = InWorld { world: world.clone(), method, headers, body };
         let request = Request::parse(&head).unwrap();
-        let answer = gateway::handle(&world.0.edge, &platform, &request).await;
+        let edge = Rc::clone(&world.0.edge.borrow());
+        let answer = gateway::handle(&edge, &platform, &request).await;
         let seen = world.0.seen.borrow_mut().pop_front();
         let received = world.0.upstream_answers.borrow().clone();
         match answer {
