@@ -8,6 +8,7 @@ pub mod audit;
 mod device;
 pub mod email;
 mod error;
+mod going_on;
 pub mod keys;
 pub mod login;
 mod password_change;
@@ -17,6 +18,8 @@ mod refresh;
 mod restore;
 mod revocation;
 mod roles;
+mod second_factors;
+mod second_step;
 mod sessions;
 mod settings;
 mod step_up;
@@ -45,6 +48,8 @@ pub use self::{
     principal::Principal,
     restore::Restored,
     revocation::RevocationNumber,
+    second_factors::{Enrolled, Proof, RecoveryCode, SecondFactors, SecondStep, TotpEnrolment, TotpSecret},
+    second_step::{SecondAttempt, SecondStepAsked},
     settings::{Hashing, RoleLimits, Settings},
     step_up::{Reauthentication, SteppedUp},
     tokens::TokenGrant,

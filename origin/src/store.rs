@@ -5,12 +5,14 @@
 //! [`Transaction`]. Whatever fails does so as [`Error`] says.
 
 pub mod audit;
+pub mod challenges;
 mod connection;
 mod error;
 pub mod holders;
 pub mod keys;
 pub mod meta;
 pub mod purge;
+pub mod recovery_codes;
 pub mod renewal;
 pub mod revocations;
 pub mod rotation;
@@ -18,6 +20,7 @@ mod row;
 mod schema;
 pub mod secrets;
 pub mod sessions;
+pub mod totp;
 pub mod users;
 pub mod words;
 

@@ -71,6 +71,10 @@ kinds! {
     ExpiredToken "expired-token" 401 "The token has expired"
     /// Login: the address or the password is wrong. Which of them is never said.
     InvalidCredentials "invalid-credentials" 401 "The e-mail address or the password is wrong"
+    /// Login: the password is right, and a second step has to follow; the members say by what.
+    SecondFactorRequired "second-factor-required" 401 "A second step is needed"
+    /// A code that proves a second factor is wrong, used or too late. Which of them is never said.
+    InvalidCode "invalid-code" 401 "The code is wrong, or its time is over"
     /// The login is good and not strong or recent enough for this (RFC 9470 §3).
     InsufficientUserAuthentication "insufficient-user-authentication" 401 "A stronger or more recent login is needed"
     /// The seal is missing, wrong, too old or seen before.
@@ -159,6 +163,24 @@ pub struct Problem {
     step_up: Option<StepUp>,
     allow: Option<String>,
     retry_after: Option<u32>,
+    second_step: Option<Box<SecondStep>>,
+}
+
+/// What a login says that waits for its second step. The challenge does not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecondStep {
+    /// What goes with the second step: whoever has it has shown the password.
+    pub challenge: String,
+    /// How long it holds, in seconds.
+    pub expires_in: u64,
+    /// By what the step can be made.
+    pub methods: Vec<&'static str>,
+}
+
+impl fmt::Debug for SecondStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecondStep").field("methods", &self.methods).finish_non_exhaustive()
+    }
 }
 
 impl Problem {
@@ -172,6 +194,7 @@ impl Problem {
             step_up: None,
             allow: None,
             retry_after: kind.retry_after(),
+            second_step: None,
         }
     }
 
@@ -189,6 +212,12 @@ impl Problem {
         );
         let problem = Self::new(Kind::InsufficientUserAuthentication).with_detail(detail);
         Self { step_up: Some(wanted), ..problem }
+    }
+
+    /// [`Kind::SecondFactorRequired`], with what the second step takes.
+    #[must_use]
+    pub fn second_factor_required(step: SecondStep) -> Self {
+        Self { second_step: Some(Box::new(step)), ..Self::new(Kind::SecondFactorRequired) }
     }
 
     /// [`Kind::MethodNotAllowed`], naming the methods that are (RFC 9110 §15.5.6 wants `Allow`).
@@ -229,6 +258,12 @@ impl Problem {
         self.detail.as_deref()
     }
 
+    /// What the second step takes, of a login that waits for it.
+    #[must_use]
+    pub fn second_step(&self) -> Option<&SecondStep> {
+        self.second_step.as_deref()
+    }
+
     /// All headers of the answer: its type, that it is not to be kept, and what the status demands.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
@@ -246,7 +281,10 @@ impl Problem {
     #[must_use]
     pub fn www_authenticate(&self) -> Option<String> {
         let error = match self.kind {
-            Kind::Unauthenticated | Kind::InvalidCredentials => {
+            Kind::Unauthenticated
+            | Kind::InvalidCredentials
+            | Kind::SecondFactorRequired
+            | Kind::InvalidCode => {
                 return Some(format!("Bearer realm=\"{REALM}\""));
             }
             Kind::BadSeal => return Some(format!("Signature realm=\"{REALM}\"")),
@@ -315,6 +353,11 @@ impl Serialize for Problem {
                 members.serialize_entry("max_age", seconds)?;
             }
         }
+        if let Some(SecondStep { challenge, expires_in, methods }) = self.second_step() {
+            members.serialize_entry("challenge", challenge)?;
+            members.serialize_entry("expires_in", expires_in)?;
+            members.serialize_entry("methods", methods)?;
+        }
         members.end()
     }
 }
@@ -347,6 +390,20 @@ mod tests {
             problem.to_json(),
             r#"{"type":"/problems/password-too-short","title":"The password is too short","status":422,"detail":"At least 15 characters."}"#
         );
+    }
+
+    #[test]
+    fn a_second_step_is_told_and_not_printed() {
+        let step = SecondStep {
+            challenge: "secret".to_owned(),
+            expires_in: 300,
+            methods: vec!["totp", "recovery_code"],
+        };
+        let problem = Problem::second_factor_required(step);
+        assert!(problem.to_json().ends_with(
+            r#""status":401,"challenge":"secret","expires_in":300,"methods":["totp","recovery_code"]}"#
+        ));
+        assert!(!format!("{problem:?} {problem}").contains("secret\""), "{problem:?}");
     }
 
     #[test]

@@ -40,6 +40,18 @@ words! {
         PasswordChanged = "password.changed",
         /// A password's hash was replaced by a stronger one.
         PasswordRehashed = "password.rehashed",
+        /// A login whose password was right was asked for its second step.
+        LoginChallenged = "login.challenged",
+        /// Somebody began to set up a second factor.
+        SecondFactorBegun = "second_factor.begun",
+        /// A second factor counts from now on, or somebody tried to confirm one.
+        SecondFactorEnrolled = "second_factor.enrolled",
+        /// A second factor was removed.
+        SecondFactorRemoved = "second_factor.removed",
+        /// All second factors of a user were removed by an operator.
+        SecondFactorReset = "second_factor.reset",
+        /// A user got new recovery codes.
+        RecoveryCodesReplaced = "recovery_codes.replaced",
         /// A session was ended.
         SessionEnded = "session.ended",
         /// All sessions of a user were ended, but perhaps one.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::role::RoleName;
 
-use super::{email::InvalidEmail, passwords::Predictable};
+use super::{email::InvalidEmail, passwords::Predictable, second_step::SecondStepAsked};
 use crate::{random, store};
 
 /// An act that did not happen.
@@ -34,6 +34,15 @@ pub enum Error {
     /// Address and password do not go together. Why is in the audit log alone.
     #[error("the address or the password is wrong")]
     InvalidCredentials,
+    /// Address and password are right, and a second step has to follow.
+    #[error("the login needs a second step")]
+    SecondFactorRequired(Box<SecondStepAsked>),
+    /// A code is none of the user's, or was used. Why is in the audit log alone.
+    #[error("the code is wrong, or was used")]
+    InvalidCode,
+    /// The user has a second factor of this kind.
+    #[error("there is a second factor of this kind")]
+    SecondFactorExists,
     /// There is a user of this address.
     #[error("there is a user of this address")]
     AddressTaken,

@@ -25,7 +25,7 @@ use super::{
     tokens::Speaker,
 };
 use crate::store::{
-    self,
+    self, Transaction,
     sessions::{self, Kind, NewSession},
     users::{self, Credentials, PasswordHash},
 };
@@ -69,17 +69,19 @@ impl fmt::Debug for BrowserCredentials {
 }
 
 /// Somebody whose password was verified, as they were when its hash was read.
-struct Proven {
-    user: User,
-    hash: PasswordHash,
+pub(super) struct Proven {
+    pub(super) user: User,
+    pub(super) hash: PasswordHash,
     /// By what they have proven to be who they are.
-    methods: Methods,
+    pub(super) methods: Methods,
+    /// Whether that is not yet enough.
+    pub(super) has_second_factor: bool,
 }
 
 /// A session that was made.
-struct Opened {
-    user: User,
-    session: SessionId,
+pub(super) struct Opened {
+    pub(super) user: User,
+    pub(super) session: SessionId,
     absolute: Duration,
     authentication: Authentication,
 }
@@ -100,8 +102,8 @@ impl Domain {
     /// Logs a browser in, with a handle that nobody has seen before.
     ///
     /// # Errors
-    /// [`Error::InvalidCredentials`], whatever is wrong with them; [`Error::Overloaded`] when too many
-    /// passwords wait to be hashed.
+    /// [`Error::InvalidCredentials`], whatever is wrong with them; [`Error::SecondFactorRequired`] when they
+    /// are right and not enough; [`Error::Overloaded`] when too many passwords wait to be hashed.
     pub async fn login_browser(
         &self,
         context: &Context,
@@ -109,10 +111,7 @@ impl Domain {
     ) -> Result<BrowserLogin, Error> {
         let handle = self.new_handle()?;
         let opened = self.open_session(context, attempt, Some(handle.digest())).await?;
-        let keys = self.latest_keys(context.now).await?;
-        let credentials =
-            self.browser_credentials(&keys, &opened.speaker(), handle, opened.absolute, context.now)?;
-        Ok(BrowserLogin { session: opened.session, credentials, user: opened.user })
+        self.browser_login(context, opened, handle).await
     }
 
     /// Logs any other client in.
@@ -121,6 +120,24 @@ impl Domain {
     /// Those of [`login_browser`](Self::login_browser).
     pub async fn login_token(&self, context: &Context, attempt: &Attempt<'_>) -> Result<TokenGrant, Error> {
         let opened = self.open_session(context, attempt, None).await?;
+        self.token_login(context, &opened).await
+    }
+
+    /// What a browser gets whose session was made.
+    pub(super) async fn browser_login(
+        &self,
+        context: &Context,
+        opened: Opened,
+        handle: Handle,
+    ) -> Result<BrowserLogin, Error> {
+        let keys = self.latest_keys(context.now).await?;
+        let credentials =
+            self.browser_credentials(&keys, &opened.speaker(), handle, opened.absolute, context.now)?;
+        Ok(BrowserLogin { session: opened.session, credentials, user: opened.user })
+    }
+
+    /// What any other client gets whose session was made.
+    pub(super) async fn token_login(&self, context: &Context, opened: &Opened) -> Result<TokenGrant, Error> {
         let keys = self.latest_keys(context.now).await?;
         self.token_grant(&keys, &opened.speaker(), FIRST, context.now)
     }
@@ -172,47 +189,69 @@ impl Domain {
         handle: Option<Digest>,
     ) -> Result<Opened, Error> {
         let device = device::device(attempt.device);
-        let user_agent = device::user_agent(context.user_agent.as_deref());
+        let kind = kind_of(handle);
         let mut verified = None;
         for _ in 0..ATTEMPTS {
-            let proven = self.prove(context, attempt, verified.take()).await?;
-            let kind = if handle.is_some() { Kind::Browser } else { Kind::Token };
-            let limits = self.0.settings.limits(kind, &proven.user.roles);
-            let session = NewSession {
-                id: SessionId::new(context.now, self.0.random.bytes()?),
-                user: proven.user.id,
-                epoch: proven.user.epoch,
-                verified: &proven.hash,
-                handle,
-                device: device.as_deref(),
-                address: context.address.map(|address| address.to_string()),
-                user_agent: user_agent.as_deref(),
-                created_at: context.now,
-                methods: &proven.methods,
-                idle: limits.idle,
-                absolute: limits.absolute,
-            };
+            let mut proven = self.prove(context, attempt, verified.take()).await?;
+            if proven.has_second_factor {
+                let user = proven.user.id;
+                proven.hash = self.strengthen(context, user, attempt.password, proven.hash).await;
+                let asked = self.ask_second_step(context, &proven, kind, device).await?;
+                return Err(Error::SecondFactorRequired(Box::new(asked)));
+            }
             let mut transaction = self.0.store.begin().await?;
-            if sessions::insert(&mut transaction, self.0.store.dialect(), &session).await? {
+            let opened = self.begin_session(&mut transaction, context, &proven, device.as_deref(), handle);
+            if let Some(opened) = opened.await? {
                 let event = Event::success(EventKind::Login)
-                    .subject(session.user)
-                    .session(session.id)
+                    .subject(opened.user.id)
+                    .session(opened.session)
                     .because(kind.as_str());
-                self.commit(transaction, &context.by(session.user), event).await?;
-                let (id, user) = (session.id, proven.user);
-                self.strengthen(context, user.id, attempt.password, &proven.hash).await;
-                let authentication = Authentication {
-                    at: Some(context.now),
-                    methods: proven.methods,
-                    email_verified: user.verified_at.is_some(),
-                };
-                return Ok(Opened { user, session: id, absolute: limits.absolute, authentication });
+                self.commit(transaction, &context.by(opened.user.id), event).await?;
+                self.strengthen(context, opened.user.id, attempt.password, proven.hash).await;
+                return Ok(opened);
             }
             // The password, the roles or the account changed meanwhile: all is read and judged again.
             transaction.rollback().await.map_err(store::Error::from)?;
             verified = Some(proven.hash);
         }
         Err(Error::Contended)
+    }
+
+    /// Makes the session, a browser's if there is a handle; none if what was proven no longer holds.
+    pub(super) async fn begin_session(
+        &self,
+        transaction: &mut Transaction,
+        context: &Context,
+        proven: &Proven,
+        device: Option<&str>,
+        handle: Option<Digest>,
+    ) -> Result<Option<Opened>, Error> {
+        let user_agent = device::user_agent(context.user_agent.as_deref());
+        let limits = self.0.settings.limits(kind_of(handle), &proven.user.roles);
+        let session = NewSession {
+            id: SessionId::new(context.now, self.0.random.bytes()?),
+            user: proven.user.id,
+            epoch: proven.user.epoch,
+            verified: &proven.hash,
+            handle,
+            device,
+            address: context.address.map(|address| address.to_string()),
+            user_agent: user_agent.as_deref(),
+            created_at: context.now,
+            methods: &proven.methods,
+            idle: limits.idle,
+            absolute: limits.absolute,
+        };
+        if !sessions::insert(transaction, self.0.store.dialect(), &session).await? {
+            return Ok(None);
+        }
+        let authentication = Authentication {
+            at: Some(context.now),
+            methods: proven.methods.clone(),
+            email_verified: proven.user.verified_at.is_some(),
+        };
+        let (user, session) = (proven.user.clone(), session.id);
+        Ok(Some(Opened { user, session, absolute: limits.absolute, authentication }))
     }
 
     /// Reads the user and verifies the password, unless it was verified against the same hash before.
@@ -231,14 +270,15 @@ impl Domain {
             Some(address) => users::credentials_by_email(self.0.store.reads(), address.lookup()).await?,
             None => None,
         };
+        let has_second_factor = found.as_ref().is_some_and(|found| found.has_second_factor);
         let (reason, user, hash) = match found {
             None if address.is_none() => ("invalid_address", None, None),
             None => ("unknown_address", None, None),
             Some(Credentials { user, .. }) if user.disabled_at.is_some() => {
                 ("user_disabled", Some(user), None)
             }
-            Some(Credentials { user, password_hash: None }) => ("no_password", Some(user), None),
-            Some(Credentials { user, password_hash }) => ("wrong_password", Some(user), password_hash),
+            Some(Credentials { user, password_hash: None, .. }) => ("no_password", Some(user), None),
+            Some(Credentials { user, password_hash, .. }) => ("wrong_password", Some(user), password_hash),
         };
         // Without a hash, one is verified that matches nothing: the answer takes as long.
         let is_verified = match (&hash, &verified) {
@@ -247,7 +287,7 @@ impl Domain {
         };
         match (user, hash) {
             (Some(user), Some(hash)) if is_verified => {
-                Ok(Proven { user, hash, methods: [Method::Password].into() })
+                Ok(Proven { user, hash, methods: [Method::Password].into(), has_second_factor })
             }
             (user, _) => self.refuse_login(context, address.as_ref(), user.map(|user| user.id), reason).await,
         }
@@ -270,31 +310,47 @@ impl Domain {
         Err(Error::InvalidCredentials)
     }
 
-    /// Replaces a hash of older parameters, now that the password is at hand. The login counts without.
-    async fn strengthen(&self, context: &Context, user: UserId, password: &str, verified: &PasswordHash) {
-        if !self.0.passwords.is_outdated(verified) {
-            return;
+    /// Replaces a hash of older parameters, now that the password is at hand. The login counts without. The
+    /// hash that is the user's from now on.
+    async fn strengthen(
+        &self,
+        context: &Context,
+        user: UserId,
+        password: &str,
+        verified: PasswordHash,
+    ) -> PasswordHash {
+        if !self.0.passwords.is_outdated(&verified) {
+            return verified;
         }
-        if let Err(error) = self.rehash(context, user, password, verified).await {
-            tracing::warn!(%user, %error, "the password's hash stays as it is");
+        match self.rehash(context, user, password, &verified).await {
+            Ok(Some(stronger)) => return stronger,
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%user, %error, "the password's hash stays as it is"),
         }
+        verified
     }
 
+    /// None when the hash was replaced by another meanwhile.
     async fn rehash(
         &self,
         context: &Context,
         user: UserId,
         password: &str,
         verified: &PasswordHash,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<PasswordHash>, Error> {
         let stronger = self.0.passwords.hash(&Password::presented(password)?).await?;
         let mut transaction = self.0.store.begin().await?;
-        if users::rehash(&mut transaction, user, verified, &stronger).await? {
-            let event = Event::success(EventKind::PasswordRehashed).subject(user);
-            self.commit(transaction, &context.by(user), event).await?;
-        } else {
+        if !users::rehash(&mut transaction, user, verified, &stronger).await? {
             transaction.rollback().await.map_err(store::Error::from)?;
+            return Ok(None);
         }
-        Ok(())
+        let event = Event::success(EventKind::PasswordRehashed).subject(user);
+        self.commit(transaction, &context.by(user), event).await?;
+        Ok(Some(stronger))
     }
+}
+
+/// The kind of session that a handle, or none, makes.
+fn kind_of(handle: Option<Digest>) -> Kind {
+    if handle.is_some() { Kind::Browser } else { Kind::Token }
 }

@@ -6,12 +6,11 @@ use super::{
     audit::{Event, Kind as EventKind},
     email::EmailAddress,
     passwords::Password,
-    tokens::Speaker,
 };
 use crate::store::{
-    self, holders,
+    self,
     revocations::Revocation,
-    sessions::{self, EndReason, Kind},
+    sessions::EndReason,
     users::{self, Credentials, PasswordHash},
 };
 
@@ -93,31 +92,9 @@ impl Domain {
             transaction.rollback().await.map_err(store::Error::from)?;
             return Ok(None);
         };
-        let ended =
-            sessions::end_all(&mut transaction, user, Some(session), EndReason::PasswordChanged, now).await?;
-        let handle = match principal.kind {
-            Kind::Browser => {
-                let handle = self.new_handle()?;
-                sessions::change_handle(&mut transaction, session, handle.digest(), now).await?;
-                Some(handle)
-            }
-            Kind::Token => None,
-        };
         // The session may have been ended while the passwords were hashed; then nothing changes.
-        let holder = holders::by_id(&mut *transaction, session, now).await?.ok_or(Error::Unauthenticated)?;
-        let speaker = Speaker {
-            user,
-            session,
-            roles: &holder.roles,
-            epoch: holder.epoch,
-            authentication: &holder.authentication,
-        };
-        let credentials = handle
-            .map(|handle| {
-                let max_age = holder.absolute_expires_at.since(now);
-                self.browser_credentials(&keys, &speaker, handle, max_age, now)
-            })
-            .transpose()?;
+        let (ended, credentials) =
+            self.end_others(&mut transaction, &keys, principal, EndReason::PasswordChanged, now).await?;
         let event = Event::success(EventKind::PasswordChanged)
             .subject(user)
             .session(session)

@@ -79,6 +79,13 @@ pub(super) struct Limits {
 }
 
 impl Settings {
+    /// The host of the issuer: the name that an app shows beside its codes.
+    pub(super) fn issuer_host(&self) -> &str {
+        let issuer = self.issuer.as_str();
+        let rest = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+        rest.split(['/', ':']).next().unwrap_or(rest)
+    }
+
     /// The limits of a session of a user with these roles: the shortest of all that apply.
     pub(super) fn limits(&self, kind: Kind, roles: &[RoleName]) -> Limits {
         let idle = match kind {

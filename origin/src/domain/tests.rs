@@ -14,6 +14,8 @@ mod races;
 mod restore;
 mod revocation;
 mod rotation;
+mod second_factors;
+mod second_step;
 mod sessions;
 mod step_up;
 mod upkeep;

@@ -38,6 +38,7 @@ impl Domain {
         let rotated = self.rotate_key_when_due(context).await?.map(|rotated| rotated.current);
         let keys_removed = self.remove_old_keys(context).await?.len();
         let sessions_removed = self.purge_sessions(context).await?;
+        self.purge_challenges(context).await?;
         let rules_removed = self.prune_revocations(context).await?;
         Ok(Upkeep { rotated, keys_removed, sessions_removed, rules_removed })
     }
@@ -48,6 +49,19 @@ impl Domain {
         let settings = &self.0.settings;
         let shortest = settings.key_rotation.min(settings.key_publish) / 4;
         shortest.clamp(Duration::from_millis(250), Duration::from_secs(60))
+    }
+
+    /// What waited in vain leaves no event: that it was asked for has one.
+    async fn purge_challenges(&self, context: &Context) -> Result<(), Error> {
+        for _ in 0..BATCHES {
+            let mut transaction = self.0.store.begin().await?;
+            let removed = purge::login_challenges(&mut transaction, context.now, BATCH).await?;
+            transaction.commit().await.map_err(store::Error::from)?;
+            if removed < u64::from(BATCH) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn purge_sessions(&self, context: &Context) -> Result<u64, Error> {

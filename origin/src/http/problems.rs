@@ -1,7 +1,7 @@
 //! The one place where what went wrong in the domain becomes what the caller is told: rich in the log, plain
 //! to the caller.
 
-use shared::problem::{Kind, Problem};
+use shared::problem::{Kind, Problem, SecondStep};
 
 use crate::{domain::Error, store, telemetry};
 
@@ -23,6 +23,15 @@ pub(super) fn of(error: Error) -> Problem {
             Problem::new(Kind::PasswordTooCommon).with_detail(sentence(&why.to_string()))
         }
         Error::InvalidCredentials => Kind::InvalidCredentials.into(),
+        Error::SecondFactorRequired(asked) => Problem::second_factor_required(SecondStep {
+            challenge: asked.challenge(),
+            expires_in: asked.expires_in.as_secs(),
+            methods: asked.methods.iter().map(|method| method.as_str()).collect(),
+        }),
+        Error::InvalidCode => Kind::InvalidCode.into(),
+        Error::SecondFactorExists => {
+            Problem::new(Kind::Conflict).with_detail("There is one already; remove it first.")
+        }
         Error::AddressTaken => Problem::new(Kind::Conflict).with_detail("The e-mail address is taken."),
         Error::UnknownRole(role) => {
             Problem::new(Kind::UnknownRole).with_detail(format!("The policy has no role `{role}`."))

@@ -66,6 +66,8 @@ words! {
         Ended = "ended",
         /// The user's password changed in another session.
         PasswordChanged = "password_changed",
+        /// What the user logs in with changed in another session, or was reset.
+        SecondFactorChanged = "second_factor_changed",
         /// The user was disabled.
         UserDisabled = "user_disabled",
         /// The client gave its refresh token back (RFC 7009).
@@ -301,6 +303,20 @@ pub async fn change_handle(
     .execute(&mut **transaction)
     .await?;
     Ok(updated.rows_affected() == 1)
+}
+
+/// Says anew how the user of a session proved to be who they are.
+pub async fn set_methods(
+    transaction: &mut Transaction,
+    id: SessionId,
+    methods: &Methods,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE sessions SET amr = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(methods.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 /// Brings the user's sessions within shorter limits; none is made longer.

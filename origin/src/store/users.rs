@@ -69,6 +69,8 @@ pub struct Credentials {
     pub user: User,
     /// The hash, if the user has a password.
     pub password_hash: Option<PasswordHash>,
+    /// Whether a login needs a second step.
+    pub has_second_factor: bool,
 }
 
 /// A user to be.
@@ -106,6 +108,8 @@ macro_rules! user_columns {
     () => {
         concat!(
             "SELECT u.id, u.email, u.epoch, u.created_at, u.verified_at, u.disabled_at, u.password_hash, ",
+            "(SELECT COUNT(*) FROM totp_factors AS t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) ",
+            "AS second_factors, ",
             roles!("u.id"),
             " FROM users AS u "
         )
@@ -126,7 +130,8 @@ fn user(row: &AnyRow) -> Result<User, Error> {
 
 fn credentials(row: &AnyRow) -> Result<Credentials, Error> {
     let password_hash = row.text_or_null("password_hash")?.map(PasswordHash::new);
-    Ok(Credentials { user: user(row)?, password_hash })
+    let has_second_factor = row.count("second_factors")? > 0;
+    Ok(Credentials { user: user(row)?, password_hash, has_second_factor })
 }
 
 /// The user of this id.

@@ -5,13 +5,17 @@ use crate::{
     domain::{
         Context, Domain, Error,
         audit::{Event, Kind},
+        second_factors,
     },
-    store::{self, keys::KeyState, secrets},
+    store::{self, Transaction, keys::KeyState, secrets, totp},
 };
 
+/// How many second factors are read at once.
+const PAGE: u32 = 500;
+
 impl Domain {
-    /// Encrypts under the master key what is still encrypted under the one before. How many keys and
-    /// secrets that were; afterwards nothing needs the one before.
+    /// Encrypts under the master key what is still encrypted under the one before: keys, secrets, and those
+    /// of second factors. How many that were; afterwards nothing needs the one before.
     ///
     /// # Errors
     /// [`Error::MasterKey`] when something is encrypted under neither; then nothing is changed.
@@ -37,6 +41,7 @@ impl Domain {
                 count += 1;
             }
         }
+        count += self.rewrap_totp(&mut transaction).await?;
         if count == 0 {
             transaction.rollback().await.map_err(store::Error::from)?;
         } else {
@@ -44,5 +49,22 @@ impl Domain {
             self.commit(transaction, context, event).await?;
         }
         Ok(count)
+    }
+
+    /// The secrets of apps, a few at a time: there can be as many as users.
+    async fn rewrap_totp(&self, transaction: &mut Transaction) -> Result<usize, Error> {
+        let (mut count, mut last) = (0, String::new());
+        loop {
+            let factors = totp::list(transaction, &last, PAGE).await?;
+            let Some(end) = factors.last() else { return Ok(count) };
+            last = end.id.clone();
+            for factor in &factors {
+                let place = second_factors::place(&factor.id, factor.user);
+                if let Some(sealed) = self.0.keys.vault.reseal(&factor.sealed, &place, self.0.random)? {
+                    totp::reseal(transaction, &factor.id, &sealed).await?;
+                    count += 1;
+                }
+            }
+        }
     }
 }

@@ -15,19 +15,23 @@ async fn keys_are_encrypted_anew_and_the_old_master_key_opens_nothing() {
     for w in World::each().await {
         w.user(EMAIL, &["viewer"]).await;
         let grant = w.tokens(0).await;
+        let me = w.principal(0, &w.browser(0).await).await;
+        let app = w.domain.enrol_totp(&w.at(0), &me).await.unwrap().secret;
         let withdrawn = w.domain.list_keys().await.unwrap().remove(0).kid;
         w.domain.withdraw_key(&w.at(0), &withdrawn).await.unwrap();
         w.domain.rotate_refresh_secret(&w.at(0)).await.unwrap();
 
         assert!(matches!(open_with(&w, NEW, None).await, Err(Error::MasterKey { .. })));
         let both = open_with(&w, NEW, Some(MASTER_KEY)).await.unwrap();
-        // The current and the next key, the current and the previous secret.
-        assert_eq!(both.rewrap_keys(&w.at(1)).await.unwrap(), 4);
+        // The current and the next key, the current and the previous secret, the secret of an app.
+        assert_eq!(both.rewrap_keys(&w.at(1)).await.unwrap(), 5);
         assert_eq!(both.rewrap_keys(&w.at(1)).await.unwrap(), 0);
         assert!(matches!(open_with(&w, MASTER_KEY, None).await, Err(Error::MasterKey { .. })));
         let new = open_with(&w, NEW, None).await.unwrap();
         let grant = new.refresh(&w.at(1), &grant.refresh_token).await.unwrap();
         assert!(both.by_bearer(&w.at(1), &grant.access_token).await.is_ok());
+        // The session goes on in the world of the new key alone, where a code of the app is still one.
+        assert!(new.confirm_totp(&w.at(1), &me, &app.code_at(time(1))).await.is_ok());
         assert_eq!(w.events("keys.rewrapped").await, ["success"]);
     }
 }

@@ -1,0 +1,130 @@
+//! Second factors: an app that makes one-time codes, and the recovery codes that go with it.
+//!
+//! An app counts once a code of it has confirmed that it was set up. Each code counts once. With every change
+//! of what a login needs the epoch grows: a login that was under way finds the account as it is now.
+
+mod enrolment;
+mod recovery_code;
+mod totp;
+
+use shared::{id::UserId, time::Timestamp};
+
+use self::totp::Code;
+pub use self::{
+    enrolment::{Enrolled, TotpEnrolment},
+    recovery_code::RecoveryCode,
+    totp::TotpSecret,
+};
+use super::{Domain, Error};
+use crate::store::{Transaction, recovery_codes, totp as factors, totp::TotpFactor, words::words};
+
+words! {
+    /// What the second step of a login can be made with.
+    SecondStep {
+        /// A code of the user's app.
+        Totp = "totp",
+        /// A recovery code.
+        RecoveryCode = "recovery_code",
+    }
+}
+
+/// What somebody presents to make the second step.
+#[derive(Clone, Copy)]
+pub enum Proof<'a> {
+    /// A code of the app.
+    Code(&'a str),
+    /// A recovery code.
+    RecoveryCode(&'a str),
+}
+
+impl Proof<'_> {
+    /// What it makes the second step with.
+    #[must_use]
+    pub const fn step(&self) -> SecondStep {
+        match self {
+            Self::Code(_) => SecondStep::Totp,
+            Self::RecoveryCode(_) => SecondStep::RecoveryCode,
+        }
+    }
+}
+
+impl std::fmt::Debug for Proof<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Proof({}, …)", self.step())
+    }
+}
+
+/// The second factors of a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecondFactors {
+    /// Since when there is an app that counts.
+    pub totp: Option<Timestamp>,
+    /// How many recovery codes are left.
+    pub recovery_codes: u64,
+}
+
+impl Domain {
+    /// The second factors of a user.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the database fails.
+    pub async fn second_factors(&self, user: UserId) -> Result<SecondFactors, Error> {
+        let reads = self.0.store.reads();
+        let confirmed = factors::of(reads, user).await?.and_then(|factor| factor.confirmed);
+        let recovery_codes = recovery_codes::left(reads, user).await?;
+        Ok(SecondFactors { totp: confirmed.map(|confirmed| confirmed.at), recovery_codes })
+    }
+
+    /// What the second step of this user's login can be made with; nothing when there is none to make.
+    pub(super) async fn second_steps(&self, user: UserId) -> Result<Vec<SecondStep>, Error> {
+        let SecondFactors { totp, recovery_codes } = self.second_factors(user).await?;
+        let mut steps = Vec::new();
+        if totp.is_some() {
+            steps.push(SecondStep::Totp);
+            if recovery_codes > 0 {
+                steps.push(SecondStep::RecoveryCode);
+            }
+        }
+        Ok(steps)
+    }
+
+    /// Uses what was presented, in the transaction of what it is presented for: without a commit it is not
+    /// used. Of any number of uses at once one succeeds. The inner error is for the audit log.
+    pub(super) async fn use_proof(
+        &self,
+        transaction: &mut Transaction,
+        user: UserId,
+        proof: Proof<'_>,
+        now: Timestamp,
+    ) -> Result<Result<(), &'static str>, Error> {
+        let found = factors::of(&mut **transaction, user).await?;
+        let Some(factor) = found.filter(|factor| factor.confirmed.is_some()) else {
+            return Ok(Err("no_second_factor"));
+        };
+        Ok(match proof {
+            Proof::Code(code) => match self.step_of(&factor, code, now)? {
+                None => Err("wrong_code"),
+                Some(step) if factors::use_step(transaction, &factor.id, step).await? => Ok(()),
+                Some(_) => Err("used_code"),
+            },
+            Proof::RecoveryCode(code) => match RecoveryCode::parse(code) {
+                Some(code) if recovery_codes::take(transaction, user, code.digest()).await? => Ok(()),
+                _ => Err("wrong_recovery_code"),
+            },
+        })
+    }
+
+    /// The step whose code this is, by the app's secret.
+    fn step_of(&self, factor: &TotpFactor, code: &str, now: Timestamp) -> Result<Option<u64>, Error> {
+        let place = place(&factor.id, factor.user);
+        let secret = self.0.keys.vault.open(&factor.sealed, &place)?;
+        let secret = <[u8; totp::SECRET_LENGTH]>::try_from(secret.as_slice())
+            .map_err(|_| Error::Key { kid: place, problem: "it is not 20 bytes".to_owned() })?;
+        Ok(Code::parse(code).and_then(|code| TotpSecret::new(secret).step_of(code, now)))
+    }
+}
+
+/// What the encryption of an app's secret is bound to.
+pub(super) fn place(id: &str, user: UserId) -> String {
+    format!("totp_factors/{id}/{user}")
+}

@@ -1,0 +1,186 @@
+//! Setting up a second factor and giving it up again. Either changes what a login needs, so all other sessions
+//! end with it and the epoch grows.
+
+use shared::{
+    authentication::Method,
+    id::{TokenId, UserId},
+};
+use zeroize::Zeroizing;
+
+use super::{RecoveryCode, SecondStep, TotpSecret, factors, place, recovery_code};
+use crate::{
+    domain::{
+        BrowserCredentials, Context, Domain, Error, Principal,
+        audit::{Event, Kind},
+    },
+    store::{
+        self, recovery_codes,
+        revocations::Revocation,
+        sessions::{self, EndReason},
+        users,
+    },
+};
+
+/// An app to be set up.
+#[derive(Clone, Debug)]
+pub struct TotpEnrolment {
+    /// The secret, shown once.
+    pub secret: TotpSecret,
+    /// The same as the URI that apps scan.
+    pub uri: Zeroizing<String>,
+}
+
+/// What a user gets when an app counts from now on.
+#[derive(Debug)]
+pub struct Enrolled {
+    /// The recovery codes, shown once.
+    pub recovery_codes: Vec<RecoveryCode>,
+    /// What a browser is to keep from now on.
+    pub credentials: Option<BrowserCredentials>,
+}
+
+impl Domain {
+    /// Begins to set up an app: it counts for nothing before [`confirm_totp`](Self::confirm_totp). One that
+    /// was begun before is forgotten.
+    ///
+    /// # Errors
+    /// [`Error::SecondFactorExists`] when there is one that counts.
+    pub async fn enrol_totp(&self, context: &Context, principal: &Principal) -> Result<TotpEnrolment, Error> {
+        let (random, user) = (self.0.random, principal.user);
+        let secret = TotpSecret::new(random.bytes()?);
+        let id = TokenId::new(context.now, random.bytes()?).to_string();
+        let sealed = self.0.keys.vault.seal(secret.expose(), &place(&id, user), random)?;
+        let mut transaction = self.0.store.begin().await?;
+        if !factors::enrol(&mut transaction, &id, user, &sealed, context.now).await? {
+            transaction.rollback().await.map_err(store::Error::from)?;
+            return Err(Error::SecondFactorExists);
+        }
+        let event = self.event(Kind::SecondFactorBegun, principal).because(SecondStep::Totp.as_str());
+        self.commit(transaction, context, event).await?;
+        let uri = Zeroizing::new(secret.to_uri(self.0.settings.issuer_host(), &principal.email));
+        Ok(TotpEnrolment { secret, uri })
+    }
+
+    /// Lets the app count from now on, if this is a code of it, and makes recovery codes. All other sessions
+    /// end, since they began without it; a browser's goes on under another handle.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCode`] when it is not; [`Error::NotFound`] when no app waits to be confirmed,
+    /// [`Error::Unauthenticated`] when the session ended meanwhile.
+    pub async fn confirm_totp(
+        &self,
+        context: &Context,
+        principal: &Principal,
+        code: &str,
+    ) -> Result<Enrolled, Error> {
+        let Context { now, .. } = *context;
+        let found = factors::of(self.0.store.reads(), principal.user).await?;
+        let factor = found.filter(|factor| factor.confirmed.is_none()).ok_or(Error::NotFound)?;
+        let Some(step) = self.step_of(&factor, code, now)? else {
+            let event = Event::failure(Kind::SecondFactorEnrolled, "wrong_code");
+            self.record_alone(context, event.subject(principal.user).session(principal.session)).await?;
+            return Err(Error::InvalidCode);
+        };
+        let codes = self.new_recovery_codes()?;
+        let keys = self.latest_keys(now).await?;
+        let mut transaction = self.0.store.begin().await?;
+        let epoch = users::grow_epoch(&mut transaction, principal.user).await?.ok_or(Error::NotFound)?;
+        if !factors::confirm(&mut transaction, &factor.id, step, now).await? {
+            return Err(Error::NotFound);
+        }
+        let digests: Vec<_> = codes.iter().map(RecoveryCode::digest).collect();
+        recovery_codes::replace(&mut transaction, principal.user, &digests, now).await?;
+        let (ended, credentials) =
+            self.end_others(&mut transaction, &keys, principal, EndReason::SecondFactorChanged, now).await?;
+        let event = self.event(Kind::SecondFactorEnrolled, principal).because(SecondStep::Totp.as_str());
+        let event = event.detail("sessions_ended", ended);
+        let rule = Revocation::UserBelow(principal.user, epoch);
+        self.commit_revoking(transaction, context, event, rule).await?;
+        Ok(Enrolled { recovery_codes: codes, credentials })
+    }
+
+    /// Makes new recovery codes; the old ones count no more.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the user has no second factor that they could stand in for.
+    pub async fn replace_recovery_codes(
+        &self,
+        context: &Context,
+        principal: &Principal,
+    ) -> Result<Vec<RecoveryCode>, Error> {
+        let codes = self.new_recovery_codes()?;
+        let mut transaction = self.0.store.begin().await?;
+        users::lock(&mut transaction, self.0.store.dialect(), principal.user).await?;
+        let found = factors::of(&mut *transaction, principal.user).await?;
+        if found.is_none_or(|factor| factor.confirmed.is_none()) {
+            return Err(Error::NotFound);
+        }
+        let digests: Vec<_> = codes.iter().map(RecoveryCode::digest).collect();
+        recovery_codes::replace(&mut transaction, principal.user, &digests, context.now).await?;
+        self.commit(transaction, context, self.event(Kind::RecoveryCodesReplaced, principal)).await?;
+        Ok(codes)
+    }
+
+    /// Forgets the app and the recovery codes. All other sessions end, and this one is no longer one by two
+    /// factors; a browser's goes on under another handle.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no app that counts, [`Error::Unauthenticated`] when the session
+    /// ended meanwhile.
+    pub async fn remove_totp(
+        &self,
+        context: &Context,
+        principal: &Principal,
+    ) -> Result<Option<BrowserCredentials>, Error> {
+        let keys = self.latest_keys(context.now).await?;
+        let mut transaction = self.0.store.begin().await?;
+        let epoch = users::grow_epoch(&mut transaction, principal.user).await?.ok_or(Error::NotFound)?;
+        if !factors::remove(&mut transaction, principal.user).await? {
+            return Err(Error::NotFound);
+        }
+        recovery_codes::remove_all(&mut transaction, principal.user).await?;
+        let methods = principal.authentication.methods.iter().filter(|method| !is_of_second_factor(*method));
+        sessions::set_methods(&mut transaction, principal.session, &methods.collect()).await?;
+        let reason = EndReason::SecondFactorChanged;
+        let (ended, credentials) =
+            self.end_others(&mut transaction, &keys, principal, reason, context.now).await?;
+        let event = self.event(Kind::SecondFactorRemoved, principal).because(SecondStep::Totp.as_str());
+        let event = event.detail("sessions_ended", ended);
+        let rule = Revocation::UserBelow(principal.user, epoch);
+        self.commit_revoking(transaction, context, event, rule).await?;
+        Ok(credentials)
+    }
+
+    /// Forgets all second factors of a user who has lost them, for an operator, and ends all sessions. How
+    /// many ended.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such user, or no second factor.
+    pub async fn reset_second_factors(&self, context: &Context, user: UserId) -> Result<u64, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
+        let has_totp = factors::remove(&mut transaction, user).await?;
+        let had_codes = recovery_codes::remove_all(&mut transaction, user).await? > 0;
+        if !has_totp && !had_codes {
+            return Err(Error::NotFound);
+        }
+        let reason = EndReason::SecondFactorChanged;
+        let ended = sessions::end_all(&mut transaction, user, None, reason, context.now).await?;
+        let event = Event::success(Kind::SecondFactorReset).subject(user).detail("sessions_ended", ended);
+        self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
+        Ok(ended)
+    }
+
+    fn new_recovery_codes(&self) -> Result<Vec<RecoveryCode>, Error> {
+        (0..recovery_code::COUNT).map(|_| Ok(RecoveryCode::new(self.0.random.bytes()?))).collect()
+    }
+
+    fn event(&self, kind: Kind, principal: &Principal) -> Event {
+        Event::success(kind).subject(principal.user).session(principal.session)
+    }
+}
+
+/// Whether a login can only be by this with an app that makes codes.
+fn is_of_second_factor(method: Method) -> bool {
+    matches!(method, Method::OneTimeCode | Method::MultipleFactors)
+}

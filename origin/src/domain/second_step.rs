@@ -1,0 +1,207 @@
+//! The second step of a login: whoever has shown the password of an account with a second factor gets no
+//! session but a challenge, and for the challenge and a proof of the second factor the session.
+//!
+//! The challenge stands for what was verified and no more: once the password, the roles or the factors change,
+//! or the account is disabled, it is worth nothing. One statement ends it, in the transaction that makes the
+//! session, so that it makes one.
+
+use std::{fmt, time::Duration};
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use shared::{
+    authentication::Method,
+    id::UserId,
+    secret::{Digest, Secret},
+};
+
+use super::{
+    BrowserLogin, Context, Domain, Error, TokenGrant,
+    audit::{Event, Kind as EventKind},
+    login::{Opened, Proven},
+    second_factors::{Proof, SecondStep},
+};
+use crate::store::{
+    self,
+    challenges::{self, WaitingLogin},
+    sessions::Kind,
+    users::{self, Credentials},
+};
+
+/// How long a login waits for its second step.
+const WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// How many proofs can be tried on one challenge: enough for a slip, not for a search.
+const TRIES: u32 = 5;
+
+/// What a login is asked for whose password was right. The challenge does not print.
+pub struct SecondStepAsked {
+    challenge: Secret<32>,
+    /// How long the challenge holds.
+    pub expires_in: Duration,
+    /// By what the step can be made.
+    pub methods: Vec<SecondStep>,
+}
+
+impl SecondStepAsked {
+    /// The challenge, for the client alone: only its digest is kept.
+    #[must_use]
+    pub fn challenge(&self) -> String {
+        Base64UrlUnpadded::encode_string(self.challenge.expose())
+    }
+}
+
+impl fmt::Debug for SecondStepAsked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecondStepAsked").field("methods", &self.methods).finish_non_exhaustive()
+    }
+}
+
+/// What somebody tries to make the second step with. It does not print.
+#[derive(Clone, Copy)]
+pub struct SecondAttempt<'a> {
+    /// The challenge that the first step gave.
+    pub challenge: &'a str,
+    /// The proof of the second factor.
+    pub proof: Proof<'a>,
+}
+
+impl fmt::Debug for SecondAttempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecondAttempt").field("proof", &self.proof).finish_non_exhaustive()
+    }
+}
+
+impl Domain {
+    /// Makes the second step of a browser's login.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCode`], whatever is wrong with challenge or proof.
+    pub async fn second_step_browser(
+        &self,
+        context: &Context,
+        attempt: &SecondAttempt<'_>,
+    ) -> Result<BrowserLogin, Error> {
+        let handle = self.new_handle()?;
+        let opened = self.make_second_step(context, attempt, Some(handle.digest())).await?;
+        self.browser_login(context, opened, handle).await
+    }
+
+    /// Makes the second step of any other client's login.
+    ///
+    /// # Errors
+    /// Those of [`second_step_browser`](Self::second_step_browser).
+    pub async fn second_step_token(
+        &self,
+        context: &Context,
+        attempt: &SecondAttempt<'_>,
+    ) -> Result<TokenGrant, Error> {
+        let opened = self.make_second_step(context, attempt, None).await?;
+        self.token_login(context, &opened).await
+    }
+
+    /// Lets a login wait for its second step.
+    pub(super) async fn ask_second_step(
+        &self,
+        context: &Context,
+        proven: &Proven,
+        kind: Kind,
+        device: Option<String>,
+    ) -> Result<SecondStepAsked, Error> {
+        let user = proven.user.id;
+        let challenge = Secret::new(self.0.random.bytes()?);
+        let methods = self.second_steps(user).await?;
+        let waiting = WaitingLogin {
+            user,
+            kind,
+            verified: Digest::of(proven.hash.expose().as_bytes()),
+            epoch: proven.user.epoch,
+            device,
+        };
+        let mut transaction = self.0.store.begin().await?;
+        let expires_at = context.now + WAIT;
+        challenges::insert(&mut transaction, challenge.digest(), &waiting, context.now, expires_at).await?;
+        let event = Event::success(EventKind::LoginChallenged).subject(user).because(kind.as_str());
+        self.commit(transaction, context, event).await?;
+        Ok(SecondStepAsked { challenge, expires_in: WAIT, methods })
+    }
+
+    async fn make_second_step(
+        &self,
+        context: &Context,
+        attempt: &SecondAttempt<'_>,
+        handle: Option<Digest>,
+    ) -> Result<Opened, Error> {
+        let kind = if handle.is_some() { Kind::Browser } else { Kind::Token };
+        let challenge = Secret::<32>::from_base64url(attempt.challenge).map(|challenge| challenge.digest());
+        let Ok(challenge) = challenge else {
+            return self.refuse_step(context, None, "unknown_challenge").await;
+        };
+        let Some(waiting) = challenges::find(self.0.store.reads(), challenge, kind, context.now).await?
+        else {
+            return self.refuse_step(context, None, "unknown_challenge").await;
+        };
+        let user = waiting.user;
+        // Counted by itself and before the proof is looked at: parallel tries count like others.
+        let mut transaction = self.0.store.begin().await?;
+        let tried = challenges::try_once(&mut transaction, challenge, kind, TRIES, context.now).await?;
+        transaction.commit().await.map_err(store::Error::from)?;
+        let Some(waiting) = tried else {
+            return self.refuse_step(context, Some(user), "challenge_over").await;
+        };
+        let Some(proven) = self.still_proven(&waiting).await? else {
+            return self.refuse_step(context, Some(user), "challenge_outdated").await;
+        };
+
+        let mut transaction = self.0.store.begin().await?;
+        // The user's row first, as everywhere: this waits for whatever changes it, or is waited for.
+        let device = waiting.device.as_deref();
+        let opened = self.begin_session(&mut transaction, context, &proven, device, handle).await?;
+        let refused = match &opened {
+            None => Err("challenge_outdated"),
+            Some(_) => match self.use_proof(&mut transaction, user, attempt.proof, context.now).await? {
+                Ok(()) if challenges::consume(&mut transaction, challenge).await? => Ok(()),
+                Ok(()) => Err("challenge_over"),
+                Err(reason) => Err(reason),
+            },
+        };
+        match (opened, refused) {
+            (Some(opened), Ok(())) => {
+                let event = Event::success(EventKind::Login)
+                    .subject(user)
+                    .session(opened.session)
+                    .because(kind.as_str())
+                    .detail("second_step", attempt.proof.step().as_str());
+                self.commit(transaction, &context.by(user), event).await?;
+                Ok(opened)
+            }
+            (_, refused) => {
+                // Neither the session nor the use of the proof happened.
+                transaction.rollback().await.map_err(store::Error::from)?;
+                let reason = refused.err().unwrap_or("challenge_outdated");
+                self.refuse_step(context, Some(user), reason).await
+            }
+        }
+    }
+
+    /// Who the first step proved, if it would still prove them.
+    async fn still_proven(&self, waiting: &WaitingLogin) -> Result<Option<Proven>, Error> {
+        let found = users::credentials_by_id(self.0.store.reads(), waiting.user).await?;
+        let Some(Credentials { user, password_hash: Some(hash), .. }) = found else { return Ok(None) };
+        let holds = user.disabled_at.is_none()
+            && user.epoch == waiting.epoch
+            && Digest::of(hash.expose().as_bytes()) == waiting.verified;
+        let methods = [Method::Password, Method::OneTimeCode, Method::MultipleFactors].into();
+        Ok(holds.then_some(Proven { user, hash, methods, has_second_factor: true }))
+    }
+
+    async fn refuse_step(
+        &self,
+        context: &Context,
+        user: Option<UserId>,
+        reason: &'static str,
+    ) -> Result<Opened, Error> {
+        let event = Event::failure(EventKind::Login, reason).subject(user);
+        self.record_alone(context, event).await?;
+        Err(Error::InvalidCode)
+    }
+}
