@@ -99,10 +99,11 @@ impl Settings {
             };
             upstreams.extend(address.map(|address| (name.clone(), address)));
         }
-        let access_lifetime = reader.duration("ACCESS_TOKEN_SECONDS", 600, Duration::from_secs);
-        let assertion_lifetime = reader.duration("ASSERTION_SECONDS", 300, Duration::from_secs);
-        let fresh = reader.duration("FRESH_MS", 1000, Duration::from_millis);
-        let max_age = reader.duration("MAX_AGE_MS", 5000, Duration::from_millis);
+        // As much as origin can be set to.
+        let access_lifetime = reader.seconds("ACCESS_TOKEN_SECONDS", 600, 86_400, "1 to 86400 is wanted");
+        let assertion_lifetime = reader.seconds("ASSERTION_SECONDS", 300, 3600, "1 to 3600 is wanted");
+        let fresh = reader.milliseconds("FRESH_MS", 1000);
+        let max_age = reader.milliseconds("MAX_AGE_MS", 5000);
         if fresh > max_age {
             reader.faults.push(Fault { variable: "FRESH_MS".to_owned(), wanted: FRESH_WANTED });
         }
@@ -150,6 +151,7 @@ const UPSTREAM_WANTED: &str = "the upstream's origin is wanted, such as https://
                                a path or a slash at the end";
 const HEADER_WANTED: &str = "the name of a header is wanted, in lower case, such as cf-connecting-ip";
 const FRESH_WANTED: &str = "at most as much as MAX_AGE_MS is wanted";
+const MILLISECONDS_WANTED: &str = "1 to 60000 is wanted";
 const NUMBER_WANTED: &str = "a whole number is wanted";
 
 /// Reads variables and gathers what is wrong with them. An empty one counts as not set.
@@ -186,8 +188,16 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.optional(name, wanted, parse)
     }
 
-    fn duration(&mut self, name: &str, default: u64, unit: fn(u64) -> Duration) -> Duration {
-        unit(self.optional(name, NUMBER_WANTED, |text| text.parse().ok()).unwrap_or(default))
+    fn seconds(&mut self, name: &str, default: u64, most: u64, wanted: &'static str) -> Duration {
+        let within = |text: String| text.parse().ok().filter(|seconds| (1..=most).contains(seconds));
+        Duration::from_secs(self.optional(name, wanted, within).unwrap_or(default))
+    }
+
+    /// A minute is the most: what is older by more was meant otherwise.
+    fn milliseconds(&mut self, name: &str, default: u64) -> Duration {
+        let within =
+            |text: String| text.parse().ok().filter(|milliseconds| (1..=60_000).contains(milliseconds));
+        Duration::from_millis(self.optional(name, MILLISECONDS_WANTED, within).unwrap_or(default))
     }
 }
 
@@ -280,6 +290,21 @@ mod tests {
         assert!(read(&[("MAX_AGE_MS", "1000")]).is_ok());
         let faults = read(&[("MAX_AGE_MS", "999")]).unwrap_err();
         assert_eq!(faults, "FRESH_MS: at most as much as MAX_AGE_MS is wanted\n");
+    }
+
+    #[test]
+    fn no_duration_can_be_set_so_long_that_nothing_ends() {
+        for (variable, most) in [
+            ("ACCESS_TOKEN_SECONDS", 86_400),
+            ("ASSERTION_SECONDS", 3600),
+            ("FRESH_MS", 5000),
+            ("MAX_AGE_MS", 60_000),
+        ] {
+            assert!(read(&[(variable, &most.to_string())]).is_ok(), "{variable}");
+            for value in [(most + 1).to_string(), "0".to_owned(), u64::MAX.to_string(), "-1".to_owned()] {
+                assert!(read(&[(variable, &value)]).is_err(), "{variable}={value}");
+            }
+        }
     }
 
     #[test]
