@@ -2,7 +2,7 @@
 //! answer goes whatever would let one caller see another's.
 
 use shared::{
-    cookie::{ASSERTION_COOKIE, HANDLE_COOKIE},
+    cookie::{ASSERTION_COOKIE, DEVICE_COOKIE, HANDLE_COOKIE, OUR_COOKIES},
     csrf::CSRF_HEADER,
     id::RequestId,
     identity::is_impersonation,
@@ -51,7 +51,7 @@ pub fn outgoing<'h>(
     let mut remove: Vec<&str> = Vec::new();
     for &(name, value) in &request.headers {
         match name {
-            "cookie" if !route.forward_credential => match without_ours(value) {
+            "cookie" => match without(&withheld(route), value) {
                 Some(rest) if rest.is_empty() => remove.push(name),
                 Some(rest) => set.push(("cookie", rest)),
                 None => {}
@@ -69,14 +69,28 @@ pub fn outgoing<'h>(
     Outgoing { url, remove, set, body: None, cache: route.cache }
 }
 
-/// A `Cookie` header without our cookies, or `None` when it has none of them. A piece that only contains
-/// one goes as well: two such headers were joined by a comma, and it is a credential all the same.
-fn without_ours(cookies: &str) -> Option<String> {
-    let is_ours = |piece: &str| [HANDLE_COOKIE, ASSERTION_COOKIE].iter().any(|name| piece.contains(name));
+/// Our cookies that the upstream does not get: the credential, unless the route passes it on, and what a
+/// device is known by, which is for origin alone.
+fn withheld(route: &Route) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    if !route.forward_credential {
+        names.extend([HANDLE_COOKIE, ASSERTION_COOKIE]);
+    }
+    if route.upstream.as_str() != ORIGIN {
+        names.push(DEVICE_COOKIE);
+    }
+    names
+}
+
+/// A `Cookie` header without the cookies of these names, or `None` when it has none of them. A piece that
+/// only contains one goes as well: two such headers were joined by a comma, and it is the cookie all the
+/// same.
+fn without(names: &[&str], cookies: &str) -> Option<String> {
+    let is_withheld = |piece: &str| names.iter().any(|name| piece.contains(name));
     let pieces = || cookies.split(';');
     pieces()
-        .any(is_ours)
-        .then(|| pieces().filter(|piece| !is_ours(piece)).map(str::trim).collect::<Vec<_>>().join("; "))
+        .any(is_withheld)
+        .then(|| pieces().filter(|piece| !is_withheld(piece)).map(str::trim).collect::<Vec<_>>().join("; "))
 }
 
 /// What is changed of an upstream's answer.
@@ -138,7 +152,7 @@ fn is_ours(cookie: &str) -> bool {
     // A cookie without a name comes back as its value alone, which can read like one of ours.
     let pair = cookie.split(';').next().unwrap_or_default().trim_start_matches([' ', '\t', '=']);
     let name = pair.split('=').next().unwrap_or_default().trim();
-    [HANDLE_COOKIE, ASSERTION_COOKIE].iter().any(|ours| name.eq_ignore_ascii_case(ours))
+    OUR_COOKIES.iter().any(|ours| name.eq_ignore_ascii_case(ours))
 }
 
 /// No answer to one caller is served to another: what would let a shared cache keep it goes, and

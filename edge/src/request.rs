@@ -110,16 +110,18 @@ impl<'h> Request<'h> {
     }
 
     /// The client's address: from the header that the setting names, since whoever stands in front
-    /// writes it, and without one from the connection itself.
+    /// writes it, and without one from the connection itself. An IPv4 address is one however it is written
+    /// (RFC 4291 §2.5.5.2), so that nobody is counted as two.
     #[must_use]
     pub fn address(&self, header: Option<&str>) -> Option<IpAddr> {
-        match header {
+        let address: Option<IpAddr> = match header {
             Some(name) => self.header(name)?.parse().ok(),
             None => {
                 let peer = self.peer;
                 peer.parse().ok().or_else(|| peer.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
             }
-        }
+        };
+        address.map(|address| address.to_canonical())
     }
 
     /// The query as the Fetch standard will write it when the request goes out, so that what is sealed
@@ -196,6 +198,9 @@ mod tests {
         assert_eq!(request.address(Some("y")), None);
         assert_eq!(parse("GET\nhttp://h/\n[::1]:5").address(None), Some("::1".parse().unwrap()));
         assert_eq!(parse("GET\nhttp://h/\n::1").address(None), Some("::1".parse().unwrap()));
+        let mapped = parse("GET\nhttp://h/\n[::ffff:192.0.2.1]:5\nx:::ffff:c000:201");
+        assert_eq!(mapped.address(None), Some([192, 0, 2, 1].into()));
+        assert_eq!(mapped.address(Some("x")), Some([192, 0, 2, 1].into()));
         assert_eq!(parse("GET\nhttp://h/\n").address(None), None);
     }
 

@@ -3,6 +3,7 @@
 
 mod address;
 mod domain;
+mod limits;
 mod logging;
 mod names;
 mod policy_file;

@@ -2,6 +2,7 @@
 //! nothing of HTTP; every act takes a [`Context`] that says when, from where and by whom.
 
 pub mod accounts;
+mod admission;
 mod assertions;
 mod attempt;
 pub mod audit;
@@ -10,6 +11,8 @@ pub mod email;
 mod error;
 mod going_on;
 pub mod keys;
+mod known_device;
+mod limits;
 pub mod login;
 mod password_change;
 pub mod passwords;
@@ -39,10 +42,13 @@ use shared::{
 };
 
 pub use self::{
+    admission::whole_seconds,
     assertions::{RenewedAssertion, Rights},
     attempt::Attempt,
     error::Error,
     keys::{RotatedKey, SigningKey, WithdrawnKey},
+    known_device::KnownDevice,
+    limits::{Limit, Limits},
     login::{BrowserCredentials, BrowserLogin},
     passwords::HashingLoad,
     principal::Principal,

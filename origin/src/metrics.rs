@@ -16,6 +16,8 @@ pub const REFRESHES: &str = "countersign_refreshes_total";
 pub const HASHES_RUNNING: &str = "countersign_password_hashes_running";
 /// Password hashes waiting for a place.
 pub const HASHES_WAITING: &str = "countersign_password_hashes_waiting";
+/// Password hashes begun.
+pub const HASHES: &str = "countersign_password_hashes_total";
 /// Seals refused, by reason.
 pub const SEALS_REFUSED: &str = "countersign_seals_refused_total";
 /// The number that the revocation log reaches to.
@@ -76,6 +78,7 @@ fn describe() {
     metrics::describe_counter!(REFRESHES, "Refreshes, by outcome.");
     metrics::describe_gauge!(HASHES_RUNNING, "Password hashes being computed now.");
     metrics::describe_gauge!(HASHES_WAITING, "Password hashes waiting for a place.");
+    metrics::describe_counter!(HASHES, "Password hashes begun.");
     metrics::describe_counter!(SEALS_REFUSED, "Seals refused, by reason.");
     metrics::describe_gauge!(REVOCATION_NUMBER, "The number that the revocation log reaches to.");
     metrics::describe_gauge!(REVOCATIONS_KEPT, "Rules of the revocation log that are kept.");

@@ -4,6 +4,7 @@
 //! race is settled by one conditional statement, and what has to happen together happens in one
 //! [`Transaction`]. Whatever fails does so as [`Error`] says.
 
+pub mod attempts;
 pub mod audit;
 pub mod challenges;
 mod connection;

@@ -18,8 +18,16 @@ pub async fn keep(app: App) {
         ticks.tick().await;
         match once(&app).await {
             Ok(done) if done == Upkeep::default() => {}
-            Ok(Upkeep { rotated, keys_removed, sessions_removed, rules_removed }) => {
-                tracing::info!(rotated, keys_removed, sessions_removed, rules_removed, "upkeep");
+            Ok(done) => {
+                let Upkeep { rotated, keys_removed, sessions_removed, rules_removed, limits_removed } = done;
+                tracing::info!(
+                    rotated,
+                    keys_removed,
+                    sessions_removed,
+                    rules_removed,
+                    limits_removed,
+                    "upkeep"
+                );
             }
             Err(error) => tracing::error!(error = %telemetry::causes(&error), "upkeep failed"),
         }

@@ -1,4 +1,5 @@
-//! The two cookies of a browser: the session's handle, and the assertion that counts only beside it.
+//! The cookies of a browser: the session's handle, the assertion that counts only beside it, and what its
+//! account knows it by.
 
 use std::{fmt, time::Duration};
 
@@ -16,6 +17,13 @@ pub const HANDLE_COOKIE: &str = "__Host-session";
 /// The cookie that holds the assertion, a JWT that names the digest of its handle.
 pub const ASSERTION_COOKIE: &str = "__Host-assertion";
 
+/// The cookie by which origin knows at a login that somebody has logged in on this device before. It
+/// outlives sessions, is no credential, and concerns origin alone.
+pub const DEVICE_COOKIE: &str = "__Host-device";
+
+/// Every cookie of ours: nobody but origin sets one of these.
+pub const OUR_COOKIES: [&str; 3] = [HANDLE_COOKIE, ASSERTION_COOKIE, DEVICE_COOKIE];
+
 /// Every value of the cookie of this name, in the order in which they came.
 ///
 /// A name is matched byte for byte and a value is handed out as it stands: nothing is trimmed, decoded or
@@ -30,8 +38,8 @@ pub fn values<'a>(headers: impl IntoIterator<Item = &'a str>, name: &str) -> imp
         .filter_map(move |(found, value)| (found == name).then_some(value))
 }
 
-/// The value of `Set-Cookie` that sets one of our cookies. `value` is a handle or an assertion, of which
-/// neither has a character that means something here.
+/// The value of `Set-Cookie` that sets one of our cookies. No `value` of theirs has a character that means
+/// something here.
 #[must_use]
 pub fn set_cookie(name: &str, value: &str, max_age: Duration) -> String {
     let max_age = max_age.as_secs().to_string();

@@ -79,6 +79,13 @@ impl SharedSecret {
         self.derive("refresh")
     }
 
+    /// The key of the mac by which an account knows a device; derived by origin from the same secret of its
+    /// own as [`refresh_key`](Self::refresh_key).
+    #[must_use]
+    pub fn device_key(&self) -> MacKey {
+        self.derive("device")
+    }
+
     fn derive(&self, purpose: &str) -> MacKey {
         let hkdf = Hkdf::<Sha256>::new(Some(SALT), self.0.expose());
         let mut key = [0; 32];
@@ -274,6 +281,12 @@ impl SharedSecrets {
         self.keys(SharedSecret::refresh_key)
     }
 
+    /// See [`SharedSecret::device_key`].
+    #[must_use]
+    pub fn device_keys(&self) -> MacKeys {
+        self.keys(SharedSecret::device_key)
+    }
+
     fn keys(&self, derive: impl Fn(&SharedSecret) -> MacKey) -> MacKeys {
         MacKeys::new(derive(&self.current), self.previous.as_ref().map(derive))
     }
@@ -302,6 +315,7 @@ mod tests {
             secret.handle_key(),
             secret.csrf_key(),
             secret.refresh_key(),
+            secret.device_key(),
         ];
         assert_eq!(keys.iter().map(MacKey::to_text).collect::<BTreeSet<_>>().len(), keys.len());
         assert_eq!(keys.iter().map(MacKey::id).collect::<BTreeSet<_>>().len(), keys.len());

@@ -146,9 +146,22 @@ async fn no_other_upstream_sets_cookies_of_our_names() {
         ("set-cookie", "__Host-session=x"),
         ("set-cookie", "a=b"),
         ("set-cookie", " __host-Assertion =y"),
+        ("set-cookie", "__Host-device=z"),
         ("set-cookie", "__Host-session-not=c"),
     ];
     world.upstream_answers(200, &theirs);
     let reply = world.get("/plain/a").send().await;
     assert_eq!(reply.all("set-cookie"), ["a=b", "__Host-session-not=c"]);
+}
+
+#[tokio::test]
+async fn what_a_device_is_known_by_is_for_origin_alone() {
+    let world = World::new();
+    let browser = world.browser("");
+    let cookies = format!("{}; __Host-device=known; a=b", browser.cookies());
+    let cookies_at = |seen: &crate::world::Seen| seen.header("cookie").map(str::to_owned);
+    let reply = world.get("/auth/me").cookie(&cookies).send().await;
+    assert_eq!(cookies_at(reply.seen()).as_deref(), Some("__Host-device=known; a=b"));
+    let reply = world.get("/echo").cookie(&cookies).send().await;
+    assert_eq!(cookies_at(reply.seen()).as_deref(), Some("a=b"));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{jwt::keys::Algorithm, policy::Policy};
 
-use super::reader::Reader;
+use super::{limits, reader::Reader};
 use crate::domain::{Hashing, RoleLimits, Settings};
 
 const DAY: u64 = 24 * 3600;
@@ -31,6 +31,8 @@ pub(super) fn read(read: &mut Reader<'_>, issuer: Option<&str>, policy: Option<&
         retry: read.seconds("refresh_retry_seconds", DAY, 0..=30 * DAY),
         password_min_length: read.number("password_min_length", 15, 8..=128),
         hashing: read_hashing(read),
+        limits: limits::read(read),
+        known_device: read.seconds("known_device_seconds", 180 * DAY, 1..=YEAR),
         algorithm: read
             .parsed("algorithm", Algorithm::from_name, "an algorithm", "give ES256 or EdDSA")
             .unwrap_or(Algorithm::Es256),

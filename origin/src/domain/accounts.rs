@@ -4,6 +4,7 @@ use shared::{id::UserId, role::RoleName};
 
 use super::{
     Context, Domain, Error, User,
+    admission::{Budget, Subject},
     audit::{Event, Kind},
     email::EmailAddress,
     passwords::Password,
@@ -24,11 +25,14 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::InvalidEmail`] and those of [`Password::chosen`], which depend on what was sent alone;
-    /// [`Error::Overloaded`] when too many passwords wait to be hashed.
+    /// [`Error::TooManyAttempts`] when too many were asked for; [`Error::Overloaded`] when too many passwords
+    /// wait to be hashed.
     pub async fn register(&self, context: &Context, email: &str, password: &str) -> Result<(), Error> {
         let address = EmailAddress::parse(email)?;
         let password = Password::chosen(password, &address, &self.0.settings)?;
-        let hash = self.0.passwords.hash(&password).await?;
+        let admission = self.admit(context, Budget::Mail, Subject::Address(address.lookup())).await?;
+        let hash = self.0.passwords.hash(&password).await;
+        let hash = self.unless_overloaded(&admission, hash).await?;
         let roles: Vec<RoleName> =
             self.0.policy.roles().filter(|role| role.as_str() == SELF_REGISTERED).cloned().collect();
 

@@ -7,7 +7,12 @@ use shared::{
     role::RoleName,
 };
 
-use super::{Context, Domain, Error, device, principal::Principal};
+use super::{
+    Context, Domain, Error,
+    admission::{Budget, Subject},
+    device,
+    principal::Principal,
+};
 use crate::{
     random::Random,
     store::{
@@ -84,6 +89,9 @@ words! {
         DatabaseWentBack = "database.went_back",
         /// Sessions that had long been over were removed.
         SessionsPurged = "sessions.purged",
+        /// Attempts were refused until a time, without a look at what was presented. Told of once for each
+        /// time, however many there were.
+        AttemptsRefused = "attempts.refused",
         /// A request was denied.
         RequestDenied = "request.denied",
     }
@@ -178,7 +186,7 @@ impl Domain {
         let event = Event::failure(Kind::RequestDenied, reason)
             .subject(principal.map(|principal| principal.user))
             .session(principal.map(|principal| principal.session));
-        self.record_alone(context, event).await
+        self.record_refused(context, event).await
     }
 
     /// The audit log in its order, from after the event of the given number; the numbers go with it.
@@ -187,6 +195,16 @@ impl Domain {
     /// [`Error::Store`] when it cannot be read.
     pub async fn list_audit(&self, after: u64, limit: u32) -> Result<Vec<(u64, AuditRow)>, Error> {
         Ok(rows::list(self.0.store.reads(), after, limit).await?)
+    }
+
+    /// Appends an event that anybody can cause at will: past a number from one address, only that there
+    /// were more is recorded.
+    pub(super) async fn record_refused(&self, context: &Context, event: Event) -> Result<(), Error> {
+        match self.admit(context, Budget::Record, Subject::Nobody).await {
+            Ok(_) => self.record_alone(context, event).await,
+            Err(Error::TooManyAttempts { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Appends an event that tells of no change.

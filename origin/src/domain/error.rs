@@ -67,6 +67,12 @@ pub enum Error {
     /// Too many passwords wait to be hashed.
     #[error("too many passwords are being hashed")]
     Overloaded,
+    /// As many attempts as are let through have been made; nothing was looked at.
+    #[error("there were too many attempts; wait {} s", super::admission::whole_seconds(*wait))]
+    TooManyAttempts {
+        /// How long it takes until the next one is let through.
+        wait: Duration,
+    },
     /// Nobody would be left to administer.
     #[error("it is the last administrator")]
     LastAdmin,

@@ -73,6 +73,8 @@ pub(super) struct Keys {
     pub(super) accepted: KeySet,
     /// What refresh tokens are authenticated by.
     pub(super) refresh: MacKeys,
+    /// What accounts know devices by.
+    pub(super) devices: MacKeys,
     /// What proves that the database went back in time, if something does.
     went_back: Option<String>,
     generation: String,
@@ -164,19 +166,20 @@ async fn read(store: &Store, vault: &Vault, now: Timestamp) -> Result<Keys, Erro
         .filter(|row| row.state != KeyState::Withdrawn)
         .map(|row| signer::public_key(&row.kid, &row.algorithm, &row.public))
         .collect::<Result<_, _>>()?;
-    let (refresh, settles_at) = read_refresh(store, vault, now).await?;
+    let (secrets, settles_at) = read_secrets(store, vault, now).await?;
+    let (refresh, devices) = (secrets.refresh_keys(), secrets.device_keys());
 
     let went_back = meta::get(store.reads(), meta::WENT_BACK).await?;
-    Ok(Keys { signer, accepted, refresh, went_back, generation, settles_at })
+    Ok(Keys { signer, accepted, refresh, devices, went_back, generation, settles_at })
 }
 
-/// What refresh tokens are authenticated by, and when that changes by itself: the secret before makes
-/// them until every origin accepts the new one.
-async fn read_refresh(
+/// What refresh tokens and devices are authenticated by, and when that changes by itself: the secret
+/// before makes them until every origin accepts the new one.
+async fn read_secrets(
     store: &Store,
     vault: &Vault,
     now: Timestamp,
-) -> Result<(MacKeys, Option<Timestamp>), Error> {
+) -> Result<(SharedSecrets, Option<Timestamp>), Error> {
     let (mut current, mut previous) = (None, None);
     for row in secrets::of(store.reads(), REFRESH).await? {
         let secret = vault.open(&row.sealed, &secret_place(&row.purpose, &row.id))?;
@@ -187,13 +190,12 @@ async fn read_refresh(
     }
     let (current, created_at) = current.ok_or_else(|| missing(REFRESH))?;
     let settles_at = created_at + SETTLING;
-    let (secrets, settles_at) = match previous {
+    Ok(match previous {
         Some((previous, _)) if now < settles_at => {
             (SharedSecrets::new(previous, Some(current)), Some(settles_at))
         }
         previous => (SharedSecrets::new(current, previous.map(|(secret, _)| secret)), None),
-    };
-    Ok((secrets.refresh_keys(), settles_at))
+    })
 }
 
 fn missing(purpose: &str) -> Error {

@@ -16,7 +16,7 @@ use shared::{
 };
 
 use super::{
-    Attempt, Context, Domain, Error, TokenGrant, User,
+    Attempt, Context, Domain, Error, KnownDevice, TokenGrant, User,
     audit::{Event, Kind as EventKind},
     device,
     email::EmailAddress,
@@ -45,6 +45,8 @@ pub struct BrowserLogin {
     pub session: SessionId,
     /// What the browser is to keep.
     pub credentials: BrowserCredentials,
+    /// What it is to keep beyond the session, to be known by at its next login.
+    pub known_device: KnownDevice,
 }
 
 /// What a browser keeps of a session. It does not print.
@@ -103,7 +105,8 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::InvalidCredentials`], whatever is wrong with them; [`Error::SecondFactorRequired`] when they
-    /// are right and not enough; [`Error::Overloaded`] when too many passwords wait to be hashed.
+    /// are right and not enough; [`Error::TooManyAttempts`] before they are looked at;
+    /// [`Error::Overloaded`] when too many passwords wait to be hashed.
     pub async fn login_browser(
         &self,
         context: &Context,
@@ -111,7 +114,7 @@ impl Domain {
     ) -> Result<BrowserLogin, Error> {
         let handle = self.new_handle()?;
         let opened = self.open_session(context, attempt, Some(handle.digest())).await?;
-        self.browser_login(context, opened, handle).await
+        self.browser_login(context, opened, handle, attempt.known_device).await
     }
 
     /// Logs any other client in.
@@ -120,7 +123,7 @@ impl Domain {
     /// Those of [`login_browser`](Self::login_browser).
     pub async fn login_token(&self, context: &Context, attempt: &Attempt<'_>) -> Result<TokenGrant, Error> {
         let opened = self.open_session(context, attempt, None).await?;
-        self.token_login(context, &opened).await
+        self.token_login(context, &opened, attempt.known_device).await
     }
 
     /// What a browser gets whose session was made.
@@ -129,17 +132,26 @@ impl Domain {
         context: &Context,
         opened: Opened,
         handle: Handle,
+        known_device: Option<&str>,
     ) -> Result<BrowserLogin, Error> {
         let keys = self.latest_keys(context.now).await?;
         let credentials =
             self.browser_credentials(&keys, &opened.speaker(), handle, opened.absolute, context.now)?;
-        Ok(BrowserLogin { session: opened.session, credentials, user: opened.user })
+        let known_device = self.recognise(context, &opened.user, known_device).await?;
+        Ok(BrowserLogin { session: opened.session, credentials, known_device, user: opened.user })
     }
 
     /// What any other client gets whose session was made.
-    pub(super) async fn token_login(&self, context: &Context, opened: &Opened) -> Result<TokenGrant, Error> {
+    pub(super) async fn token_login(
+        &self,
+        context: &Context,
+        opened: &Opened,
+        known_device: Option<&str>,
+    ) -> Result<TokenGrant, Error> {
         let keys = self.latest_keys(context.now).await?;
-        self.token_grant(&keys, &opened.speaker(), FIRST, context.now)
+        let known_device = self.recognise(context, &opened.user, known_device).await?;
+        let grant = self.token_grant(&keys, &opened.speaker(), FIRST, context.now)?;
+        Ok(TokenGrant { known_device: Some(known_device), ..grant })
     }
 
     pub(super) fn new_handle(&self) -> Result<Handle, Error> {
@@ -178,30 +190,34 @@ impl Domain {
             refresh_token: refresh.to_text(keys.refresh.current()),
             session: speaker.session,
             user: speaker.user,
+            known_device: None,
         })
     }
 
-    /// Verifies the password, then makes the session if what was verified still holds.
+    /// Counts the guess, verifies the password, then makes the session if what was verified still holds.
     async fn open_session(
         &self,
         context: &Context,
         attempt: &Attempt<'_>,
         handle: Option<Digest>,
     ) -> Result<Opened, Error> {
+        let admission = self.admit_login(context, attempt).await?;
         let device = device::device(attempt.device);
         let kind = kind_of(handle);
         let mut verified = None;
         for _ in 0..ATTEMPTS {
-            let mut proven = self.prove(context, attempt, verified.take()).await?;
+            let proven = self.prove(context, attempt, verified.take()).await;
+            let mut proven = self.unless_overloaded(&admission, proven).await?;
             if proven.has_second_factor {
                 let user = proven.user.id;
                 proven.hash = self.strengthen(context, user, attempt.password, proven.hash).await;
-                let asked = self.ask_second_step(context, &proven, kind, device).await?;
+                let asked = self.ask_second_step(context, &proven, &admission, kind, device).await?;
                 return Err(Error::SecondFactorRequired(Box::new(asked)));
             }
             let mut transaction = self.0.store.begin().await?;
             let opened = self.begin_session(&mut transaction, context, &proven, device.as_deref(), handle);
             if let Some(opened) = opened.await? {
+                self.give_back(&mut transaction, &admission).await?;
                 let event = Event::success(EventKind::Login)
                     .subject(opened.user.id)
                     .session(opened.session)
@@ -227,7 +243,7 @@ impl Domain {
         handle: Option<Digest>,
     ) -> Result<Option<Opened>, Error> {
         let user_agent = device::user_agent(context.user_agent.as_deref());
-        let limits = self.0.settings.limits(kind_of(handle), &proven.user.roles);
+        let lifetimes = self.0.settings.lifetimes(kind_of(handle), &proven.user.roles);
         let session = NewSession {
             id: SessionId::new(context.now, self.0.random.bytes()?),
             user: proven.user.id,
@@ -239,8 +255,8 @@ impl Domain {
             user_agent: user_agent.as_deref(),
             created_at: context.now,
             methods: &proven.methods,
-            idle: limits.idle,
-            absolute: limits.absolute,
+            idle: lifetimes.idle,
+            absolute: lifetimes.absolute,
         };
         if !sessions::insert(transaction, self.0.store.dialect(), &session).await? {
             return Ok(None);
@@ -251,7 +267,7 @@ impl Domain {
             email_verified: proven.user.verified_at.is_some(),
         };
         let (user, session) = (proven.user.clone(), session.id);
-        Ok(Some(Opened { user, session, absolute: limits.absolute, authentication }))
+        Ok(Some(Opened { user, session, absolute: lifetimes.absolute, authentication }))
     }
 
     /// Reads the user and verifies the password, unless it was verified against the same hash before.

@@ -3,6 +3,7 @@
 
 use super::{
     BrowserCredentials, Context, Domain, Error, Principal,
+    admission::{Admission, Budget, Subject},
     audit::{Event, Kind as EventKind},
     email::EmailAddress,
     passwords::Password,
@@ -22,7 +23,8 @@ impl Domain {
     /// client's refresh token goes on.
     ///
     /// # Errors
-    /// [`Error::InvalidCredentials`] when `current` is not the password, those of [`Password::chosen`]
+    /// [`Error::InvalidCredentials`] when `current` is not the password, [`Error::TooManyAttempts`] when it
+    /// was guessed at too often in this session, those of [`Password::chosen`]
     /// for `new`, [`Error::Unauthenticated`] when the session ended meanwhile.
     pub async fn change_password(
         &self,
@@ -33,11 +35,15 @@ impl Domain {
     ) -> Result<Option<BrowserCredentials>, Error> {
         let address = EmailAddress::parse(&principal.email)?;
         let new = Password::chosen(new, &address, &self.0.settings)?;
+        // Whoever holds the session may not hold the password; and nobody else can use up its guesses.
+        let admission = self.admit(context, Budget::Password, Subject::Session(principal.session)).await?;
         for _ in 0..ATTEMPTS {
             let event = EventKind::PasswordChanged;
-            let verified = self.prove_current(context, principal, current, event).await?;
+            let verified = self.prove_current(context, principal, current, event).await;
+            let verified = self.unless_overloaded(&admission, verified).await?;
             let hash = self.0.passwords.hash(&new).await?;
-            if let Some(changed) = self.replace_hash(context, principal, &verified, &hash).await? {
+            let replaced = self.replace_hash(context, principal, &admission, &verified, &hash).await?;
+            if let Some(changed) = replaced {
                 return Ok(changed);
             }
         }
@@ -81,6 +87,7 @@ impl Domain {
         &self,
         context: &Context,
         principal: &Principal,
+        admission: &Admission,
         verified: &PasswordHash,
         hash: &PasswordHash,
     ) -> Result<Option<Option<BrowserCredentials>>, Error> {
@@ -95,6 +102,7 @@ impl Domain {
         // The session may have been ended while the passwords were hashed; then nothing changes.
         let (ended, credentials) =
             self.end_others(&mut transaction, &keys, principal, EndReason::PasswordChanged, now).await?;
+        self.give_back(&mut transaction, admission).await?;
         let event = Event::success(EventKind::PasswordChanged)
             .subject(user)
             .session(session)

@@ -3,7 +3,10 @@
 pub mod imported;
 mod predictable;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -89,6 +92,7 @@ pub struct Passwords {
     places: Arc<Semaphore>,
     /// How many there are of both.
     bounds: Bounds,
+    begun: Arc<AtomicU64>,
     random: Random,
 }
 
@@ -105,6 +109,8 @@ pub struct HashingLoad {
     pub running: usize,
     /// How many wait for their turn.
     pub waiting: usize,
+    /// How many have been begun since the start.
+    pub begun: u64,
 }
 
 impl Passwords {
@@ -121,6 +127,7 @@ impl Passwords {
             turns: Arc::new(Semaphore::new(turns)),
             places: Arc::new(Semaphore::new(places)),
             bounds: Bounds { turns, places },
+            begun: Arc::default(),
             random,
         })
     }
@@ -171,12 +178,19 @@ impl Passwords {
             })
     }
 
+    /// Whether there is no place for one more: it would be refused at once.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.places.available_permits() == 0
+    }
+
     /// How much there is to hash just now.
     #[must_use]
     pub fn load(&self) -> HashingLoad {
         let running = self.bounds.turns.saturating_sub(self.turns.available_permits());
         let taken = self.bounds.places.saturating_sub(self.places.available_permits());
-        HashingLoad { running, waiting: taken.saturating_sub(running) }
+        let begun = self.begun.load(Ordering::Relaxed);
+        HashingLoad { running, waiting: taken.saturating_sub(running), begun }
     }
 
     /// Computes when there is a turn. Both permits go with the computation: a client that hangs up while
@@ -188,7 +202,9 @@ impl Passwords {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::Overloaded)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Error::Overloaded)?;
         let permits: [OwnedSemaphorePermit; 2] = [place, turn];
+        let begun = Arc::clone(&self.begun);
         let computed = tokio::task::spawn_blocking(move || {
+            begun.fetch_add(1, Ordering::Relaxed);
             let computed = compute();
             drop(permits);
             computed

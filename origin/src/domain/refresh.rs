@@ -205,7 +205,7 @@ impl Domain {
         let event = Event::failure(Kind::RefreshRefused, "session_over")
             .session(session)
             .subject(read.map(|read| read.user));
-        self.record_alone(context, event).await?;
+        self.record_refused(context, event).await?;
         Err(Error::InvalidGrant)
     }
 

@@ -16,6 +16,7 @@ use shared::{
 
 use super::{
     BrowserLogin, Context, Domain, Error, TokenGrant,
+    admission::Admission,
     audit::{Event, Kind as EventKind},
     login::{Opened, Proven},
     second_factors::{Proof, SecondStep},
@@ -83,7 +84,7 @@ impl Domain {
     ) -> Result<BrowserLogin, Error> {
         let handle = self.new_handle()?;
         let opened = self.make_second_step(context, attempt, Some(handle.digest())).await?;
-        self.browser_login(context, opened, handle).await
+        self.browser_login(context, opened, handle, None).await
     }
 
     /// Makes the second step of any other client's login.
@@ -96,7 +97,7 @@ impl Domain {
         attempt: &SecondAttempt<'_>,
     ) -> Result<TokenGrant, Error> {
         let opened = self.make_second_step(context, attempt, None).await?;
-        self.token_login(context, &opened).await
+        self.token_login(context, &opened, None).await
     }
 
     /// Lets a login wait for its second step.
@@ -104,6 +105,7 @@ impl Domain {
         &self,
         context: &Context,
         proven: &Proven,
+        admission: &Admission,
         kind: Kind,
         device: Option<String>,
     ) -> Result<SecondStepAsked, Error> {
@@ -119,6 +121,8 @@ impl Domain {
         };
         let mut transaction = self.0.store.begin().await?;
         let expires_at = context.now + WAIT;
+        // The password was right; what comes next is counted for itself.
+        self.give_back(&mut transaction, admission).await?;
         challenges::insert(&mut transaction, challenge.digest(), &waiting, context.now, expires_at).await?;
         let event = Event::success(EventKind::LoginChallenged).subject(user).because(kind.as_str());
         self.commit(transaction, context, event).await?;

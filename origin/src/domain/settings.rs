@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared::{jwt::keys::Algorithm, role::RoleName};
 
+use super::limits::Limits;
 use crate::store::sessions::Kind;
 
 /// The settings of the domain.
@@ -37,6 +38,10 @@ pub struct Settings {
     pub password_min_length: usize,
     /// How passwords are hashed.
     pub hashing: Hashing,
+    /// How many attempts are let through.
+    pub limits: Limits,
+    /// How long an account knows a device after a login there.
+    pub known_device: Duration,
     /// By what new signing keys sign.
     pub algorithm: Algorithm,
     /// How long a key signs before the next one does.
@@ -73,7 +78,7 @@ pub struct Hashing {
 
 /// How long a session may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(super) struct Lifetimes {
     pub(super) absolute: Duration,
     pub(super) idle: Duration,
 }
@@ -86,15 +91,15 @@ impl Settings {
         rest.split(['/', ':']).next().unwrap_or(rest)
     }
 
-    /// The limits of a session of a user with these roles: the shortest of all that apply.
-    pub(super) fn limits(&self, kind: Kind, roles: &[RoleName]) -> Limits {
+    /// How long a session of a user with these roles may last: the shortest of all that apply.
+    pub(super) fn lifetimes(&self, kind: Kind, roles: &[RoleName]) -> Lifetimes {
         let idle = match kind {
             Kind::Browser => self.idle_browser,
             Kind::Token => self.idle_token,
         };
-        let general = Limits { absolute: self.absolute, idle };
+        let general = Lifetimes { absolute: self.absolute, idle };
         self.role_limits.iter().filter(|limits| roles.contains(&limits.role)).fold(general, |limits, role| {
-            Limits { absolute: limits.absolute.min(role.absolute), idle: limits.idle.min(role.idle) }
+            Lifetimes { absolute: limits.absolute.min(role.absolute), idle: limits.idle.min(role.idle) }
         })
     }
 }

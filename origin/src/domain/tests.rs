@@ -3,6 +3,7 @@
 
 mod accounts;
 mod administrators;
+mod admission;
 mod authentication;
 mod key_states;
 mod keys;
@@ -35,8 +36,8 @@ use shared::{
 use tempfile::TempDir;
 
 use super::{
-    Attempt, AuditRow, BrowserLogin, Context, Domain, Error, Hashing, MasterKeys, Principal, RoleLimits,
-    Settings, TokenGrant,
+    Attempt, AuditRow, BrowserLogin, Context, Domain, Error, Hashing, Limit, Limits, MasterKeys, Principal,
+    RoleLimits, Settings, TokenGrant,
 };
 use crate::{random::Random, store::Store};
 
@@ -171,10 +172,27 @@ fn settings() -> Settings {
         retry: Duration::from_secs(DAY),
         password_min_length: 15,
         hashing: Hashing { memory_kib: 8, iterations: 1, parallel: 4, queue: 1000 },
+        limits: generous(),
+        known_device: Duration::from_secs(180 * DAY),
         algorithm: Algorithm::Es256,
         key_rotation: Duration::from_secs(30 * DAY),
         key_publish: Duration::from_secs(10 * MINUTE),
         session_retention: Duration::from_secs(30 * DAY),
+    }
+}
+
+/// Limits that are in nobody's way.
+fn generous() -> Limits {
+    let limit: Limit = "10000/3600000/1/1".parse().unwrap();
+    Limits {
+        account: limit,
+        device: limit,
+        address: limit,
+        overall: limit,
+        mail_recipient: limit,
+        mail_address: limit,
+        mail_overall: limit,
+        records: limit,
     }
 }
 

@@ -13,7 +13,7 @@ use shared::{
 };
 
 use super::{
-    Domain, Error,
+    Domain, Error, KnownDevice,
     keys::{Keys, SignatureChecker},
 };
 
@@ -30,6 +30,8 @@ pub struct TokenGrant {
     pub session: SessionId,
     /// Whose it is.
     pub user: UserId,
+    /// After a login: what the client is to keep beyond the session, to be known by at its next one.
+    pub known_device: Option<KnownDevice>,
 }
 
 impl fmt::Debug for TokenGrant {

@@ -25,11 +25,13 @@ pub struct Upkeep {
     pub sessions_removed: u64,
     /// The rules of the revocation log that went.
     pub rules_removed: u64,
+    /// The limits of attempts that went, since they counted nothing any more.
+    pub limits_removed: u64,
 }
 
 impl Domain {
     /// Rotates keys that are due, removes those that are over, purges sessions that have been over for the
-    /// retention time, and prunes the revocation log.
+    /// retention time, prunes the revocation log, and forgets attempts that are forgiven.
     ///
     /// # Errors
     /// Of the first of these that fails; the next time it goes on there.
@@ -40,7 +42,8 @@ impl Domain {
         let sessions_removed = self.purge_sessions(context).await?;
         self.purge_challenges(context).await?;
         let rules_removed = self.prune_revocations(context).await?;
-        Ok(Upkeep { rotated, keys_removed, sessions_removed, rules_removed })
+        let limits_removed = self.forget_attempts(context).await?;
+        Ok(Upkeep { rotated, keys_removed, sessions_removed, rules_removed, limits_removed })
     }
 
     /// How long to wait before the next time: a minute, or less where keys live for minutes.
@@ -77,6 +80,19 @@ impl Domain {
             let event = Event::success(Kind::SessionsPurged).detail("sessions", removed);
             self.commit(transaction, context, event).await?;
             sum += removed;
+        }
+        Ok(sum)
+    }
+    async fn forget_attempts(&self, context: &Context) -> Result<u64, Error> {
+        let mut sum = 0;
+        for _ in 0..BATCHES {
+            let mut transaction = self.0.store.begin().await?;
+            let removed = purge::attempts(&mut transaction, context.now, BATCH).await?;
+            transaction.commit().await.map_err(store::Error::from)?;
+            sum += removed;
+            if removed < u64::from(BATCH) {
+                break;
+            }
         }
         Ok(sum)
     }

@@ -38,11 +38,19 @@ pub(super) struct Login {
     /// A name for the device, as the list of devices shows it.
     #[serde(default)]
     device: Option<String>,
+    /// The `device_token` of an earlier token login, so that the guesses of others are not in the way of
+    /// this one. A browser has a cookie instead.
+    #[serde(default)]
+    device_token: Option<String>,
 }
 
 impl Login {
     fn attempt(&self) -> Attempt<'_> {
-        Attempt { device: self.device.as_deref(), ..Attempt::new(&self.email, &self.password) }
+        Attempt {
+            device: self.device.as_deref(),
+            known_device: self.device_token.as_deref(),
+            ..Attempt::new(&self.email, &self.password)
+        }
     }
 }
 
@@ -98,6 +106,7 @@ pub(super) async fn page(_: Anyone, query: Result<Query<PageQuery>, QueryRejecti
         (status = 303, description = "Logged in by the form; on to `return_to`."),
         (status = 401, description = "Address or password is wrong."),
         (status = 403, description = "The request does not prove that it comes from this site."),
+        (status = 429, description = "Too many attempts; `Retry-After` says when the next is looked at."),
     )
 )]
 pub(super) async fn browser(
@@ -122,30 +131,41 @@ pub(super) async fn browser(
 }
 
 async fn by_json(app: &App, context: &Context, request: Request) -> Result<Response, Problem> {
+    let known_device = cookies::known_device(request.headers());
     let login: Login = body::from_json(&body::bytes(request, app).await?)?;
-    let login = log_in(app, context, &login.attempt()).await?;
+    let attempt = Attempt { known_device: known_device.as_deref(), ..login.attempt() };
+    let login = log_in(app, context, &attempt).await?;
     let user = UserView::new(&login.user);
     let session = SessionView { id: login.session.to_string(), kind: SessionKind::Browser.to_string() };
     let answer = LoginAnswer { user, session, csrf_token: login.credentials.csrf_token.clone() };
     let mut response = (StatusCode::CREATED, axum::Json(answer)).into_response();
-    cookies::set(response.headers_mut(), &login.credentials);
+    keep(&mut response, &login);
     Ok(response)
 }
 
+/// Hands the browser what it is to keep.
+fn keep(response: &mut Response, login: &BrowserLogin) {
+    cookies::set(response.headers_mut(), &login.credentials);
+    cookies::set_known_device(response.headers_mut(), &login.known_device);
+}
+
 async fn by_form(app: &App, context: &Context, request: Request) -> Response {
+    let known_device = cookies::known_device(request.headers());
     let content = body::bytes(request, app).await;
     let form: LoginForm = match content.and_then(|content| body::from_form(&content)) {
         Ok(form) => form,
         Err(problem) => return shown_again(&problem, None),
     };
-    match log_in(app, context, &Attempt::new(&form.email, &form.password)).await {
+    let known_device = known_device.as_deref();
+    let attempt = Attempt { known_device, ..Attempt::new(&form.email, &form.password) };
+    match log_in(app, context, &attempt).await {
         Ok(login) => {
             let target = form.return_to.as_deref().and_then(return_to).unwrap_or_else(|| HOME.to_owned());
             let mut response = StatusCode::SEE_OTHER.into_response();
             if let Ok(target) = HeaderValue::try_from(target) {
                 response.headers_mut().insert(header::LOCATION, target);
             }
-            cookies::set(response.headers_mut(), &login.credentials);
+            keep(&mut response, &login);
             response
         }
         Err(problem) => shown_again(&problem, Some(&form)),
@@ -186,6 +206,7 @@ async fn log_in(app: &App, context: &Context, attempt: &Attempt<'_>) -> Result<B
     responses(
         (status = 200, description = "Logged in (RFC 6749 §5.1).", body = TokenAnswer),
         (status = 401, description = "Address or password is wrong."),
+        (status = 429, description = "Too many attempts; `Retry-After` says when the next is looked at."),
     )
 )]
 pub(super) async fn token(

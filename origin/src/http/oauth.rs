@@ -30,6 +30,9 @@ pub(super) struct TokenAnswer {
     /// How long the access token holds, in seconds.
     expires_in: u64,
     refresh_token: String,
+    /// After a login: to be kept beyond the session and sent as `device_token` with the next login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<String>,
 }
 
 impl From<TokenGrant> for TokenAnswer {
@@ -39,6 +42,7 @@ impl From<TokenGrant> for TokenAnswer {
             token_type: "Bearer",
             expires_in: grant.expires_in.as_secs(),
             refresh_token: grant.refresh_token,
+            device_token: grant.known_device.map(|device| device.to_text()),
         }
     }
 }

@@ -57,6 +57,7 @@ pub(super) async fn counted(_: Operator, State(app): State<App>) -> impl IntoRes
     let load = app.domain.hashing_load();
     ::metrics::gauge!(metrics::HASHES_RUNNING).set(load.running as f64);
     ::metrics::gauge!(metrics::HASHES_WAITING).set(load.waiting as f64);
+    ::metrics::counter!(metrics::HASHES).absolute(load.begun);
     // As it is in the database, where other origins append to it too.
     match app.domain.revocations().await {
         Ok(log) => metrics::record_revocations(log.number, log.kept),

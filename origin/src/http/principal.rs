@@ -3,17 +3,20 @@
 
 use axum::http::{HeaderMap, header, request::Parts};
 use shared::{
-    cookie::{self, HANDLE_COOKIE, Handle},
+    cookie::{HANDLE_COOKIE, Handle},
     credential::Credential,
     origin_check::is_safe,
     problem::{Kind, Problem},
 };
 
-use super::{cross_site, problems, seal};
+use super::{cookies, cross_site, problems, seal};
 use crate::{
     app::App,
     domain::{Context, Principal},
 };
+
+/// How many handles of one request are looked up, as many as at the edge.
+const MOST_HANDLES: usize = 16;
 
 /// What came of looking at one kind of credential.
 #[derive(Clone, Debug)]
@@ -98,14 +101,15 @@ async fn by_cookie(app: &App, parts: &Parts, context: &Context) -> Result<Answer
     Ok(Answer::Bad(Kind::Unauthenticated))
 }
 
-/// The handles that we made, if any cookie of their name was presented. A made-up one ends here, without a
-/// read of the database; one that is no text takes none of the others with it.
+/// The handles that we made, if any cookie of their name was presented, and of them the first few: each is
+/// a read of the database. A made-up one ends here.
 fn handles(app: &App, parts: &Parts) -> Option<Vec<Handle>> {
-    let lines = parts.headers.get_all(header::COOKIE).iter();
-    let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
-    let mut values = cookie::values(lines.iter().map(|line| &**line), HANDLE_COOKIE).peekable();
-    values.peek()?;
-    Some(values.filter_map(|value| Handle::parse(value, &app.handle_keys)).collect())
+    let values = cookies::values(&parts.headers, HANDLE_COOKIE);
+    if values.is_empty() {
+        return None;
+    }
+    let ours = values.iter().filter_map(|value| Handle::parse(value, &app.handle_keys));
+    Some(ours.take(MOST_HANDLES).collect())
 }
 
 async fn by_bearer(app: &App, token: &str, context: &Context) -> Result<Answer, Problem> {

@@ -3,7 +3,10 @@
 
 use shared::problem::{Kind, Problem, SecondStep};
 
-use crate::{domain::Error, store, telemetry};
+use crate::{
+    domain::{Error, whole_seconds},
+    store, telemetry,
+};
 
 /// The problem that an error of the domain is. What is our own failure is told to the log, with its causes,
 /// and to nobody else.
@@ -40,6 +43,10 @@ pub(super) fn of(error: Error) -> Problem {
         Error::Unauthenticated => Kind::Unauthenticated.into(),
         Error::InvalidToken | Error::InvalidGrant => Kind::InvalidToken.into(),
         Error::ExpiredToken => Kind::ExpiredToken.into(),
+        Error::TooManyAttempts { wait } => {
+            let seconds = u32::try_from(whole_seconds(wait)).unwrap_or(u32::MAX);
+            Problem::new(Kind::TooManyRequests).with_retry_after(seconds)
+        }
         Error::LastAdmin => Kind::LastAdmin.into(),
         Error::TooSoon { .. } => Problem::new(Kind::Conflict).with_detail(format!("{error}.")),
         Error::WentBack { .. } => {

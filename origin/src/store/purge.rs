@@ -37,3 +37,17 @@ pub async fn login_challenges(
     .await?;
     Ok(deleted.rows_affected())
 }
+
+/// Removes at most so many rows of the limits of attempts that count nothing any more. How many.
+pub async fn attempts(transaction: &mut Transaction, now: Timestamp, batch: u32) -> Result<u64, Error> {
+    // Judged once more where it is removed: an attempt may have been counted since it was chosen.
+    let deleted = sqlx::query(
+        "DELETE FROM attempts WHERE forgiven_at < $1 AND allowed_at < $1 AND limit_key IN \
+         (SELECT limit_key FROM attempts WHERE forgiven_at < $1 AND allowed_at < $1 LIMIT $2)",
+    )
+    .bind(now.millis())
+    .bind(i64::from(batch))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(deleted.rows_affected())
+}

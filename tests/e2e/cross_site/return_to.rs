@@ -117,7 +117,7 @@ async fn the_login_itself_sends_nobody_elsewhere() {
             ];
             let answer = browser.submit("/auth/sessions", &fields).await.is(303);
             assert_eq!(answer.header("location"), Some("/"), "{door:?} {elsewhere:?}");
-            assert_eq!(answer.headers("set-cookie").len(), 2, "{door:?} {elsewhere:?}");
+            assert_eq!(answer.headers("set-cookie").len(), 3, "{door:?} {elsewhere:?}");
         }
     }
 }

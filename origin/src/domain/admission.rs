@@ -1,0 +1,327 @@
+//! Admission: whether one more attempt is let through, counted in the database before anything is done for
+//! it. Whatever can be guessed at, and whatever sends mail because a stranger asks, passes here first.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
+
+use shared::{
+    id::{SessionId, UserId},
+    secret::Digest,
+};
+
+use super::{
+    Attempt, Context, Domain, Error,
+    audit::{Event, Kind},
+    email::EmailAddress,
+    known_device::DeviceId,
+    limits::Limit,
+};
+use crate::store::{
+    self, Transaction,
+    attempts::{self, Counted, Refusal},
+};
+
+/// How often an attempt is tried while others change what refused it.
+const ATTEMPTS: usize = 4;
+
+/// What is attempted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Budget {
+    /// A guess at a password. It is about to be hashed.
+    Password,
+    /// A guess at a code of a second step.
+    Code,
+    /// Something that has a mail sent.
+    Mail,
+    /// A refusal that is to be written into the audit log.
+    Record,
+}
+
+impl Budget {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Code => "code",
+            Self::Mail => "mail",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// Whose it is that is guessed at, or to whom mail goes.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// Whoever has this e-mail address, in its lookup form. There need be nobody, and no difference is seen.
+    Address(&'a str),
+    /// This user.
+    #[expect(dead_code, reason = "codes of a second step are counted by it, and mails of who is signed in")]
+    User(UserId),
+    /// An account on a device that it knows. Only what comes from there counts there.
+    Device(DeviceId),
+    /// Whoever is signed in in this session. Only what comes from there counts there.
+    Session(SessionId),
+    /// Nobody that can be told.
+    Nobody,
+}
+
+/// An attempt that was let through.
+#[derive(Debug)]
+#[must_use = "what succeeds is given back"]
+pub(super) struct Admission(Vec<Counted>);
+
+/// A limit that an attempt counts against, and what it is called in the audit log.
+struct Applied {
+    name: &'static str,
+    counted: Counted,
+}
+
+impl Domain {
+    /// Counts an attempt before anything is done for it, if every limit lets it through; and against none
+    /// of them otherwise.
+    ///
+    /// Known and unknown addresses are counted alike. The address of the client counts too, unless the
+    /// device or the session is known: those have limits of their own, which nobody else can use up.
+    ///
+    /// # Errors
+    /// [`Error::TooManyAttempts`] with the time to wait, [`Error::Overloaded`] when a password could not be
+    /// hashed anyway.
+    pub(super) async fn admit(
+        &self,
+        context: &Context,
+        budget: Budget,
+        subject: Subject<'_>,
+    ) -> Result<Admission, Error> {
+        if budget == Budget::Password && self.0.passwords.is_full() {
+            return Err(Error::Overloaded);
+        }
+        let applied = self.applied(context, budget, subject);
+        for _ in 0..ATTEMPTS {
+            if let Some(refusal) = self.refusal(context, &applied).await? {
+                if !refusal.is_recorded {
+                    self.record_refusal(context, budget, subject, &applied, &refusal).await?;
+                }
+                return Err(Error::TooManyAttempts { wait: refusal.allowed_at.since(context.now) });
+            }
+            if self.count(context, &applied).await? {
+                return Ok(Admission(applied.into_iter().map(|applied| applied.counted).collect()));
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Counts the guess at a password that a login is: on a device that the account knows, or elsewhere.
+    ///
+    /// # Errors
+    /// Those of [`admit`](Self::admit).
+    pub(super) async fn admit_login(
+        &self,
+        context: &Context,
+        attempt: &Attempt<'_>,
+    ) -> Result<Admission, Error> {
+        let Ok(address) = EmailAddress::parse(attempt.email) else {
+            return self.admit(context, Budget::Password, Subject::Nobody).await;
+        };
+        let account = address.lookup();
+        let subject = match self.known_device(context, account, attempt.known_device).await? {
+            Some(device) => Subject::Device(device),
+            None => Subject::Address(account),
+        };
+        self.admit(context, Budget::Password, subject).await
+    }
+
+    /// Takes an attempt back that was none, as a right password is none: in the transaction of what it
+    /// led to. The account forgets those from the same client before it too (NIST SP 800-63B-4 §3.2.2); the
+    /// client's address forgets this one alone, so that an account of one's own is no way to be forgiven.
+    pub(super) async fn give_back(
+        &self,
+        transaction: &mut Transaction,
+        admission: &Admission,
+    ) -> Result<(), Error> {
+        for counted in &admission.0 {
+            attempts::give_back(transaction, counted).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an attempt back that was not judged: there was no place to hash.
+    pub(super) async fn unless_overloaded<T>(
+        &self,
+        admission: &Admission,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Err(Error::Overloaded) = outcome {
+            let mut transaction = self.0.store.begin().await?;
+            for counted in &admission.0 {
+                // This one alone: it proves nothing of those before.
+                let alone = Counted { source: None, ..*counted };
+                attempts::give_back(&mut transaction, &alone).await?;
+            }
+            transaction.commit().await.map_err(store::Error::from)?;
+        }
+        outcome
+    }
+
+    /// Counts against all limits or none. Every origin does so in this order, what is shared by the fewest
+    /// first, so that none waits for the other in a circle, and for the limit of all only at the end.
+    async fn count(&self, context: &Context, applied: &[Applied]) -> Result<bool, Error> {
+        let mut transaction = self.0.store.begin().await?;
+        for Applied { counted, .. } in applied {
+            if !attempts::count(&mut transaction, counted, context.now).await? {
+                transaction.rollback().await.map_err(store::Error::from)?;
+                return Ok(false);
+            }
+        }
+        transaction.commit().await.map_err(store::Error::from)?;
+        Ok(true)
+    }
+
+    /// The limit that refuses for the longest. Only a look: whoever is let through by it is not counted yet.
+    async fn refusal(&self, context: &Context, applied: &[Applied]) -> Result<Option<Refusal>, Error> {
+        let key = |at: usize| applied.get(at).or(applied.first()).map(|applied| &applied.counted.key);
+        match (key(0), key(1), key(2)) {
+            (Some(first), Some(second), Some(third)) => {
+                let keys = [first, second, third];
+                Ok(attempts::longest_refusal(self.0.store.reads(), keys, context.now).await?)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Records the first refusal of each delay, and not all that follow it.
+    async fn record_refusal(
+        &self,
+        context: &Context,
+        budget: Budget,
+        subject: Subject<'_>,
+        applied: &[Applied],
+        refusal: &Refusal,
+    ) -> Result<(), Error> {
+        let limit = applied.iter().find(|applied| applied.counted.key == refusal.key);
+        let mut transaction = self.0.store.begin().await?;
+        if !attempts::mark_recorded(&mut transaction, &refusal.key, context.now).await? {
+            transaction.rollback().await.map_err(store::Error::from)?;
+            return Ok(());
+        }
+        let event = Event::failure(Kind::AttemptsRefused, limit.map_or("limit", |limit| limit.name))
+            .detail("budget", budget.as_str())
+            .detail("seconds", whole_seconds(refusal.allowed_at.since(context.now)));
+        let event = match subject {
+            Subject::Address(address) => event.detail("email", address),
+            Subject::User(user) => event.subject(user),
+            Subject::Session(session) => event.session(session),
+            Subject::Device(_) | Subject::Nobody => event,
+        };
+        self.commit(transaction, context, event).await
+    }
+
+    /// The limits that an attempt counts against, those shared by the fewest first.
+    fn applied(&self, context: &Context, budget: Budget, subject: Subject<'_>) -> Vec<Applied> {
+        let limits = &self.0.settings.limits;
+        let (of_subject, of_address, of_all) = match budget {
+            Budget::Password | Budget::Code => {
+                (Some(&limits.account), &limits.address, Some(&limits.overall))
+            }
+            Budget::Mail => (Some(&limits.mail_recipient), &limits.mail_address, Some(&limits.mail_overall)),
+            Budget::Record => (None, &limits.records, None),
+        };
+        // One that guesses at passwords and codes guesses twice.
+        let shared = if budget == Budget::Code { Budget::Password } else { budget };
+        let client = context.address.map(client_of);
+        let source = client.as_deref().map(|client| Digest::of(client.as_bytes()));
+        let alone = |name: &'static str, id: &[u8]| {
+            let key = key(budget, name, id);
+            vec![Applied { name, counted: counted(key, &limits.device, Some(key)) }]
+        };
+        let mut applied = match (subject, of_subject) {
+            (Subject::Device(device), _) => return alone("device", device.as_bytes()),
+            (Subject::Session(session), _) => return alone("session", session.to_string().as_bytes()),
+            (Subject::Address(address), Some(limit)) => {
+                let key = key(budget, "account", address.as_bytes());
+                vec![Applied { name: "account", counted: counted(key, limit, source) }]
+            }
+            (Subject::User(user), Some(limit)) => {
+                let key = key(budget, "user", user.to_string().as_bytes());
+                vec![Applied { name: "account", counted: counted(key, limit, source) }]
+            }
+            (Subject::Nobody | Subject::Address(_) | Subject::User(_), _) => Vec::new(),
+        };
+        if let Some(client) = client {
+            let key = key(shared, "address", client.as_bytes());
+            applied.push(Applied { name: "address", counted: counted(key, of_address, None) });
+        }
+        if let Some(limit) = of_all {
+            applied.push(Applied {
+                name: "overall",
+                counted: counted(key(shared, "overall", &[]), limit, None),
+            });
+        }
+        applied
+    }
+}
+
+/// A time to wait in seconds, none of which is too few.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+fn counted(key: Digest, limit: &Limit, source: Option<Digest>) -> Counted {
+    Counted { key, pace: limit.pace(), source }
+}
+
+/// What is limited, for whom.
+fn key(budget: Budget, name: &str, id: &[u8]) -> Digest {
+    Digest::of(&[budget.as_str().as_bytes(), b"\0", name.as_bytes(), b"\0", id].concat())
+}
+
+/// The client that an address is of: an IPv6 client has a /64 to choose from (RFC 6177 §2), so all of it is
+/// one, and an IPv4 address is the same however it is written (RFC 4291 §2.5.5.2).
+fn client_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let network = Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64));
+            format!("{network}/64")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_an_ipv4_address_or_an_ipv6_network() {
+        for (address, client) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+            ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+            ("::1", "::/64"),
+        ] {
+            assert_eq!(client_of(address.parse().unwrap()), client);
+        }
+    }
+
+    #[test]
+    fn a_wait_is_never_rounded_down() {
+        for (millis, seconds) in [(0, 1), (1, 1), (999, 1), (1000, 1), (1001, 2), (900_000, 900)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
+    }
+
+    #[test]
+    fn no_two_limits_share_a_key() {
+        let keys = [
+            key(Budget::Password, "account", b"a"),
+            key(Budget::Password, "account", b"b"),
+            key(Budget::Code, "account", b"a"),
+            key(Budget::Password, "address", b"a"),
+        ];
+        for (at, one) in keys.iter().enumerate() {
+            assert!(keys[at + 1..].iter().all(|other| one != other));
+        }
+    }
+}

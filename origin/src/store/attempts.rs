@@ -1,0 +1,174 @@
+//! Attempts that are limited. Each limit of each account, device or client is one row, and whether one more
+//! attempt is let through is settled by the one statement that counts it: however many come at once, on
+//! however many origins, the database lets through as many as there are to let through.
+
+use shared::{secret::Digest, time::Timestamp};
+use sqlx::any::AnyExecutor;
+
+use super::{
+    Error, Transaction,
+    row::{Columns, corrupt},
+};
+
+/// How a limit lets attempts through. Times are milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How many are let through without a delay, at least one.
+    pub free: i64,
+    /// How long it takes until one is forgiven, at least 1.
+    pub forgiven_after: i64,
+    /// How long the next has to wait when as many as are free count; twice as long for each one more.
+    pub first_delay: i64,
+    /// The longest that one has to wait.
+    pub longest_delay: i64,
+}
+
+impl Pace {
+    /// After how many doublings the delay is the longest.
+    fn doublings(&self) -> i64 {
+        let grows = |doublings: &i64| self.delay(*doublings) < self.longest_delay;
+        // Forty doublings of a millisecond are thirty-five years.
+        (0..40).take_while(grows).count().try_into().unwrap_or_default()
+    }
+
+    fn delay(&self, doublings: i64) -> i64 {
+        let factor = 1_i64 << doublings.clamp(0, 40);
+        self.first_delay.saturating_mul(factor).min(self.longest_delay)
+    }
+}
+
+/// One attempt as one limit counts it.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    /// What is limited, and for whom.
+    pub key: Digest,
+    /// How.
+    pub pace: Pace,
+    /// Where it comes from, if those from there are given back together.
+    pub source: Option<Digest>,
+}
+
+/// A limit that lets nothing through just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is limited, and for whom.
+    pub key: Digest,
+    /// From when on it lets the next one through.
+    pub allowed_at: Timestamp,
+    /// Whether the audit log says so already.
+    pub is_recorded: bool,
+}
+
+/// How many attempts count at time `$2`, this one included: those that are not forgiven, in units of the
+/// time `$3` that one takes to be, and what is begun of a unit counts.
+macro_rules! counting {
+    () => {
+        "(1 + ((CASE WHEN attempts.forgiven_at > $2 THEN attempts.forgiven_at - $2 ELSE 0 END) + $3 - 1) / $3)"
+    };
+}
+
+/// Counts an attempt if the limit lets it through; says whether it does.
+pub async fn count(transaction: &mut Transaction, attempt: &Counted, now: Timestamp) -> Result<bool, Error> {
+    let Counted { key, pace, source } = attempt;
+    let first_allows_at = if pace.free > 1 { 0 } else { now.millis() + pace.delay(0) };
+    let counted = sqlx::query(concat!(
+        "INSERT INTO attempts (limit_key, forgiven_at, allowed_at, recorded_at, source, source_streak) \
+         VALUES ($1, $2 + $3, $4, 0, $9, 1) ON CONFLICT (limit_key) DO UPDATE SET \
+         forgiven_at = (CASE WHEN attempts.forgiven_at > $2 THEN attempts.forgiven_at ELSE $2 END) + $3, \
+         allowed_at = CASE WHEN ",
+        counting!(),
+        " < $5 THEN 0 WHEN ",
+        counting!(),
+        " - $5 >= $6 THEN $2 + $7 ELSE $2 + ($8 << CAST(",
+        counting!(),
+        " - $5 AS INTEGER)) END, \
+         source_streak = CASE WHEN attempts.source = $9 THEN attempts.source_streak + 1 ELSE 1 END, \
+         source = $9 WHERE attempts.allowed_at <= $2"
+    ))
+    .bind(key.as_bytes().to_vec())
+    .bind(now.millis())
+    .bind(pace.forgiven_after)
+    .bind(first_allows_at)
+    .bind(pace.free)
+    .bind(pace.doublings())
+    .bind(pace.longest_delay)
+    .bind(pace.first_delay)
+    .bind(source.map(|source| source.as_bytes().to_vec()))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(counted.rows_affected() == 1)
+}
+
+/// Of these three limits, the one that lets nothing through for the longest.
+pub async fn longest_refusal<'e>(
+    executor: impl AnyExecutor<'e>,
+    keys: [&Digest; 3],
+    now: Timestamp,
+) -> Result<Option<Refusal>, Error> {
+    let [first, second, third] = keys.map(|key| key.as_bytes().to_vec());
+    let row = sqlx::query(
+        "SELECT limit_key, allowed_at, recorded_at FROM attempts \
+         WHERE limit_key IN ($1, $2, $3) AND allowed_at > $4 ORDER BY allowed_at DESC LIMIT 1",
+    )
+    .bind(first)
+    .bind(second)
+    .bind(third)
+    .bind(now.millis())
+    .fetch_optional(executor)
+    .await?;
+    row.map(|row| {
+        let key = row.digest_or_null("limit_key")?.ok_or_else(|| corrupt("limit_key", "it is NULL"))?;
+        let allowed_at = row.time("allowed_at")?;
+        Ok(Refusal { key, allowed_at, is_recorded: row.time("recorded_at")? >= allowed_at })
+    })
+    .transpose()
+}
+
+/// Marks a refusal as recorded. False when another has done so, or it is no refusal any more.
+pub async fn mark_recorded(
+    transaction: &mut Transaction,
+    key: &Digest,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let marked = sqlx::query(
+        "UPDATE attempts SET recorded_at = allowed_at \
+         WHERE limit_key = $1 AND allowed_at > $2 AND recorded_at < allowed_at",
+    )
+    .bind(key.as_bytes().to_vec())
+    .bind(now.millis())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(marked.rows_affected() == 1)
+}
+
+/// Takes an attempt back, and with it those that came from the same source before it with none from
+/// elsewhere between. Whatever delay it brought is over.
+pub async fn give_back(transaction: &mut Transaction, attempt: &Counted) -> Result<(), Error> {
+    let Counted { key, pace, source } = attempt;
+    sqlx::query(
+        "UPDATE attempts SET \
+         forgiven_at = forgiven_at - $2 * (CASE WHEN source = $3 THEN source_streak ELSE 1 END), \
+         allowed_at = 0, source = NULL, source_streak = 0 WHERE limit_key = $1",
+    )
+    .bind(key.as_bytes().to_vec())
+    .bind(pace.forgiven_after)
+    .bind(source.map(|source| source.as_bytes().to_vec()))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_doubles_until_it_is_the_longest() {
+        let pace = Pace { free: 10, forgiven_after: 900_000, first_delay: 1000, longest_delay: 900_000 };
+        assert_eq!(pace.doublings(), 10);
+        let delays: Vec<i64> = (0..12).map(|doublings| pace.delay(doublings) / 1000).collect();
+        assert_eq!(delays, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
+        assert_eq!(Pace { longest_delay: 1000, ..pace }.doublings(), 0);
+        assert_eq!(Pace { first_delay: 1, longest_delay: i64::MAX, ..pace }.doublings(), 40);
+    }
+}
