@@ -35,7 +35,7 @@ pub async fn authorize<P: Platform>(
     caller: Option<&mut Caller>,
 ) -> Result<(), Refusal> {
     check_cross_site(edge, route, request, caller.as_deref())?;
-    let Some(caller) = caller else { return let_through(decide(edge, platform, route, None), route) };
+    let Some(caller) = caller else { return let_through(decide(edge, platform, route, None), route, None) };
     if route.freshness == Freshness::Strict {
         check_with_origin(edge, platform, request, presented, caller).await?;
     }
@@ -44,7 +44,7 @@ pub async fn authorize<P: Platform>(
         renew(edge, platform, request, presented, caller).await?;
         decision = decide(edge, platform, route, Some(caller));
     }
-    let_through(decision, route)
+    let_through(decision, route, Some(caller))
 }
 
 /// Whether the session may have got what its assertion does not tell of: the address can have been verified
@@ -133,7 +133,7 @@ fn decide<P: Platform>(edge: &Edge, platform: &P, route: &Route, caller: Option<
     route.decide(subject.as_ref(), &edge.policy, platform.now())
 }
 
-fn let_through(decision: Decision, route: &Route) -> Result<(), Refusal> {
+fn let_through(decision: Decision, route: &Route, caller: Option<&Caller>) -> Result<(), Refusal> {
     match decision {
         Decision::Allow => Ok(()),
         Decision::SignIn if route.credentials.session => Err(Refusal::login_wanted()),
@@ -141,8 +141,9 @@ fn let_through(decision: Decision, route: &Route) -> Result<(), Refusal> {
         Decision::CredentialKindRefused => Err(Kind::CredentialKind.into()),
         Decision::Forbidden(permission) => Err(Problem::forbidden(permission).into()),
         Decision::Insufficient(shortfall) => {
-            // Who has no second factor would be sent round in circles.
-            let login_helps = matches!(shortfall, Shortfall::StepUp(StepUp { second_factor: false, .. }));
+            // Who has no second factor would be sent round in circles, and a bearer logs in nowhere.
+            let login_helps = matches!(shortfall, Shortfall::StepUp(StepUp { second_factor: false, .. }))
+                && caller.is_some_and(|caller| caller.handle.is_some());
             Err(Refusal { login_helps, ..Problem::from(shortfall).into() })
         }
     }

@@ -21,4 +21,5 @@ mod rotation;
 mod seal;
 mod sessions;
 mod stand_in;
+mod strength;
 mod websocket;

@@ -177,6 +177,9 @@ async fn a_browser_is_sent_to_the_login_page_where_a_login_helps() {
     };
     let reply = open("/recent").await;
     assert_eq!((reply.status, reply.header("location")), (303, Some("/login?return_to=/recent")));
+    let token = token(&world, Authentication::default());
+    let reply = world.get("/recent").bearer(&token).header("accept", "text/html").send().await;
+    reply.is_refused(401, "insufficient-user-authentication");
     open("/payouts").await.is_refused(401, "insufficient-user-authentication");
     open("/verified").await.is_refused(403, "email-unverified");
 }

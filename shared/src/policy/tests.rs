@@ -3,6 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    authentication::{Authentication, Method},
+    credential::Credential,
+    time::Timestamp,
+};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 fn path(text: &str) -> CanonicalPath {
     CanonicalPath::parse(text).unwrap()
@@ -160,17 +167,76 @@ proptest! {
     }
 }
 
+const WRITE: &str = "reports:write";
+
+/// A policy in which `writer` alone may write.
+fn granting() -> Policy {
+    let permissions = [WRITE.parse().unwrap()].into_iter().collect();
+    Rules { roles: [("writer".parse().unwrap(), permissions)].into(), ..rules(vec![]) }.compile().unwrap()
+}
+
+fn assurance() -> impl Strategy<Value = Assurance> {
+    (any::<bool>(), any::<bool>(), prop::option::of(1..600_u32)).prop_map(
+        |(second_factor, verified_email, max_auth_age_seconds)| Assurance {
+            second_factor,
+            verified_email,
+            max_auth_age_seconds,
+        },
+    )
+}
+
+fn authentication() -> impl Strategy<Value = Authentication> {
+    let methods = prop::sample::subsequence(vec![Method::Password, Method::MultipleFactors], 0..=2);
+    (prop::option::of(-60..700_i64), methods, any::<bool>()).prop_map(|(age, methods, email_verified)| {
+        let at = age.map(|age| Timestamp::from_seconds(NOW.seconds() - age));
+        Authentication { at, methods: methods.into_iter().collect(), email_verified }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn no_route_opens_with_less_than_it_asks(
+        allow in prop::sample::select(vec![
+            Allow::Public, Allow::Optional, Allow::SignedIn, Allow::Permission(WRITE.parse().unwrap()),
+        ]),
+        asked in assurance(),
+        credentials in any::<(bool, bool)>(),
+        is_writer in any::<bool>(),
+        credential in prop::sample::select(vec![Credential::Session, Credential::Bearer]),
+        caller in prop::option::of(authentication()),
+    ) {
+        let credentials = Credentials { session: credentials.0, bearer: credentials.1 };
+        let route = Route { allow: allow.clone(), assurance: asked, credentials, ..route("/a", None, 1) };
+        let roles: Vec<RoleName> = if is_writer { vec!["writer".parse().unwrap()] } else { Vec::new() };
+        let subject = caller.as_ref().map(|authentication| Subject { roles: &roles, credential, authentication });
+        let decision = route.decide(subject.as_ref(), &granting(), NOW);
+
+        let enough = |login: &Authentication| {
+            let age = login.at.map(|at| NOW.seconds() - at.seconds());
+            credentials.accept(credential)
+                && (is_writer || !matches!(allow, Allow::Permission(_)))
+                && (login.email_verified || !asked.verified_email)
+                && (login.methods.have_second_factor() || !asked.second_factor)
+                && asked.max_auth_age_seconds.is_none_or(|most| {
+                    age.is_some_and(|age| (-30..=i64::from(most)).contains(&age))
+                })
+        };
+        let opens = match (&allow, &caller) {
+            (Allow::Public, _) | (Allow::Optional, None) => true,
+            (_, None) => false,
+            (_, Some(login)) => enough(login),
+        };
+        prop_assert_eq!(decision == Decision::Allow, opens, "{:?}", decision);
+    }
+}
+
 #[cfg(feature = "policy-file")]
 mod example {
     use super::*;
+    use crate::credential::Credential::{Bearer, Session};
     use crate::problem::Problem;
-    use crate::{
-        authentication::{Authentication, Method},
-        credential::Credential::{self, Bearer, Session},
-        time::Timestamp,
-    };
-
-    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     /// A login so many seconds ago, by two factors and of a verified address, or by a password alone.
     fn login(age: i64, strong: bool) -> Authentication {

@@ -2,7 +2,7 @@
 
 use shared::credential::Credential::{self, Bearer, Session};
 
-use self::Needs::{EdgeCall, Nothing, Permission, SignedIn, SignedInBy, TwoFactors};
+use self::Needs::{EdgeCall, Nothing, Permission, SignedIn, SignedInBy, TwoFactors, VerifiedEmail};
 use self::Reached::{AtOrigin, AtTheEdge, Both};
 
 /// One route.
@@ -24,6 +24,8 @@ pub(super) enum Needs {
     Permission(&'static str),
     /// This permission, and a recent login by two factors.
     TwoFactors(&'static str),
+    /// A session whose user's address is verified.
+    VerifiedEmail,
     /// A call that the edge itself has signed.
     EdgeCall,
 }
@@ -48,7 +50,7 @@ const fn any(path: &'static str, needs: Needs) -> Row {
     Row { method: None, path, needs, reached: AtTheEdge }
 }
 
-pub(super) const ROWS: [Row; 34] = [
+pub(super) const ROWS: [Row; 36] = [
     row("GET", "/login", Nothing, Both),
     row("POST", "/auth/register", Nothing, Both),
     row("POST", "/auth/sessions", Nothing, Both),
@@ -81,6 +83,8 @@ pub(super) const ROWS: [Row; 34] = [
     any("/api/reports/**", Permission("reports:write")),
     any("/api/payments/**", Permission("reports:write")),
     any("/api/payouts/**", TwoFactors("reports:write")),
+    any("/api/exports/**", Permission("reports:read")),
+    any("/api/invitations/**", VerifiedEmail),
     any("/api/machine/**", SignedInBy(Bearer)),
     any("/dashboard/**", SignedInBy(Session)),
 ];
