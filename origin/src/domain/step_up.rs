@@ -11,6 +11,7 @@ use shared::authentication::{Method, Methods};
 
 use super::{
     BrowserCredentials, Context, Domain, Error, Principal, TokenGrant,
+    admission::{Budget, Subject},
     audit::{Event, Kind as EventKind},
     keys::Keys,
     tokens::Speaker,
@@ -46,22 +47,26 @@ impl Domain {
     /// Proves anew who is signed in.
     ///
     /// # Errors
-    /// [`Error::InvalidCredentials`] when it is not shown, [`Error::Unauthenticated`] when the session is
-    /// over.
+    /// [`Error::InvalidCredentials`] when it is not shown, [`Error::TooManyAttempts`] when it was guessed at
+    /// too often in this session, [`Error::Unauthenticated`] when the session is over.
     pub async fn reauthenticate(
         &self,
         context: &Context,
         principal: &Principal,
         shown: &Reauthentication<'_>,
     ) -> Result<SteppedUp, Error> {
+        // Whoever holds the session may not hold the password; and nobody else can use up its guesses.
+        let admission = self.admit(context, Budget::Password, Subject::Session(principal.session)).await?;
         for _ in 0..ATTEMPTS {
             let event = EventKind::Reauthenticated;
-            let verified = self.prove_current(context, principal, shown.password, event).await?;
+            let verified = self.prove_current(context, principal, shown.password, event).await;
+            let verified = self.unless_overloaded(&admission, verified).await?;
             let keys = self.latest_keys(context.now).await?;
             let mut transaction = self.0.store.begin().await?;
             // The user's row first. It has to have the very hash that was verified, as with a login.
             if users::holds(&mut transaction, self.0.store.dialect(), principal.user, &verified).await? {
                 let methods = [Method::Password].into();
+                self.give_back(&mut transaction, &admission).await?;
                 return self.step_up(transaction, &keys, context, principal, &methods).await;
             }
             transaction.rollback().await.map_err(store::Error::from)?;

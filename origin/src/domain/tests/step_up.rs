@@ -142,3 +142,28 @@ async fn of_many_steps_at_once_each_is_whole() {
         assert_eq!(after, Authentication { at: Some(time(60)), methods, email_verified: false });
     }
 }
+
+#[tokio::test]
+async fn guesses_in_a_session_are_counted_and_only_there() {
+    let limits = Limits { device: "3/4/10/40".parse().unwrap(), ..generous() };
+    for w in World::each_with(Settings { limits, ..settings() }).await {
+        w.user(EMAIL, &["viewer"]).await;
+        let (here, there) = (w.browser(0).await, w.browser(0).await);
+        let (me, other) = (w.principal(0, &here).await, w.principal(0, &there).await);
+        let wrong = Reauthentication { password: "a wrong password" };
+        for _ in 0..3 {
+            let guess = w.domain.reauthenticate(&w.at(0), &me, &wrong).await;
+            assert!(matches!(guess, Err(Error::InvalidCredentials)));
+        }
+        let hashed = w.domain.hashing_load().begun;
+        assert!(matches!(step_up(&w, 0, &me).await, Err(Error::TooManyAttempts { .. })));
+        assert_eq!(w.domain.hashing_load().begun, hashed, "a refused guess is not hashed");
+        step_up(&w, 0, &other).await.unwrap();
+        // What is right is no guess.
+        let mut me = me;
+        for seconds in [10, 11, 12, 13, 14] {
+            let SteppedUp::Browser(now) = step_up(&w, seconds, &me).await.unwrap() else { unreachable!() };
+            me = w.by_handle(seconds, &now.handle).await.unwrap();
+        }
+    }
+}
