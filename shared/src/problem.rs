@@ -158,10 +158,10 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     kind: Kind,
-    detail: Option<String>,
+    detail: Option<Box<str>>,
     permission: Option<Permission>,
     step_up: Option<StepUp>,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
     retry_after: Option<u32>,
     second_step: Option<Box<SecondStep>>,
 }
@@ -224,14 +224,14 @@ impl Problem {
     #[must_use]
     pub fn method_not_allowed<'m>(allow: impl IntoIterator<Item = &'m str>) -> Self {
         let allow = allow.into_iter().collect::<Vec<_>>().join(", ");
-        Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed) }
+        Self { allow: Some(allow.into()), ..Self::new(Kind::MethodNotAllowed) }
     }
 
     /// The same with an explanation for whoever reads the answer: our own words, never a library's and
     /// never a value that is secret.
     #[must_use]
     pub fn with_detail(self, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..self }
+        Self { detail: Some(detail.into().into_boxed_str()), ..self }
     }
 
     /// The same with a time to wait, in seconds.
@@ -270,7 +270,7 @@ impl Problem {
         let mut headers =
             vec![("content-type", CONTENT_TYPE.to_owned()), ("cache-control", "no-store".to_owned())];
         headers.extend(self.www_authenticate().map(|challenge| ("www-authenticate", challenge)));
-        headers.extend(self.allow.clone().map(|methods| ("allow", methods)));
+        headers.extend(self.allow.clone().map(|methods| ("allow", methods.into())));
         headers.extend(self.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
         headers
     }
