@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 
 use crate::clock;
 
-use super::{Mailbox, Message};
+use super::{Conduct, Mailbox, Message};
 
 /// The longest message that is taken.
 const LARGEST: u64 = 10 * 1024 * 1024;
@@ -30,10 +30,27 @@ async fn conversation(
 ) -> std::io::Result<()> {
     let mut input = input.take(LARGEST);
     let mut recipients: Vec<String> = Vec::new();
+    match mailbox.conduct.get() {
+        Conduct::Refuse => return Ok(()),
+        // Until whoever waits gives up.
+        Conduct::Hang => return line(&mut input).await.map(drop),
+        Conduct::Take | Conduct::Defer | Conduct::Reject => {}
+    }
     output.write_all(b"220 mailbox ready\r\n").await?;
     while let Some(line) = line(&mut input).await? {
+        let verb = verb(&line);
+        let failure = match (mailbox.conduct.get(), verb.as_str()) {
+            (Conduct::Refuse, _) => return Ok(()),
+            (Conduct::Hang, _) => continue,
+            (Conduct::Defer, "MAIL" | "RCPT" | "DATA") => Some("451 not now\r\n"),
+            (Conduct::Reject, "MAIL" | "RCPT" | "DATA") => Some("550 never\r\n"),
+            _ => None,
+        };
+        if let Some(failure) = failure {
+            output.write_all(failure.as_bytes()).await?;
+            continue;
+        }
         let line = String::from_utf8_lossy(&line).into_owned();
-        let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         let answer = match verb.as_str() {
             "EHLO" => "250-mailbox\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
             "HELO" | "NOOP" => "250 fine\r\n",
@@ -59,6 +76,11 @@ async fn conversation(
         output.write_all(answer.as_bytes()).await?;
     }
     Ok(())
+}
+
+/// The command of a line, in upper case.
+fn verb(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase()
 }
 
 /// The address in `RCPT TO:<address>`.
@@ -102,11 +124,27 @@ mod tests {
             "EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nSubject: Hi\r\n\r\n..x\r\n.\r\nQUIT\r\n";
         let (mailbox, mut output) = (Mailbox::default(), Vec::new());
         conversation(BufReader::new(input.as_bytes()), &mut output, &mailbox).await.unwrap();
-        let kept = mailbox.0.lock().unwrap();
+        let kept = mailbox.messages.lock().unwrap();
         assert_eq!(
             (kept[0].to.as_str(), kept[0].subject.as_str(), kept[0].text.as_str()),
             ("c@d", "Hi", ".x\n")
         );
         assert!(String::from_utf8(output).unwrap().ends_with("354 go on\r\n250 kept\r\n221 goodbye\r\n"));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_fails_keeps_nothing() {
+        let input = "EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nQUIT\r\n";
+        for (conduct, answer) in
+            [(Conduct::Refuse, ""), (Conduct::Hang, ""), (Conduct::Defer, "451 "), (Conduct::Reject, "550 ")]
+        {
+            let (mailbox, mut output) = (Mailbox::default(), Vec::new());
+            mailbox.conduct.set(conduct);
+            conversation(BufReader::new(input.as_bytes()), &mut output, &mailbox).await.unwrap();
+            let said = String::from_utf8(output).unwrap();
+            assert!(said.contains(answer), "{conduct:?}: {said}");
+            assert_eq!(said.is_empty(), answer.is_empty(), "{conduct:?}: {said}");
+            assert_eq!(*mailbox.messages.lock().unwrap(), [], "{conduct:?}");
+        }
     }
 }
