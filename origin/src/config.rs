@@ -5,6 +5,7 @@ mod address;
 mod domain;
 mod limits;
 mod logging;
+mod mail;
 mod names;
 mod policy_file;
 mod reader;
@@ -21,7 +22,12 @@ use self::{
     address::{is_authority, read_database_url, read_issuer_and_origins},
     reader::Reader,
 };
-pub use self::{logging::Logging, reader::Fault, source::Source};
+pub use self::{
+    logging::Logging,
+    mail::{SmtpSettings, Tls},
+    reader::Fault,
+    source::Source,
+};
 use crate::domain::{MasterKeys, Settings};
 
 /// All settings of origin, checked.
@@ -43,6 +49,8 @@ pub struct Config {
     pub policy: Policy,
     /// How long tokens and sessions hold, how passwords are judged and hashed, how tokens are named.
     pub domain: Settings,
+    /// What mail is handed over to, where any is sent.
+    pub smtp: Option<SmtpSettings>,
     /// Whether a seal counts once, or again and again behind a proxy that retries.
     pub seal_nonces: bool,
     /// How many proxies stand before origin that append to `X-Forwarded-For`.
@@ -70,7 +78,8 @@ impl Config {
         let (issuer, own_origins) = read_issuer_and_origins(&mut read);
         let (master_keys, secrets) = secrets::read(&mut read);
         let policy = policy_file::read(&mut read);
-        let domain = domain::read(&mut read, issuer.as_deref(), policy.as_ref());
+        let (smtp, mail) = mail::read(&mut read, issuer.as_deref()).unzip();
+        let domain = domain::read(&mut read, issuer.as_deref(), policy.as_ref(), mail);
         let logging = Logging::read(&mut read);
         let listen = read.parsed(
             "listen",
@@ -105,6 +114,7 @@ impl Config {
                     secrets,
                     policy,
                     domain,
+                    smtp,
                     seal_nonces: seal_nonces.unwrap_or(true),
                     trusted_proxies,
                     request_time,

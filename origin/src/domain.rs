@@ -8,13 +8,17 @@ mod attempt;
 pub mod audit;
 mod device;
 pub mod email;
+mod email_change;
+mod email_verification;
 mod error;
 mod going_on;
 pub mod keys;
 mod known_device;
 mod limits;
 pub mod login;
+pub mod mail;
 mod password_change;
+mod password_reset;
 pub mod passwords;
 pub mod principal;
 mod refresh;
@@ -40,16 +44,19 @@ use shared::{
     policy::Policy,
     time::Timestamp,
 };
+use tokio::sync::Notify;
 
 pub use self::{
     admission::whole_seconds,
     assertions::{RenewedAssertion, Rights},
     attempt::Attempt,
+    email_verification::Confirmed,
     error::Error,
     keys::{RotatedKey, SigningKey, WithdrawnKey},
     known_device::KnownDevice,
     limits::{Limit, Limits},
     login::{BrowserCredentials, BrowserLogin},
+    mail::MailSettings,
     passwords::HashingLoad,
     principal::Principal,
     restore::Restored,
@@ -119,6 +126,8 @@ struct Parts {
     policy: Arc<Policy>,
     settings: Settings,
     random: Random,
+    /// Told when an act has written mail.
+    mail_written: Notify,
 }
 
 impl Domain {
@@ -139,7 +148,8 @@ impl Domain {
         let keys = KeyRing::open(&store, Vault::new(master_keys), settings.algorithm, random, now).await?;
         let passwords = Passwords::new(&settings.hashing, random)?;
         revocations::cover(&store, settings.access_ttl.max(settings.assertion_ttl)).await?;
-        Ok(Self(Arc::new(Parts { store, keys, passwords, secrets, policy, settings, random })))
+        let mail_written = Notify::new();
+        Ok(Self(Arc::new(Parts { store, keys, passwords, secrets, policy, settings, random, mail_written })))
     }
 
     /// The settings.

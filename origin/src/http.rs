@@ -11,15 +11,19 @@ mod cross_site;
 mod devices;
 mod discovery;
 mod edge;
+mod email;
 mod forwarded;
 mod guard;
 mod id;
 mod login;
 mod login_page;
+mod mail_pages;
 mod oauth;
 mod observe;
 mod openapi;
 mod operations;
+mod page;
+mod password_reset;
 mod principal;
 mod problems;
 mod protect;
@@ -56,6 +60,14 @@ pub fn table() -> Vec<Route> {
     table![
         accounts::register,
         accounts::change_password,
+        email::change,
+        email::verify,
+        email::request_verification,
+        password_reset::forgot,
+        password_reset::reset,
+        mail_pages::verify,
+        mail_pages::reset,
+        mail_pages::forgot,
         login::page,
         login::browser,
         login::token,

@@ -24,6 +24,12 @@ pub const SEALS_REFUSED: &str = "countersign_seals_refused_total";
 pub const REVOCATION_NUMBER: &str = "countersign_revocation_number";
 /// How many rules of the revocation log are kept.
 pub const REVOCATIONS_KEPT: &str = "countersign_revocations_kept";
+/// Mails that wait to be handed over.
+pub const MAILS_WAITING: &str = "countersign_mails_waiting";
+/// How long the oldest of them has waited, in seconds.
+pub const MAILS_WAITING_SECONDS: &str = "countersign_mails_waiting_seconds";
+/// Attempts to hand a mail over, by outcome (`sent`, `failed` or `given_up`).
+pub const MAILS: &str = "countersign_mails_total";
 
 const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -71,6 +77,12 @@ pub fn record_revocations(number: u64, kept: u64) {
     metrics::gauge!(REVOCATIONS_KEPT).set(kept as f64);
 }
 
+/// Records how much mail waits, and for how long the oldest has.
+pub fn record_mail(waiting: u64, oldest: Duration) {
+    metrics::gauge!(MAILS_WAITING).set(waiting as f64);
+    metrics::gauge!(MAILS_WAITING_SECONDS).set(oldest.as_secs_f64());
+}
+
 fn describe() {
     metrics::describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
     metrics::describe_histogram!(REQUEST_SECONDS, metrics::Unit::Seconds, "How long requests took.");
@@ -82,6 +94,9 @@ fn describe() {
     metrics::describe_counter!(SEALS_REFUSED, "Seals refused, by reason.");
     metrics::describe_gauge!(REVOCATION_NUMBER, "The number that the revocation log reaches to.");
     metrics::describe_gauge!(REVOCATIONS_KEPT, "Rules of the revocation log that are kept.");
+    metrics::describe_gauge!(MAILS_WAITING, "Mails that wait to be handed over.");
+    metrics::describe_gauge!(MAILS_WAITING_SECONDS, "How long the oldest of them has waited.");
+    metrics::describe_counter!(MAILS, "Attempts to hand a mail over, by outcome.");
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ mod connection;
 mod error;
 pub mod holders;
 pub mod keys;
+pub mod mail_tokens;
+pub mod mails;
 pub mod meta;
 pub mod purge;
 pub mod recovery_codes;

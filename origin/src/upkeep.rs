@@ -19,13 +19,21 @@ pub async fn keep(app: App) {
         match once(&app).await {
             Ok(done) if done == Upkeep::default() => {}
             Ok(done) => {
-                let Upkeep { rotated, keys_removed, sessions_removed, rules_removed, limits_removed } = done;
+                let Upkeep {
+                    rotated,
+                    keys_removed,
+                    sessions_removed,
+                    rules_removed,
+                    limits_removed,
+                    mails_removed,
+                } = done;
                 tracing::info!(
                     rotated,
                     keys_removed,
                     sessions_removed,
                     rules_removed,
                     limits_removed,
+                    mails_removed,
                     "upkeep"
                 );
             }

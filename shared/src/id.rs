@@ -88,6 +88,10 @@ id!(
     /// One event of the audit log.
     EventId
 );
+id!(
+    /// One mail, before and after it was sent.
+    MailId
+);
 
 /// The text is not a lower-case hyphenated UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -105,6 +105,8 @@ kinds! {
     Misdirected "misdirected" 421 "This host is not served here"
     /// The address cannot be an e-mail address.
     InvalidEmail "invalid-email" 422 "The e-mail address is not valid"
+    /// The token of a mail's link: made up, used, displaced by a newer one, or too old.
+    InvalidLink "invalid-link" 422 "The link is not valid, or no longer"
     /// The password is shorter than is wanted.
     PasswordTooShort "password-too-short" 422 "The password is too short"
     /// The password is longer than is taken, or has a NUL in it.
@@ -121,6 +123,8 @@ kinds! {
     HeaderTooLarge "header-too-large" 431 "The headers are too large"
     /// Something inside failed. The log knows what; the answer does not say.
     Internal "internal" 500 "Something went wrong here"
+    /// This installation is set up without it.
+    NotOffered "not-offered" 501 "This is not offered here"
     /// The service behind the edge did not answer as HTTP wants.
     BadGateway "bad-gateway" 502 "The service behind gave no usable answer"
     /// All places for work of this kind are taken.

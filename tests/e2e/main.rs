@@ -13,7 +13,7 @@ mod denial;
 mod durability;
 mod forwarding;
 mod journey;
-mod mailbox;
+mod mail;
 mod mistakes;
 mod raw;
 mod revocation;

@@ -13,7 +13,9 @@ use crate::{
     app::App,
     clock::Clock,
     config::{Config, Source},
+    delivery::Delivery,
     http::{self, server},
+    mailer::{self, Mailer},
     telemetry, upkeep,
 };
 
@@ -43,14 +45,24 @@ impl Serve {
         }
         let clock = Clock::new();
         store.ready(clock.now()).await?;
+        let mailer = config.smtp.as_ref().map(Mailer::new).transpose()?;
         let app = App::open(&config, store.clone(), clock).await?;
 
         let upkeep = [tokio::spawn(app.metrics.clone().upkeep()), tokio::spawn(upkeep::keep(app.clone()))];
+        let delivery = mailer.map(|mailer| Delivery::start(app.clone(), mailer));
+        if delivery.is_none() {
+            tracing::warn!(
+                "COUNTERSIGN_SMTP_URL is not set: no mail is sent, and what needs mail is not offered"
+            );
+        }
         let address =
             listener.local_addr().map_or_else(|_| config.listen.to_string(), |address| address.to_string());
         tracing::info!(%address, issuer = app.issuer(), version = env!("CARGO_PKG_VERSION"), "origin is serving");
         server::serve(listener, http::router(app), stop, config.shutdown_time).await;
         upkeep.iter().for_each(tokio::task::JoinHandle::abort);
+        if let Some(delivery) = delivery {
+            delivery.finish(config.shutdown_time).await;
+        }
         store.close().await;
         tracing::info!("origin has stopped");
         Ok(Report::silent())
@@ -88,4 +100,10 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+impl From<mailer::Error> for Failure {
+    fn from(error: mailer::Error) -> Self {
+        Self::new(telemetry::causes(&error), "see that this machine has root certificates (ca-certificates)")
+    }
 }

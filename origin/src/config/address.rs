@@ -40,7 +40,7 @@ pub(super) fn read_issuer_and_origins(read: &mut Reader<'_>) -> (Option<String>,
 
 /// An issuer: `https://host[:port]` without path, query or slash (RFC 8414 §2; the shape is narrower, so
 /// that it is an origin at the same time). Plain `http` is for this machine alone.
-fn issuer(text: &str) -> Option<String> {
+pub(super) fn issuer(text: &str) -> Option<String> {
     let host = is_origin(text).then(|| text.parse::<Uri>().ok())??;
     let secure = text.starts_with("https://") || is_this_machine(host.host()?);
     secure.then(|| text.to_owned())
@@ -68,7 +68,7 @@ pub(super) fn is_authority(text: &str) -> bool {
         .is_ok_and(|authority| !authority.host().is_empty() && !text.contains('@') && text.is_ascii())
 }
 
-fn is_this_machine(host: &str) -> bool {
+pub(super) fn is_this_machine(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || host.ends_with(".localhost")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::{jwt::keys::Algorithm, policy::Policy};
 
 use super::{limits, reader::Reader};
-use crate::domain::{Hashing, RoleLimits, Settings};
+use crate::domain::{Hashing, MailSettings, RoleLimits, Settings};
 
 const DAY: u64 = 24 * 3600;
 const YEAR: u64 = 365 * DAY;
@@ -13,8 +13,13 @@ const YEAR: u64 = 365 * DAY;
 /// The sessions of administrators are shorter unless the operator says otherwise.
 const DEFAULT_ROLE_SESSIONS: &str = "admin=86400/3600";
 
-/// Reads them all. The issuer was read before; where it is at fault nothing comes of these.
-pub(super) fn read(read: &mut Reader<'_>, issuer: Option<&str>, policy: Option<&Policy>) -> Settings {
+/// Reads them all. The issuer and what concerns mail were read before; where they are at fault nothing comes of these.
+pub(super) fn read(
+    read: &mut Reader<'_>,
+    issuer: Option<&str>,
+    policy: Option<&Policy>,
+    mail: Option<MailSettings>,
+) -> Settings {
     let issuer = issuer.unwrap_or_default().to_owned();
     let settings = Settings {
         audience: read.text("audience").map_or_else(|| issuer.clone(), str::to_owned),
@@ -39,6 +44,7 @@ pub(super) fn read(read: &mut Reader<'_>, issuer: Option<&str>, policy: Option<&
         key_rotation: read.seconds("key_rotation_seconds", 30 * DAY, 2..=YEAR),
         key_publish: read.seconds("key_publish_seconds", 600, 1..=30 * DAY),
         session_retention: read.seconds("session_retention_seconds", 30 * DAY, 0..=10 * YEAR),
+        mail,
     };
     if settings.retry < settings.grace {
         let remedy = "give a retry time of at least the grace";

@@ -1,5 +1,7 @@
 //! The settings that hold, to be looked at. Secrets are not among them, only whether they are set.
 
+use std::time::Duration;
+
 use secrecy::ExposeSecret as _;
 
 use super::Config;
@@ -9,6 +11,10 @@ impl Config {
     /// Name and value of every setting that is no secret.
     pub fn table(&self) -> Vec<(&'static str, String)> {
         let domain = &self.domain;
+        let mail = domain.mail.as_ref();
+        let verified_login = mail.is_some_and(|mail| mail.verified_login);
+        let seconds =
+            |time: Option<Duration>| time.map(|time| time.as_secs().to_string()).unwrap_or_default();
         let roles = domain
             .role_limits
             .iter()
@@ -44,6 +50,13 @@ impl Config {
             ("limit_mail_overall", domain.limits.mail_overall.to_string()),
             ("limit_records", domain.limits.records.to_string()),
             ("known_device_seconds", domain.known_device.as_secs().to_string()),
+            ("smtp_url", self.smtp.as_ref().map(|smtp| smtp.url()).unwrap_or_default()),
+            ("smtp_user", self.smtp.as_ref().and_then(|smtp| smtp.user.clone()).unwrap_or_default()),
+            ("mail_from", self.smtp.as_ref().map(|smtp| smtp.from.to_string()).unwrap_or_default()),
+            ("public_url", mail.map(|mail| mail.public_url.clone()).unwrap_or_default()),
+            ("email_verification", if verified_login { "login" } else { "off" }.to_owned()),
+            ("email_verification_seconds", seconds(mail.map(|mail| mail.verification))),
+            ("password_reset_seconds", seconds(mail.map(|mail| mail.reset))),
             ("seal_nonces", if self.seal_nonces { "once" } else { "off" }.to_owned()),
             ("trusted_proxies", self.trusted_proxies.to_string()),
             ("request_seconds", self.request_time.as_secs().to_string()),

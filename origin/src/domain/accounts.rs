@@ -7,10 +7,13 @@ use super::{
     admission::{Budget, Subject},
     audit::{Event, Kind},
     email::EmailAddress,
+    mail::{Link, Posted},
     passwords::Password,
 };
 use crate::store::{
     self, Transaction,
+    mail_tokens::Purpose,
+    mails::Kind as MailKind,
     revocations::Revocation,
     sessions::{self, EndReason},
     users::{self, NewUser, PasswordHash},
@@ -20,8 +23,8 @@ use crate::store::{
 const SELF_REGISTERED: &str = "viewer";
 
 impl Domain {
-    /// Makes an account for whoever asks for one. For an address that has one, nothing happens and the
-    /// answer is the same, after the same work.
+    /// Makes an account for whoever asks for one. For an address that has one, nothing but a mail
+    /// to it happens, and the answer is the same, after the same work.
     ///
     /// # Errors
     /// [`Error::InvalidEmail`] and those of [`Password::chosen`], which depend on what was sent alone;
@@ -38,12 +41,22 @@ impl Domain {
 
         let mut transaction = self.0.store.begin().await?;
         let event = match self.insert_user(&mut transaction, context, &address, Some(&hash), &roles).await? {
-            Some(user) => Event::success(Kind::AccountRegistered).subject(user).roles(&roles),
+            Some(user) => {
+                let link = Link::new(Purpose::Verify, user, &address);
+                self.post_link(&mut transaction, context, &link, Posted::Sent).await?;
+                Event::success(Kind::AccountRegistered).subject(user).roles(&roles)
+            }
             None => {
+                // Whoever reads the address is told, and whoever asked is not.
+                let link = Link::new(Purpose::Verify, self.addressee(context, None)?, &address);
+                let posted = Posted::Instead(MailKind::AddressTaken);
+                self.post_link(&mut transaction, context, &link, posted).await?;
                 Event::failure(Kind::AccountRegistered, "address_taken").detail("email", address.lookup())
             }
         };
-        self.commit(transaction, context, event).await
+        self.commit(transaction, context, event).await?;
+        self.hurry_mail();
+        Ok(())
     }
 
     /// Makes an account for somebody else. Without a password it cannot be logged in to by one.

@@ -57,6 +57,22 @@ words! {
         SecondFactorReset = "second_factor.reset",
         /// A user got new recovery codes.
         RecoveryCodesReplaced = "recovery_codes.replaced",
+        /// A mail was not delivered, and nobody tries any more.
+        MailGivenUp = "mail.given_up",
+        /// A link to a new password was asked for.
+        PasswordResetRequested = "password.reset_requested",
+        /// A password was set by a link, or somebody tried to.
+        PasswordReset = "password.reset",
+        /// A link to verify an address was asked for.
+        VerificationRequested = "email.verification_requested",
+        /// An address was verified, or somebody tried to.
+        EmailVerified = "email.verified",
+        /// Another address was asked for, or somebody tried to.
+        EmailChangeRequested = "email.change_requested",
+        /// One end of a change of address agreed, or somebody tried to.
+        EmailChangeConfirmed = "email.change_confirmed",
+        /// An address was changed, or could not be.
+        EmailChanged = "email.changed",
         /// A session was ended.
         SessionEnded = "session.ended",
         /// All sessions of a user were ended, but perhaps one.

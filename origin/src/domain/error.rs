@@ -43,6 +43,15 @@ pub enum Error {
     /// The user has a second factor of this kind.
     #[error("there is a second factor of this kind")]
     SecondFactorExists,
+    /// A link of a mail is not good: made up, used, displaced by a newer one, or too old.
+    #[error("the link is not valid, or no longer")]
+    InvalidLink,
+    /// No mail is sent here, and this needs some.
+    #[error("no mail is sent here")]
+    NoMail,
+    /// The password is right, and the address has yet to be verified.
+    #[error("the address is not verified")]
+    EmailUnverified,
     /// There is a user of this address.
     #[error("there is a user of this address")]
     AddressTaken,

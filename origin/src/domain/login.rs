@@ -17,6 +17,7 @@ use shared::{
 
 use super::{
     Attempt, Context, Domain, Error, KnownDevice, TokenGrant, User,
+    admission::Admission,
     audit::{Event, Kind as EventKind},
     device,
     email::EmailAddress,
@@ -208,6 +209,7 @@ impl Domain {
         for _ in 0..ATTEMPTS {
             let proven = self.prove(context, attempt, verified.take()).await;
             let mut proven = self.unless_overloaded(&admission, proven).await?;
+            self.must_be_verified(context, &admission, &proven.user).await?;
             if proven.has_second_factor {
                 let user = proven.user.id;
                 proven.hash = self.strengthen(context, user, attempt.password, proven.hash).await;
@@ -307,6 +309,26 @@ impl Domain {
             }
             (user, _) => self.refuse_login(context, address.as_ref(), user.map(|user| user.id), reason).await,
         }
+    }
+
+    /// Where the operator wants that, only a verified address can be logged in with. It is said after the
+    /// right password alone.
+    async fn must_be_verified(
+        &self,
+        context: &Context,
+        admission: &Admission,
+        user: &User,
+    ) -> Result<(), Error> {
+        let is_wanted = self.0.settings.mail.as_ref().is_some_and(|mail| mail.verified_login);
+        if !is_wanted || user.verified_at.is_some() {
+            return Ok(());
+        }
+        let event = Event::failure(EventKind::Login, "email_unverified").subject(user.id);
+        let mut transaction = self.0.store.begin().await?;
+        // A right password is no guess.
+        self.give_back(&mut transaction, admission).await?;
+        self.commit(transaction, context, event).await?;
+        Err(Error::EmailUnverified)
     }
 
     async fn refuse_login(

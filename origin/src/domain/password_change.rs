@@ -10,6 +10,7 @@ use super::{
 };
 use crate::store::{
     self,
+    mails::Kind as MailKind,
     revocations::Revocation,
     sessions::EndReason,
     users::{self, Credentials, PasswordHash},
@@ -107,7 +108,10 @@ impl Domain {
             .subject(user)
             .session(session)
             .detail("sessions_ended", ended);
+        self.post_notice(&mut transaction, context, MailKind::PasswordChanged, &principal.email, None)
+            .await?;
         self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
+        self.hurry_mail();
         Ok(Some(credentials))
     }
 }

@@ -11,7 +11,7 @@ use super::{
     audit::{Event, Kind},
     keys,
 };
-use crate::store::{keys as key_rows, meta, revocations::Revocation, secrets, sessions};
+use crate::store::{keys as key_rows, mail_tokens, mails, meta, revocations::Revocation, secrets, sessions};
 
 /// What a new incarnation began with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,8 @@ pub struct Restored {
 
 impl Domain {
     /// Begins a new incarnation of a restored database: all signing keys are withdrawn, the refresh secret
-    /// is another, and all sessions have ended, since some of them had ended after the backup was made.
+    /// is another, and all sessions have ended, since some of them had ended after the backup was made. Links in mails are
+    /// void, and mail that waits is given up: it may have gone out already.
     ///
     /// # Errors
     /// [`Error::Store`] when the database fails; then nothing is changed.
@@ -41,13 +42,17 @@ impl Domain {
         maker.signing_keys(&mut transaction).await?;
         maker.refresh_secret(&mut transaction).await?;
         let sessions = sessions::end_everybodys(&mut transaction, EndReason::Restored, context.now).await?;
+        // What was used, or went out, after the backup was made would be good, or go out, again.
+        mail_tokens::remove_all(&mut transaction).await?;
+        let mails = mails::give_all_up(&mut transaction, "the database was restored", context.now).await?;
         let incarnation = maker.incarnation()?;
         meta::set(&mut transaction, meta::INCARNATION, &incarnation).await?;
         meta::remove(&mut transaction, meta::WENT_BACK).await?;
         let event = Event::success(Kind::DatabaseRestored)
             .detail("incarnation", incarnation.as_str())
             .detail("keys_withdrawn", withdrawn.len())
-            .detail("sessions_ended", sessions);
+            .detail("sessions_ended", sessions)
+            .detail("mails_given_up", mails);
         // One rule tells of them all: of a new incarnation an edge takes nothing but the document's keys.
         let rule = Revocation::Key(withdrawn.last().map_or("", String::as_str));
         let number = self.commit_revoking(transaction, context, event, rule).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{jwt::keys::Algorithm, role::RoleName};
 
-use super::limits::Limits;
+use super::{limits::Limits, mail::MailSettings};
 use crate::store::sessions::Kind;
 
 /// The settings of the domain.
@@ -50,6 +50,8 @@ pub struct Settings {
     pub key_publish: Duration,
     /// How long what is over is kept: ended and expired sessions, what is left of withdrawn keys.
     pub session_retention: Duration,
+    /// How mail is used, where any is sent.
+    pub mail: Option<MailSettings>,
 }
 
 /// Shorter limits for the sessions of users with a role.

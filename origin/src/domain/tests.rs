@@ -8,8 +8,10 @@ mod authentication;
 mod key_states;
 mod keys;
 mod login;
+mod mail_links;
 mod master_keys;
 mod ordering;
+mod outbox;
 mod passwords;
 mod races;
 mod restore;
@@ -36,8 +38,8 @@ use shared::{
 use tempfile::TempDir;
 
 use super::{
-    Attempt, AuditRow, BrowserLogin, Context, Domain, Error, Hashing, Limit, Limits, MasterKeys, Principal,
-    RoleLimits, Settings, TokenGrant,
+    Attempt, AuditRow, BrowserLogin, Context, Domain, Error, Hashing, Limit, Limits, MailSettings,
+    MasterKeys, Principal, RoleLimits, Settings, TokenGrant,
 };
 use crate::{random::Random, store::Store};
 
@@ -178,6 +180,16 @@ fn settings() -> Settings {
         key_rotation: Duration::from_secs(30 * DAY),
         key_publish: Duration::from_secs(10 * MINUTE),
         session_retention: Duration::from_secs(30 * DAY),
+        mail: Some(mail_settings()),
+    }
+}
+
+fn mail_settings() -> MailSettings {
+    MailSettings {
+        public_url: "https://id.example.test".to_owned(),
+        verified_login: false,
+        verification: Duration::from_secs(DAY),
+        reset: Duration::from_secs(30 * MINUTE),
     }
 }
 
@@ -202,10 +214,19 @@ async fn open(
     master_key: [u8; 32],
     seconds: u64,
 ) -> Result<Domain, Error> {
+    let master_keys = MasterKeys { current: Secret::new(master_key), previous: None };
+    open_under(store, settings, &master_keys, seconds).await
+}
+
+async fn open_under(
+    store: &Store,
+    settings: Settings,
+    master_keys: &MasterKeys,
+    seconds: u64,
+) -> Result<Domain, Error> {
     let policy = Policy::from_toml("policy.toml", include_str!("../../../shared/policy.toml")).unwrap();
     let secrets = SharedSecrets::new(SharedSecret::new([1; 32]), None);
-    let master_keys = MasterKeys { current: Secret::new(master_key), previous: None };
-    Domain::open(store.clone(), &master_keys, secrets, Arc::new(policy), settings, time(seconds)).await
+    Domain::open(store.clone(), master_keys, secrets, Arc::new(policy), settings, time(seconds)).await
 }
 
 /// An empty database of each kind.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{
     Context, Domain, Error,
     audit::{Event, Kind},
+    mail::MAIL_RETENTION,
 };
 use crate::store::{self, purge};
 
@@ -27,11 +28,14 @@ pub struct Upkeep {
     pub rules_removed: u64,
     /// The limits of attempts that went, since they counted nothing any more.
     pub limits_removed: u64,
+    /// The mails that went, and the tokens of their links.
+    pub mails_removed: u64,
 }
 
 impl Domain {
     /// Rotates keys that are due, removes those that are over, purges sessions that have been over for the
-    /// retention time, prunes the revocation log, and forgets attempts that are forgiven.
+    /// retention time, prunes the revocation log, forgets attempts that are forgiven, and removes mail that is
+    /// over.
     ///
     /// # Errors
     /// Of the first of these that fails; the next time it goes on there.
@@ -43,7 +47,8 @@ impl Domain {
         self.purge_challenges(context).await?;
         let rules_removed = self.prune_revocations(context).await?;
         let limits_removed = self.forget_attempts(context).await?;
-        Ok(Upkeep { rotated, keys_removed, sessions_removed, rules_removed, limits_removed })
+        let mails_removed = self.purge_mails(context).await?;
+        Ok(Upkeep { rotated, keys_removed, sessions_removed, rules_removed, limits_removed, mails_removed })
     }
 
     /// How long to wait before the next time: a minute, or less where keys live for minutes.
@@ -83,6 +88,7 @@ impl Domain {
         }
         Ok(sum)
     }
+
     async fn forget_attempts(&self, context: &Context) -> Result<u64, Error> {
         let mut sum = 0;
         for _ in 0..BATCHES {
@@ -93,6 +99,23 @@ impl Domain {
             if removed < u64::from(BATCH) {
                 break;
             }
+        }
+        Ok(sum)
+    }
+
+    async fn purge_mails(&self, context: &Context) -> Result<u64, Error> {
+        let before = context.now - MAIL_RETENTION;
+        let mut sum = 0;
+        for _ in 0..BATCHES {
+            let mut transaction = self.0.store.begin().await?;
+            let mails = purge::mails(&mut transaction, before, BATCH).await?;
+            let tokens = purge::mail_tokens(&mut transaction, before, BATCH).await?;
+            if mails + tokens == 0 {
+                transaction.rollback().await.map_err(store::Error::from)?;
+                break;
+            }
+            transaction.commit().await.map_err(store::Error::from)?;
+            sum += mails + tokens;
         }
         Ok(sum)
     }

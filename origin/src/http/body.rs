@@ -57,6 +57,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// What was sent by a script or by a plain form, and by which of the two.
+pub(super) struct Submitted<T> {
+    /// What it says.
+    pub value: T,
+    /// What it was written in.
+    pub format: Format,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Submitted<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let format = Format::of(request.headers())?;
+        let content = bytes(request, state).await?;
+        let value = match format {
+            Format::Json => from_json(&content)?,
+            Format::Form => from_form(&content)?,
+        };
+        Ok(Self { value, format })
+    }
+}
+
 /// All of a body.
 ///
 /// # Errors

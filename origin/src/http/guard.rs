@@ -93,7 +93,6 @@ impl FromRequestParts<App> for SignedIn {
 
 /// Whoever is signed in, and has proven not long ago to be who they are: for what a session that somebody
 /// left open, or stole, must not be enough for.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the routes that change what one logs in with"))]
 pub(super) struct Fresh {
     /// Who it is, as the database has it now.
     pub principal: Principal,

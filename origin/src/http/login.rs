@@ -16,6 +16,7 @@ use super::{
     guard::Anyone,
     login_page::LoginPage,
     oauth::TokenAnswer,
+    page::with_headers_of,
     problems,
 };
 use crate::{
@@ -182,16 +183,7 @@ fn shown_again(problem: &Problem, form: Option<&LoginForm>) -> Response {
         message: Some(&message),
         status: StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
     };
-    let mut response = page.into_response();
-    for (name, value) in problem.headers() {
-        // The page says itself of what type it is.
-        if name != header::CONTENT_TYPE.as_str()
-            && let Ok(value) = HeaderValue::try_from(value)
-        {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
+    with_headers_of(page.into_response(), problem)
 }
 
 async fn log_in(app: &App, context: &Context, attempt: &Attempt<'_>) -> Result<BrowserLogin, Problem> {

@@ -1,5 +1,7 @@
 //! For whoever operates origin: does it live, can it work, what has it counted.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::State,
@@ -63,6 +65,15 @@ pub(super) async fn counted(_: Operator, State(app): State<App>) -> impl IntoRes
         Ok(log) => metrics::record_revocations(log.number, log.kept),
         Err(error) => {
             tracing::warn!(error = %telemetry::causes(&error), "the revocation log could not be counted")
+        }
+    }
+    match app.domain.mail_waiting().await {
+        Ok(mail) => {
+            let oldest = mail.since.map_or(Duration::ZERO, |since| app.clock.now().since(since));
+            metrics::record_mail(mail.count, oldest);
+        }
+        Err(error) => {
+            tracing::warn!(error = %telemetry::causes(&error), "the mail that waits could not be counted")
         }
     }
     (TYPE, app.metrics.render())

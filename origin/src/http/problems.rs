@@ -35,6 +35,10 @@ pub(super) fn of(error: Error) -> Problem {
         Error::SecondFactorExists => {
             Problem::new(Kind::Conflict).with_detail("There is one already; remove it first.")
         }
+        Error::EmailUnverified => Problem::new(Kind::EmailUnverified)
+            .with_detail("Follow the link in the mail, or have another one sent at /verify."),
+        Error::InvalidLink => Problem::new(Kind::InvalidLink).with_detail("Ask for another one."),
+        Error::NoMail => Problem::new(Kind::NotOffered).with_detail("No mail is sent here."),
         Error::AddressTaken => Problem::new(Kind::Conflict).with_detail("The e-mail address is taken."),
         Error::UnknownRole(role) => {
             Problem::new(Kind::UnknownRole).with_detail(format!("The policy has no role `{role}`."))

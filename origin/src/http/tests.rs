@@ -3,6 +3,7 @@
 mod browser;
 mod guards;
 mod login_form;
+mod mail;
 mod revocation;
 mod sealed;
 mod strength;

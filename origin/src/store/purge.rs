@@ -51,3 +51,29 @@ pub async fn attempts(transaction: &mut Transaction, now: Timestamp, batch: u32)
     .await?;
     Ok(deleted.rows_affected())
 }
+
+/// Removes at most so many mails that were over before then. How many.
+pub async fn mails(transaction: &mut Transaction, before: Timestamp, batch: u32) -> Result<u64, Error> {
+    let statement = "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE closed_at < $1 LIMIT $2)";
+    let deleted = sqlx::query(statement)
+        .bind(before.millis())
+        .bind(i64::from(batch))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(deleted.rows_affected())
+}
+
+/// Removes at most so many tokens of mails that expired before then, but none whose mail still waits: its
+/// time has not begun. How many.
+pub async fn mail_tokens(transaction: &mut Transaction, before: Timestamp, batch: u32) -> Result<u64, Error> {
+    let deleted = sqlx::query(
+        "DELETE FROM mail_tokens WHERE digest IN (SELECT digest FROM mail_tokens WHERE expires_at < $1 \
+         AND NOT EXISTS (SELECT 1 FROM mails WHERE mails.id = mail_tokens.mail_id \
+         AND mails.closed_at IS NULL) LIMIT $2)",
+    )
+    .bind(before.millis())
+    .bind(i64::from(batch))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(deleted.rows_affected())
+}

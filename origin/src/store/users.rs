@@ -354,3 +354,58 @@ pub async fn rehash(
         .await?;
     Ok(updated.rows_affected() == 1)
 }
+
+/// Sets a password whatever there was, and takes the address for proven, at a new epoch. The epoch; none
+/// when there is no such user, or the user is disabled.
+pub async fn reset_password(
+    transaction: &mut Transaction,
+    id: UserId,
+    new: &PasswordHash,
+    now: Timestamp,
+) -> Result<Option<u64>, Error> {
+    let row = sqlx::query(
+        "UPDATE users SET password_hash = $2, verified_at = COALESCE(verified_at, $3), epoch = epoch + 1 \
+         WHERE id = $1 AND disabled_at IS NULL RETURNING epoch",
+    )
+    .bind(id.to_string())
+    .bind(new.expose())
+    .bind(now.millis())
+    .fetch_optional(&mut **transaction)
+    .await?;
+    row.map(|row| row.count("epoch")).transpose()
+}
+
+/// Takes the address for proven, at a new epoch. The epoch; none when it was proven already.
+pub async fn verify(transaction: &mut Transaction, id: UserId, now: Timestamp) -> Result<Option<u64>, Error> {
+    let row = sqlx::query(
+        "UPDATE users SET verified_at = $2, epoch = epoch + 1 \
+         WHERE id = $1 AND verified_at IS NULL RETURNING epoch",
+    )
+    .bind(id.to_string())
+    .bind(now.millis())
+    .fetch_optional(&mut **transaction)
+    .await?;
+    row.map(|row| row.count("epoch")).transpose()
+}
+
+/// Gives a user another address, which is proven, at a new epoch. The epoch; none when the address is
+/// somebody else's.
+pub async fn change_email(
+    transaction: &mut Transaction,
+    id: UserId,
+    email: &str,
+    email_lookup: &str,
+    now: Timestamp,
+) -> Result<Option<u64>, Error> {
+    let row = sqlx::query(
+        "UPDATE users SET email = $2, email_lookup = $3, verified_at = $4, epoch = epoch + 1 WHERE id = $1 \
+         AND NOT EXISTS (SELECT 1 FROM users AS o WHERE o.email_lookup = $3 AND o.id <> $1) RETURNING epoch",
+    )
+    .bind(id.to_string())
+    .bind(email)
+    .bind(email_lookup)
+    .bind(now.millis())
+    .fetch_optional(&mut **transaction)
+    .await?;
+    row.map(|row| row.count("epoch")).transpose()
+}

@@ -50,11 +50,18 @@ const fn any(path: &'static str, needs: Needs) -> Row {
     Row { method: None, path, needs, reached: AtTheEdge }
 }
 
-pub(super) const ROWS: [Row; 36] = [
+pub(super) const ROWS: [Row; 44] = [
     row("GET", "/login", Nothing, Both),
     row("POST", "/auth/register", Nothing, Both),
     row("POST", "/auth/sessions", Nothing, Both),
     row("POST", "/auth/tokens", Nothing, Both),
+    row("POST", "/auth/email/verify", Nothing, Both),
+    row("POST", "/auth/email/verify/request", Nothing, Both),
+    row("POST", "/auth/password/forgot", Nothing, Both),
+    row("POST", "/auth/password/reset", Nothing, Both),
+    row("GET", "/verify", Nothing, Both),
+    row("GET", "/reset", Nothing, Both),
+    row("GET", "/forgot", Nothing, Both),
     row("POST", "/oauth/token", Nothing, Both),
     row("POST", "/oauth/revoke", Nothing, Both),
     row("GET", "/.well-known/jwks.json", Nothing, Both),
@@ -62,6 +69,7 @@ pub(super) const ROWS: [Row; 36] = [
     row("GET", "/openapi.json", Nothing, Both),
     row("GET", "/auth/me", SignedIn, Both),
     row("GET", "/auth/sessions", SignedIn, Both),
+    row("POST", "/auth/email", SignedIn, Both),
     row("POST", "/auth/password", SignedIn, Both),
     row("POST", "/auth/reauthenticate", SignedIn, Both),
     row("DELETE", "/auth/sessions/{id}", SignedIn, Both),

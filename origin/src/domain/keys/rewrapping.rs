@@ -5,17 +5,19 @@ use crate::{
     domain::{
         Context, Domain, Error,
         audit::{Event, Kind},
+        mail::mail_place,
         second_factors,
     },
-    store::{self, Transaction, keys::KeyState, secrets, totp},
+    store::{self, Transaction, keys::KeyState, mails, secrets, totp},
 };
 
 /// How many second factors are read at once.
 const PAGE: u32 = 500;
 
 impl Domain {
-    /// Encrypts under the master key what is still encrypted under the one before: keys, secrets, and those
-    /// of second factors. How many that were; afterwards nothing needs the one before.
+    /// Encrypts under the master key what is still encrypted under the one before: keys, secrets, those of
+    /// second factors, and the links of mails that wait. How many that were; afterwards nothing needs the one
+    /// before.
     ///
     /// # Errors
     /// [`Error::MasterKey`] when something is encrypted under neither; then nothing is changed.
@@ -42,6 +44,12 @@ impl Domain {
             }
         }
         count += self.rewrap_totp(&mut transaction).await?;
+        for (mail, sealed) in mails::sealed_tokens(&mut *transaction).await? {
+            if let Some(sealed) = vault.reseal(&sealed, &mail_place(mail), random)? {
+                mails::reseal(&mut transaction, mail, &sealed).await?;
+                count += 1;
+            }
+        }
         if count == 0 {
             transaction.rollback().await.map_err(store::Error::from)?;
         } else {

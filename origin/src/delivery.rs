@@ -1,0 +1,117 @@
+//! The delivery of mail, in the background of a running origin. Every origin does it; each mail is taken by
+//! one of them.
+
+use std::{sync::Arc, time::Duration};
+
+use shared::id::RequestId;
+use tokio::{
+    sync::Notify,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    app::App,
+    domain::{
+        self, Context,
+        mail::{Failure, Outgoing},
+    },
+    mailer::Mailer,
+    metrics, telemetry,
+};
+
+/// How often it is asked for mail that is due. What an act of this origin writes is looked for at once.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The delivery under way.
+#[derive(Debug)]
+pub struct Delivery {
+    stop: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Delivery {
+    /// Begins to deliver whatever waits, and goes on.
+    #[must_use]
+    pub fn start(app: App, mailer: Mailer) -> Self {
+        let stop = Arc::new(Notify::new());
+        let task = tokio::spawn(deliver(app, mailer, Arc::clone(&stop)));
+        Self { stop, task }
+    }
+
+    /// Lets the mails under way arrive, for at most this long, and takes no more. One that is cut off would
+    /// go out a second time if the server had already taken it.
+    pub async fn finish(mut self, patience: Duration) {
+        self.stop.notify_one();
+        if tokio::time::timeout(patience, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+async fn deliver(app: App, mailer: Mailer, stop: Arc<Notify>) {
+    let stop = stop.notified();
+    tokio::pin!(stop);
+    loop {
+        let done = round(&app, &mailer).await;
+        if let Err(error) = &done {
+            tracing::error!(error = %telemetry::causes(error), "mail cannot be taken out of the outbox");
+        }
+        // There may be more where there was some.
+        let pause = if matches!(done, Ok(1..)) { Duration::ZERO } else { INTERVAL };
+        tokio::select! {
+            biased;
+            () = &mut stop => return,
+            () = tokio::time::sleep(pause) => {}
+            () = app.domain.mail_is_written(), if done.is_ok() => {}
+        }
+    }
+}
+
+/// Hands over a batch of the mail that is due. How many were tried.
+async fn round(app: &App, mailer: &Mailer) -> Result<usize, domain::Error> {
+    let mails = app.domain.take_mail(&context(app)?).await?;
+    let count = mails.len();
+    let mut under_way = JoinSet::new();
+    for mail in mails {
+        let (app, mailer) = (app.clone(), mailer.clone());
+        under_way.spawn(async move {
+            let result = mailer.send(&mail).await;
+            if let Err(error) = note(&app, &mail, &result).await {
+                let error = telemetry::causes(&error);
+                tracing::error!(mail = %mail.id, %error, "what came of a mail could not be noted");
+            }
+        });
+    }
+    under_way.join_all().await;
+    Ok(count)
+}
+
+async fn note(app: &App, mail: &Outgoing, result: &Result<(), Failure>) -> Result<(), domain::Error> {
+    let context = context(app)?;
+    let outcome = match result {
+        Ok(()) => {
+            app.domain.mail_was_sent(&context, mail).await?;
+            "sent"
+        }
+        Err(failure) => {
+            let is_given_up = app.domain.mail_was_not_sent(&context, mail, failure).await?;
+            let error = &failure.text;
+            if is_given_up {
+                tracing::error!(mail = %mail.id, %error, "a mail was given up");
+                "given_up"
+            } else {
+                tracing::warn!(mail = %mail.id, %error, "a mail was not taken; it is tried again");
+                "failed"
+            }
+        }
+    };
+    ::metrics::counter!(metrics::MAILS, "outcome" => outcome).increment(1);
+    Ok(())
+}
+
+fn context(app: &App) -> Result<Context, domain::Error> {
+    let now = app.clock.now();
+    let mut context = Context::new(now, RequestId::new(now, app.random.bytes()?));
+    context.user_agent = Some("origin delivery".to_owned());
+    Ok(context)
+}

@@ -1,0 +1,161 @@
+//! The links in mails. Each carries a token of 256 random bits, of which the database keeps the digest, to
+//! find it by, and, while its mail waits, an encrypted copy to write it with: that is bound to the mail, opens
+//! under the master key alone, and is gone once the mail is. So a stolen database holds no link.
+
+use std::time::Duration;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use shared::{
+    id::{MailId, SessionId, UserId},
+    secret::{Digest, Secret},
+};
+use zeroize::Zeroizing;
+
+use super::{MailSettings, mail_place};
+use crate::{
+    domain::{Context, Domain, Error, email::EmailAddress},
+    store::{
+        Transaction,
+        mail_tokens::{self, NewToken, Purpose},
+        mails::{self, Kind, NewMail},
+    },
+};
+
+/// A link to be, and whose.
+#[derive(Debug)]
+pub(in crate::domain) struct Link<'a> {
+    /// What it is good for.
+    pub(in crate::domain) purpose: Purpose,
+    /// Whose it is; made up where there is nobody.
+    pub(in crate::domain) user: UserId,
+    /// The user's address now, in its lookup form.
+    pub(in crate::domain) email_lookup: &'a str,
+    /// Where the mail goes.
+    pub(in crate::domain) to: &'a str,
+    /// Of a change of address: the new one.
+    pub(in crate::domain) new_email: Option<&'a str>,
+    /// Of a change of address: the session that it is asked for in.
+    pub(in crate::domain) session: Option<SessionId>,
+}
+
+/// What becomes of a link. Whichever it is, the same is written, so that whoever asked learns nothing by the
+/// time that it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::domain) enum Posted {
+    /// It goes out in a mail.
+    Sent,
+    /// A mail without it goes out.
+    Instead(Kind),
+    /// Nothing goes out.
+    Never,
+}
+
+impl Domain {
+    /// Writes a mail with a link. Its token displaces the user's token of the same purpose.
+    pub(in crate::domain) async fn post_link(
+        &self,
+        transaction: &mut Transaction,
+        context: &Context,
+        link: &Link<'_>,
+        posted: Posted,
+    ) -> Result<(), Error> {
+        let Some(settings) = &self.0.settings.mail else { return Ok(()) };
+        let now = context.now;
+        let id = MailId::new(now, self.0.random.bytes()?);
+        let secret = Secret::new(self.0.random.bytes::<32>()?);
+        let sealed = self.0.keys.vault.seal(secret.expose(), &mail_place(id), self.0.random)?;
+        let token = NewToken {
+            digest: secret.digest(),
+            purpose: link.purpose,
+            user: link.user,
+            mail: id,
+            email_lookup: link.email_lookup,
+            new_email: link.new_email,
+            session: link.session,
+            created_at: now,
+            lifetime: link.lifetime(settings),
+        };
+        mail_tokens::put(transaction, &token).await?;
+        let kind = match posted {
+            Posted::Instead(kind) => kind,
+            Posted::Sent | Posted::Never => kind_of(link.purpose),
+        };
+        let mail = NewMail {
+            id,
+            kind,
+            recipient: link.to,
+            about: link.new_email,
+            sealed_token: Some(sealed),
+            created_at: now,
+            is_pretence: posted == Posted::Never,
+        };
+        Ok(mails::insert(transaction, &mail).await?)
+    }
+
+    /// Writes a mail without a link.
+    pub(in crate::domain) async fn post_notice(
+        &self,
+        transaction: &mut Transaction,
+        context: &Context,
+        kind: Kind,
+        to: &str,
+        about: Option<&str>,
+    ) -> Result<(), Error> {
+        if self.0.settings.mail.is_none() {
+            return Ok(());
+        }
+        let id = MailId::new(context.now, self.0.random.bytes()?);
+        let mail = NewMail {
+            id,
+            kind,
+            recipient: to,
+            about,
+            sealed_token: None,
+            created_at: context.now,
+            is_pretence: false,
+        };
+        Ok(mails::insert(transaction, &mail).await?)
+    }
+
+    /// How mail is used.
+    ///
+    /// # Errors
+    /// [`Error::NoMail`] where no mail is sent.
+    pub(in crate::domain) fn mail_settings(&self) -> Result<&MailSettings, Error> {
+        self.0.settings.mail.as_ref().ok_or(Error::NoMail)
+    }
+}
+
+impl<'a> Link<'a> {
+    /// A link for a user, sent to the user's address.
+    pub(in crate::domain) fn new(purpose: Purpose, user: UserId, address: &'a EmailAddress) -> Self {
+        let (email_lookup, to) = (address.lookup(), address.as_str());
+        Self { purpose, user, email_lookup, to, new_email: None, session: None }
+    }
+
+    const fn lifetime(&self, settings: &MailSettings) -> Duration {
+        match self.purpose {
+            Purpose::Reset => settings.reset,
+            Purpose::Verify | Purpose::ChangeFrom | Purpose::ChangeTo => settings.verification,
+        }
+    }
+}
+
+const fn kind_of(purpose: Purpose) -> Kind {
+    match purpose {
+        Purpose::Verify => Kind::VerifyAddress,
+        Purpose::Reset => Kind::ResetPassword,
+        Purpose::ChangeFrom => Kind::ConfirmOldAddress,
+        Purpose::ChangeTo => Kind::ConfirmNewAddress,
+    }
+}
+
+/// The digest of a token as it came by a link; none when it can be none of ours.
+pub(in crate::domain) fn digest_of(token: &str) -> Option<Digest> {
+    Secret::<32>::from_base64url(token).ok().map(|token| token.digest())
+}
+
+/// A token as a link carries it.
+pub(super) fn text_of(token: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(Base64UrlUnpadded::encode_string(token))
+}

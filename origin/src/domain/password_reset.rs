@@ -1,0 +1,86 @@
+//! A new password for who has forgotten the old one: by a link in a mail, which counts once and not for long.
+//! It ends all sessions, and proves the address.
+
+use super::{
+    Context, Domain, Error,
+    admission::{Budget, Subject},
+    audit::{Event, Kind as EventKind},
+    email::EmailAddress,
+    email_verification::requested,
+    mail::{Link, Posted, digest_of},
+    passwords::Password,
+};
+use crate::store::{
+    mail_tokens::{self, Purpose},
+    mails::Kind as MailKind,
+    revocations::Revocation,
+    sessions::{self, EndReason},
+    users,
+};
+
+impl Domain {
+    /// Has a link sent by which a new password is set. The answer is alike whether or not the address is
+    /// known, after the same work.
+    ///
+    /// # Errors
+    /// [`Error::InvalidEmail`], [`Error::NoMail`], [`Error::TooManyAttempts`] when too many were asked for;
+    /// none depends on who there is.
+    pub async fn request_password_reset(&self, context: &Context, email: &str) -> Result<(), Error> {
+        self.mail_settings()?;
+        let address = EmailAddress::parse(email)?;
+        self.admit(context, Budget::Mail, Subject::Address(address.lookup())).await.map(drop)?;
+        let found = users::by_email(self.0.store.reads(), address.lookup()).await?;
+        let reason = match &found {
+            None => Some("unknown_address"),
+            Some(user) if user.disabled_at.is_some() => Some("user_disabled"),
+            Some(_) => None,
+        };
+        let event = requested(EventKind::PasswordResetRequested, &address, found.as_ref(), reason);
+        let posted = if reason.is_none() { Posted::Sent } else { Posted::Never };
+        let user = self.addressee(context, found.filter(|_| reason.is_none()))?;
+        let mut transaction = self.0.store.begin().await?;
+        let link = Link::new(Purpose::Reset, user, &address);
+        self.post_link(&mut transaction, context, &link, posted).await?;
+        self.commit(transaction, context, event).await?;
+        self.hurry_mail();
+        Ok(())
+    }
+
+    /// Sets a new password by the token of a link. All sessions end, and nothing that was asked for by mail
+    /// before holds any more.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLink`] when the token is not good, or no longer; those of [`Password::chosen`], which
+    /// leave it good; [`Error::Overloaded`] when too many passwords wait to be hashed.
+    pub async fn reset_password(&self, context: &Context, token: &str, password: &str) -> Result<(), Error> {
+        let kind = EventKind::PasswordReset;
+        let Some(digest) = digest_of(token) else { return self.refuse_link(context, kind).await };
+        let found = mail_tokens::find(self.0.store.reads(), &digest, context.now).await?;
+        let Some(token) = found.filter(|token| token.purpose == Purpose::Reset) else {
+            return self.refuse_link(context, kind).await;
+        };
+        let address = EmailAddress::parse(&token.email_lookup)?;
+        let password = Password::chosen(password, &address, &self.0.settings)?;
+        let hash = self.0.passwords.hash(&password).await?;
+
+        let mut transaction = self.0.store.begin().await?;
+        let Some(user) = self.owner(&mut transaction, context, &digest, &token).await? else {
+            drop(transaction);
+            return self.refuse_link(context, kind).await;
+        };
+        let Some(epoch) = users::reset_password(&mut transaction, user.id, &hash, context.now).await? else {
+            drop(transaction);
+            return self.refuse_link(context, kind).await;
+        };
+        let reason = EndReason::PasswordChanged;
+        let ended = sessions::end_all(&mut transaction, user.id, None, reason, context.now).await?;
+        mail_tokens::remove_of(&mut transaction, user.id).await?;
+        let notice = MailKind::PasswordChanged;
+        self.post_notice(&mut transaction, context, notice, &user.email, None).await?;
+        let event = Event::success(kind).subject(user.id).detail("sessions_ended", ended);
+        let rule = Revocation::UserBelow(user.id, epoch);
+        self.commit_revoking(transaction, &context.by(user.id), event, rule).await?;
+        self.hurry_mail();
+        Ok(())
+    }
+}

@@ -1,0 +1,343 @@
+//! What is done by a link in a mail: verifying an address, a new password, a change of address.
+
+use sqlx::Row as _;
+
+use super::*;
+use crate::domain::{Confirmed, mail::Outgoing};
+
+const OTHER: &str = "countess@example.test";
+
+/// The token of a mail's link.
+pub(super) fn token(mail: &Outgoing) -> String {
+    let (_, rest) = mail.letter.text.split_once("?token=").unwrap();
+    rest.lines().next().unwrap().to_owned()
+}
+
+impl World {
+    /// Hands over all mail that is due, to whom and about what, in the order in which it was written.
+    async fn mail(&self, seconds: u64) -> Vec<Outgoing> {
+        let mut mails = self.domain.take_mail(&self.at(seconds)).await.unwrap();
+        for mail in &mails {
+            self.domain.mail_was_sent(&self.at(seconds), mail).await.unwrap();
+        }
+        mails.sort_by_key(|mail| mail.to.clone());
+        mails
+    }
+
+    /// The one mail that is due.
+    async fn one_mail(&self, seconds: u64) -> Outgoing {
+        let mut mails = self.mail(seconds).await;
+        assert_eq!(mails.len(), 1, "{mails:?}");
+        mails.remove(0)
+    }
+
+    async fn confirm(&self, seconds: u64, token: &str) -> Result<Confirmed, Error> {
+        self.domain.confirm_email(&self.at(seconds), token).await
+    }
+
+    async fn reset(&self, seconds: u64, token: &str, password: &str) -> Result<(), Error> {
+        self.domain.reset_password(&self.at(seconds), token, password).await
+    }
+
+    async fn forgot(&self, seconds: u64, email: &str) {
+        self.domain.request_password_reset(&self.at(seconds), email).await.unwrap();
+    }
+
+    async fn me(&self) -> crate::domain::User {
+        self.domain.find_user_by_email(EMAIL).await.unwrap().unwrap()
+    }
+
+    async fn rows(&self, table: &str) -> i64 {
+        let statement = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) AS n FROM {table}"));
+        sqlx::query(statement).fetch_one(self.store.reads()).await.unwrap().get("n")
+    }
+}
+
+fn subjects(mails: &[Outgoing]) -> Vec<(&str, &str)> {
+    mails.iter().map(|mail| (mail.to.as_str(), mail.letter.subject)).collect()
+}
+
+fn is_refused<T: std::fmt::Debug>(done: Result<T, Error>) -> bool {
+    matches!(done, Err(Error::InvalidLink))
+}
+
+#[tokio::test]
+async fn the_link_of_the_registration_verifies_the_address_once_and_tokens_say_so() {
+    for w in World::each().await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        let mail = w.one_mail(0).await;
+        assert_eq!(subjects(std::slice::from_ref(&mail)), [(EMAIL, "Confirm your e-mail address")]);
+        let grant = w.tokens(1).await;
+        assert_eq!(w.me().await.verified_at, None);
+
+        assert_eq!(w.confirm(2, &token(&mail)).await.unwrap(), Confirmed::Address);
+        let me = w.me().await;
+        assert_eq!((me.verified_at, me.epoch), (Some(time(2)), 2));
+        // The token that tells of an address that is not proven is outdated; the session goes on.
+        assert!(matches!(w.domain.by_bearer(&w.at(3), &grant.access_token).await, Err(Error::InvalidToken)));
+        assert!(w.is_alive(3, &grant).await);
+        assert!(is_refused(w.confirm(3, &token(&mail)).await));
+        assert_eq!(w.events("email.verified").await, ["success", "failure invalid_link"]);
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_good_for_its_time_which_begins_when_it_is_sent() {
+    for w in World::each().await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        // The server was away for two days.
+        let mail = w.one_mail(2 * DAY).await;
+        assert!(is_refused(w.confirm(3 * DAY, &token(&mail)).await));
+        w.domain.request_verification(&w.at(3 * DAY), EMAIL).await.unwrap();
+        let mail = w.one_mail(3 * DAY).await;
+        w.confirm(4 * DAY - 1, &token(&mail)).await.unwrap();
+
+        w.forgot(0, EMAIL).await;
+        let reset = token(&w.one_mail(HOUR).await);
+        assert!(is_refused(w.reset(HOUR + 30 * MINUTE, &reset, NEW_PASSWORD).await));
+        w.reset(HOUR + 30 * MINUTE - 1, &reset, NEW_PASSWORD).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_new_link_displaces_the_one_before_of_its_kind_alone() {
+    for w in World::each().await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        let first = token(&w.one_mail(0).await);
+        w.forgot(0, EMAIL).await;
+        let reset = token(&w.one_mail(0).await);
+        w.domain.request_verification(&w.at(1), EMAIL).await.unwrap();
+        let second = token(&w.one_mail(1).await);
+        assert!(is_refused(w.confirm(2, &first).await));
+        // One that is good for something else is good for nothing here.
+        assert!(is_refused(w.confirm(2, &reset).await));
+        assert!(is_refused(w.reset(2, &second, NEW_PASSWORD).await));
+        w.confirm(2, &second).await.unwrap();
+        w.reset(2, &reset, NEW_PASSWORD).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whoever_registers_a_known_address_is_told_nothing_and_its_owner_is() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        w.domain.register(&w.at(0), "ADA@example.test", NEW_PASSWORD).await.unwrap();
+        let mail = w.one_mail(0).await;
+        assert_eq!(mail.letter.subject, "You have an account already");
+        assert!(!mail.letter.text.contains("token"));
+        w.domain.register(&w.at(0), OTHER, NEW_PASSWORD).await.unwrap();
+        assert_eq!((w.rows("mails").await, w.rows("mail_tokens").await), (2, 2), "the same is written");
+    }
+}
+
+#[tokio::test]
+async fn asking_writes_the_same_whoever_is_asked_for() {
+    for w in World::each().await {
+        let user = w.user("disabled@example.test", &[]).await;
+        w.domain.disable(&w.at(0), user).await.unwrap();
+        w.user(EMAIL, &[]).await;
+        let mut rows = 0;
+        for email in [EMAIL, "nobody@example.test", "disabled@example.test"] {
+            w.forgot(1, email).await;
+            w.domain.request_verification(&w.at(1), email).await.unwrap();
+            rows += 2;
+            assert_eq!((w.rows("mails").await, w.rows("mail_tokens").await), (rows, rows), "{email}");
+        }
+        let mails = w.mail(1).await;
+        assert_eq!(mails.len(), 2);
+        assert!(mails.iter().all(|mail| mail.to == EMAIL));
+        let asked = ["success", "failure unknown_address", "failure user_disabled"];
+        assert_eq!(w.events("password.reset_requested").await, asked);
+        assert_eq!(w.events("email.verification_requested").await, asked);
+    }
+}
+
+#[tokio::test]
+async fn where_it_is_wanted_only_a_verified_address_logs_in_and_only_the_right_password_is_told_so() {
+    let mail = Some(MailSettings { verified_login: true, ..mail_settings() });
+    for w in World::each_with(Settings { mail, ..settings() }).await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        let login = async |password| w.domain.login_token(&w.at(1), &Attempt::new(EMAIL, password)).await;
+        assert!(matches!(login(PASSWORD).await, Err(Error::EmailUnverified)));
+        assert!(matches!(login(NEW_PASSWORD).await, Err(Error::InvalidCredentials)));
+        w.confirm(2, &token(&w.one_mail(1).await)).await.unwrap();
+        assert!(login(PASSWORD).await.is_ok());
+        assert_eq!(
+            w.events("login").await,
+            ["failure email_unverified", "failure wrong_password", "success token"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reset_sets_the_password_ends_all_sessions_proves_the_address_and_says_so() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let (browser, grant) = (w.browser(0).await, w.tokens(0).await);
+        w.forgot(1, "ada@EXAMPLE.test").await;
+        let reset = token(&w.one_mail(1).await);
+        // A password that cannot be used leaves the link good.
+        assert!(matches!(w.reset(2, &reset, "short").await, Err(Error::PasswordTooShort { .. })));
+        w.reset(2, &reset, NEW_PASSWORD).await.unwrap();
+
+        assert_eq!(w.domain.list_sessions(user, time(3)).await.unwrap(), []);
+        assert!(w.by_handle(3, &browser.credentials.handle).await.is_none());
+        assert!(matches!(w.refresh(3, &grant.refresh_token).await, Err(Error::InvalidGrant)));
+        assert!(w.domain.by_bearer(&w.at(3), &grant.access_token).await.is_err());
+        let login = async |password| w.domain.login_token(&w.at(3), &Attempt::new(EMAIL, password)).await;
+        assert!(matches!(login(PASSWORD).await, Err(Error::InvalidCredentials)));
+        assert!(login(NEW_PASSWORD).await.is_ok());
+        assert_eq!(w.me().await.verified_at, Some(time(2)));
+        assert_eq!(w.one_mail(3).await.letter.subject, "Your password was changed");
+        assert!(is_refused(w.reset(4, &reset, PASSWORD).await));
+        assert_eq!(w.events("password.reset").await, ["success", "failure invalid_link"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_use_a_link_at_once_one_does() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        w.forgot(0, EMAIL).await;
+        let reset = token(&w.one_mail(0).await);
+        let outcomes = at_once(8, |n| {
+            let (w, reset) = (w.clone(), reset.clone());
+            Box::pin(async move { w.reset(1, &reset, &format!("a password by number {n}")).await })
+        });
+        let outcomes = outcomes.await;
+        let winners: Vec<usize> = (0..8).filter(|&n| outcomes[n].is_ok()).collect();
+        assert_eq!(winners.len(), 1, "{outcomes:?}");
+        assert!(outcomes.into_iter().filter(|outcome| outcome.is_err()).all(is_refused));
+        let password = format!("a password by number {}", winners[0]);
+        assert!(w.domain.login_token(&w.at(2), &Attempt::new(EMAIL, &password)).await.is_ok());
+        assert_eq!(w.mail(2).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_made_up_link_is_refused() {
+    for w in World::each().await {
+        let real = "A".repeat(43);
+        for token in ["", "x", &real, &"A".repeat(44), "../../etc/passwd", "\0"] {
+            assert!(is_refused(w.confirm(0, token).await), "{token}");
+            assert!(is_refused(w.reset(0, token, NEW_PASSWORD).await), "{token}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_was_disabled_meanwhile_takes_no_link() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        w.forgot(0, EMAIL).await;
+        let reset = token(&w.one_mail(0).await);
+        w.domain.disable(&w.at(1), user).await.unwrap();
+        assert!(is_refused(w.reset(1, &reset, NEW_PASSWORD).await));
+        w.domain.enable(&w.at(2), user).await.unwrap();
+        w.browser(3).await;
+    }
+}
+
+impl World {
+    /// Asks for another address in a session of one's own: the tokens to the old and to the new one.
+    async fn ask_for(&self, seconds: u64, me: &Principal, new: &str) -> (String, String) {
+        self.domain.request_email_change(&self.at(seconds), me, new, PASSWORD).await.unwrap();
+        let mails = self.mail(seconds).await;
+        let to = |address: &str| token(mails.iter().find(|mail| mail.to == address).unwrap());
+        (to(EMAIL), to(new))
+    }
+}
+
+#[tokio::test]
+async fn an_address_changes_when_both_ends_have_agreed_in_either_order() {
+    for old_first in [true, false] {
+        for w in World::each().await {
+            let user = w.user(EMAIL, &["viewer"]).await;
+            let (here, there) = (w.browser(0).await, w.tokens(0).await);
+            let (old, new) = w.ask_for(1, &w.principal(0, &here).await, OTHER).await;
+            let order = if old_first { [old, new] } else { [new, old] };
+            assert_eq!(w.confirm(2, &order[0]).await.unwrap(), Confirmed::OneEnd);
+            assert_eq!(w.me().await.email, EMAIL);
+            assert!(is_refused(w.confirm(2, &order[0]).await), "once");
+            assert_eq!(w.confirm(3, &order[1]).await.unwrap(), Confirmed::Change);
+
+            let found = w.domain.find_user(user).await.unwrap().unwrap();
+            assert_eq!((found.email.as_str(), found.verified_at), (OTHER, Some(time(3))));
+            assert!(
+                w.by_handle(4, &here.credentials.handle).await.is_some(),
+                "the session that asked goes on"
+            );
+            assert!(matches!(w.refresh(4, &there.refresh_token).await, Err(Error::InvalidGrant)));
+            assert!(w.domain.login_token(&w.at(4), &Attempt::new(OTHER, PASSWORD)).await.is_ok());
+            let notice = w.one_mail(4).await;
+            assert_eq!(
+                (notice.to.as_str(), notice.letter.subject),
+                (EMAIL, "Your e-mail address was changed")
+            );
+            assert!(notice.letter.text.contains(OTHER));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_address_needs_the_password_and_another_address() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let me = w.principal(0, &w.browser(0).await).await;
+        let ask = async |new, password| w.domain.request_email_change(&w.at(1), &me, new, password).await;
+        assert!(matches!(ask(OTHER, NEW_PASSWORD).await, Err(Error::InvalidCredentials)));
+        assert!(matches!(ask("nowhere", PASSWORD).await, Err(Error::InvalidEmail(_))));
+        assert!(matches!(ask("ada@EXAMPLE.test", PASSWORD).await, Err(Error::AddressTaken)));
+        assert_eq!(w.mail(1).await.len(), 0);
+        assert_eq!(w.events("email.change_requested").await, ["failure wrong_password"]);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_anothers_is_not_taken_and_whoever_asks_is_not_told() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        w.user(OTHER, &["viewer"]).await;
+        let me = w.principal(0, &w.browser(0).await).await;
+        w.domain.request_email_change(&w.at(1), &me, OTHER, PASSWORD).await.unwrap();
+        let mails = w.mail(1).await;
+        let expected =
+            [(EMAIL, "Confirm the change of your e-mail address"), (OTHER, "You have an account already")];
+        assert_eq!(subjects(&mails), expected);
+        assert_eq!(w.confirm(2, &token(&mails[0])).await.unwrap(), Confirmed::OneEnd);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_meanwhile_stays_its_owners() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let me = w.principal(0, &w.browser(0).await).await;
+        let (old, new) = w.ask_for(1, &me, OTHER).await;
+        w.confirm(2, &old).await.unwrap();
+        w.user(OTHER, &["viewer"]).await;
+        assert!(is_refused(w.confirm(3, &new).await));
+        assert_eq!(w.me().await.email, EMAIL);
+        assert!(is_refused(w.confirm(3, &new).await));
+        assert_eq!(w.events("email.changed").await, ["failure address_taken"]);
+    }
+}
+
+#[tokio::test]
+async fn a_reset_and_a_second_request_take_back_what_was_asked_for_before() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let me = w.principal(0, &w.browser(0).await).await;
+        let (old, new) = w.ask_for(1, &me, OTHER).await;
+        w.confirm(2, &new).await.unwrap();
+        // What the new end agreed to was the first one.
+        let (again, third) = w.ask_for(3, &me, "third@example.test").await;
+        assert!(is_refused(w.confirm(4, &old).await));
+        assert_eq!(w.confirm(4, &again).await.unwrap(), Confirmed::OneEnd);
+        w.forgot(5, EMAIL).await;
+        let reset = token(&w.one_mail(5).await);
+        w.reset(5, &reset, NEW_PASSWORD).await.unwrap();
+        assert!(is_refused(w.confirm(6, &third).await));
+        assert_eq!(w.me().await.email, EMAIL);
+    }
+}

@@ -1,0 +1,236 @@
+//! The outbox: each mail goes out once, however long the server is away, and none of an act that did not happen.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row as _;
+
+use super::*;
+use crate::domain::mail::{Failure, Outgoing};
+
+const AWAY: &str = "nobody answers";
+
+impl World {
+    /// Takes one batch of the mail that is due.
+    async fn take(&self, seconds: u64) -> Vec<Outgoing> {
+        self.domain.take_mail(&self.at(seconds)).await.unwrap()
+    }
+
+    /// Takes all the mail that is due and says of none what came of it.
+    async fn take_all(&self, seconds: u64) -> Vec<Outgoing> {
+        let mut all = Vec::new();
+        loop {
+            let batch = self.take(seconds).await;
+            if batch.is_empty() {
+                return all;
+            }
+            all.extend(batch);
+        }
+    }
+
+    async fn fail(&self, seconds: u64, mail: &Outgoing, is_refusal: bool) -> bool {
+        let failure = Failure { is_refusal, text: AWAY.to_owned() };
+        self.domain.mail_was_not_sent(&self.at(seconds), mail, &failure).await.unwrap()
+    }
+
+    async fn waiting(&self) -> u64 {
+        self.domain.mail_waiting().await.unwrap().count
+    }
+
+    async fn register(&self, seconds: u64, count: u32) {
+        for n in 0..count {
+            let email = format!("user-{n}@example.test");
+            self.domain.register(&self.at(seconds), &email, PASSWORD).await.unwrap();
+        }
+    }
+}
+
+/// Whom mails go to.
+fn recipients(mails: &[Outgoing]) -> BTreeSet<&str> {
+    mails.iter().map(|mail| mail.to.as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_mail_is_taken_by_one_of_many_origins() {
+    for w in World::each().await {
+        w.register(0, 50).await;
+        let taken = at_once(6, |_| {
+            let w = w.clone();
+            Box::pin(async move { w.take_all(1).await })
+        });
+        let taken: Vec<Outgoing> = taken.await.into_iter().flatten().collect();
+        let ids: BTreeSet<_> = taken.iter().map(|mail| mail.id.to_string()).collect();
+        assert_eq!((taken.len(), ids.len(), recipients(&taken).len()), (50, 50, 50));
+    }
+}
+
+#[tokio::test]
+async fn after_an_hour_without_a_server_every_mail_goes_out_once_and_soon() {
+    for w in World::each().await {
+        w.register(0, 20).await;
+        let mut attempts = 0;
+        for seconds in (0..HOUR).step_by(5) {
+            for mail in w.take_all(seconds).await {
+                assert!(!w.fail(seconds, &mail, false).await);
+                attempts += 1;
+            }
+        }
+        assert_eq!(w.waiting().await, 20);
+        assert!((20 * 8..20 * 16).contains(&attempts), "{attempts} attempts");
+
+        let mut sent = Vec::new();
+        for seconds in (HOUR..HOUR + 601).step_by(5) {
+            for mail in w.take_all(seconds).await {
+                w.domain.mail_was_sent(&w.at(seconds), &mail).await.unwrap();
+                sent.push(mail);
+            }
+        }
+        assert_eq!((sent.len(), recipients(&sent).len(), w.waiting().await), (20, 20, 0));
+        assert_eq!(recipients(&w.take_all(2 * DAY).await).len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_act_that_did_not_happen_sends_nothing() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let login = w.browser(0).await;
+        let me = w.principal(0, &login).await;
+        w.domain.logout(&w.at(0), &me).await.unwrap();
+        // The password is changed and its notice written, and then the session turns out to be over.
+        let changed = w.domain.change_password(&w.at(1), &me, PASSWORD, NEW_PASSWORD).await;
+        assert!(matches!(changed, Err(Error::Unauthenticated)));
+        assert_eq!((w.take(2).await.len(), w.waiting().await), (0, 0));
+        w.browser(2).await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_origin_took_and_never_sent_is_taken_again() {
+    for w in World::each().await {
+        w.register(0, 1).await;
+        let first = w.take(0).await;
+        assert_eq!((first.len(), w.take(170).await.len()), (1, 0));
+        let second = w.take(180).await;
+        assert_eq!(second[0].id, first[0].id, "its Message-ID stays");
+        // Whoever lost it has no say in it any more.
+        assert!(!w.fail(181, &first[0], true).await);
+        assert_eq!(w.take(200).await.len(), 0);
+        w.domain.mail_was_sent(&w.at(201), &second[0]).await.unwrap();
+        assert_eq!(w.waiting().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_refuses_is_given_up_after_some_attempts_and_recorded() {
+    for w in World::each().await {
+        w.register(0, 1).await;
+        let mut given_up = Vec::new();
+        for seconds in (0..DAY).step_by(60) {
+            for mail in w.take(seconds).await {
+                given_up.push(w.fail(seconds, &mail, true).await);
+            }
+        }
+        assert_eq!(given_up, [false, false, false, true]);
+        assert_eq!(
+            (w.waiting().await, w.events("mail.given_up").await),
+            (0, vec!["failure refused".to_owned()])
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_may_be_away_for_days() {
+    for w in World::each().await {
+        w.register(0, 1).await;
+        let mut seconds = 0;
+        while w.waiting().await == 1 {
+            for mail in w.take(seconds).await {
+                w.fail(seconds, &mail, false).await;
+            }
+            seconds += HOUR;
+            assert!(seconds < 10 * DAY);
+        }
+        assert!((5 * DAY..6 * DAY).contains(&seconds), "{seconds}");
+        assert_eq!(w.events("mail.given_up").await, ["failure unreachable"]);
+    }
+}
+
+#[tokio::test]
+async fn the_database_holds_no_link_and_after_sending_nothing_of_one() {
+    for w in World::each().await {
+        w.register(0, 1).await;
+        let row = sqlx::query("SELECT sealed_token, digest FROM mails, mail_tokens WHERE mail_id = mails.id");
+        let row = row.fetch_one(w.store.reads()).await.unwrap();
+        let kept = [row.get::<Vec<u8>, _>("sealed_token"), row.get::<Vec<u8>, _>("digest")].concat();
+        let mail = w.take(1).await.remove(0);
+        let token = mail_links::token(&mail);
+        let secret = Secret::<32>::from_base64url(&token).unwrap();
+        assert!(!kept.windows(32).any(|window| window == secret.expose().as_slice()));
+        assert!(!kept.windows(43).any(|window| window == token.as_bytes()));
+
+        w.domain.mail_was_sent(&w.at(1), &mail).await.unwrap();
+        let left = sqlx::query("SELECT COUNT(*) AS n FROM mails WHERE sealed_token IS NOT NULL");
+        assert_eq!(left.fetch_one(w.store.reads()).await.unwrap().get::<i64, _>("n"), 0);
+    }
+}
+
+#[tokio::test]
+async fn mail_that_is_over_goes_after_a_week_and_what_waits_stays() {
+    for w in World::each().await {
+        w.register(0, 2).await;
+        let mails = w.take(0).await;
+        w.domain.mail_was_sent(&w.at(0), &mails[0]).await.unwrap();
+        assert_eq!(w.domain.upkeep(&w.at(7 * DAY)).await.unwrap().mails_removed, 0);
+        // The mail; and its token a week after its time.
+        assert_eq!(w.domain.upkeep(&w.at(7 * DAY + 1)).await.unwrap().mails_removed, 1);
+        assert_eq!(w.domain.upkeep(&w.at(30 * DAY)).await.unwrap().mails_removed, 1);
+        assert_eq!(w.waiting().await, 1);
+        let late = w.take(30 * DAY).await.remove(0);
+        w.domain.confirm_email(&w.at(30 * DAY + 1), &mail_links::token(&late)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn mail_that_waits_is_encrypted_anew_with_the_keys() {
+    for w in World::each().await {
+        w.register(0, 1).await;
+        let new = Secret::new([7; 32]);
+        let both = MasterKeys { current: new.clone(), previous: Some(Secret::new(MASTER_KEY)) };
+        let domain = open_under(&w.store, settings(), &both, 0).await.unwrap();
+        domain.rewrap_keys(&w.at(0)).await.unwrap();
+        let alone = MasterKeys { current: new, previous: None };
+        let domain = open_under(&w.store, settings(), &alone, 0).await.unwrap();
+        let mail = domain.take_mail(&w.at(1)).await.unwrap().remove(0);
+        domain.confirm_email(&w.at(1), &mail_links::token(&mail)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn of_a_restored_database_no_link_holds_and_no_mail_goes_out() {
+    for w in World::each().await {
+        w.register(0, 2).await;
+        let mails = w.take(0).await;
+        w.domain.mail_was_sent(&w.at(0), &mails[0]).await.unwrap();
+        w.domain.restored(&w.at(1)).await.unwrap();
+        assert_eq!((w.waiting().await, w.take(DAY).await.len()), (0, 0));
+        let link = w.domain.confirm_email(&w.at(2), &mail_links::token(&mails[0])).await;
+        assert!(matches!(link, Err(Error::InvalidLink)));
+    }
+}
+
+#[tokio::test]
+async fn without_a_server_nothing_is_written_and_nothing_offered() {
+    for w in World::each_with(Settings { mail: None, ..settings() }).await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        let me = w.principal(0, &w.browser(0).await).await;
+        w.domain.change_password(&w.at(0), &me, PASSWORD, NEW_PASSWORD).await.unwrap();
+        assert!(!w.domain.sends_mail());
+        let none = |done: Result<(), Error>| assert!(matches!(done, Err(Error::NoMail)));
+        none(w.domain.request_verification(&w.at(0), EMAIL).await);
+        none(w.domain.request_password_reset(&w.at(0), EMAIL).await);
+        none(w.domain.request_email_change(&w.at(0), &me, "new@example.test", NEW_PASSWORD).await);
+        let mails = sqlx::query("SELECT COUNT(*) AS n FROM mails").fetch_one(w.store.reads()).await.unwrap();
+        assert_eq!(mails.get::<i64, _>("n"), 0);
+    }
+}

@@ -1,0 +1,251 @@
+//! The outbox: mail that is written in the transaction of the act it tells of, and kept until it has left.
+
+use shared::{id::MailId, time::Timestamp};
+use sqlx::any::{AnyExecutor, AnyRow};
+
+use super::{
+    Dialect, Error, Transaction,
+    row::{Columns, as_number},
+    words::words,
+};
+
+words! {
+    /// What a mail says.
+    Kind {
+        /// Prove that this address is yours.
+        VerifyAddress = "verify_address",
+        /// Choose a new password.
+        ResetPassword = "reset_password",
+        /// To the new address: prove that it is yours.
+        ConfirmNewAddress = "confirm_new_address",
+        /// To the address until now: agree to the change.
+        ConfirmOldAddress = "confirm_old_address",
+        /// To the address until now: it was changed.
+        AddressChanged = "address_changed",
+        /// The password was changed.
+        PasswordChanged = "password_changed",
+        /// Somebody wanted an account for an address that has one.
+        AddressTaken = "address_taken",
+    }
+}
+
+/// A mail to be.
+#[derive(Debug)]
+pub struct NewMail<'a> {
+    /// The id, which is its Message-ID as well.
+    pub id: MailId,
+    /// What it says.
+    pub kind: Kind,
+    /// Where it goes.
+    pub recipient: &'a str,
+    /// What it names beside its link.
+    pub about: Option<&'a str>,
+    /// The token of its link, encrypted.
+    pub sealed_token: Option<Vec<u8>>,
+    /// Now.
+    pub created_at: Timestamp,
+    /// Whether it is written for the sake of the time that takes, and never sent.
+    pub is_pretence: bool,
+}
+
+/// A mail that its reader alone tries to send for now.
+#[derive(Debug)]
+pub struct ClaimedMail {
+    /// The id.
+    pub id: MailId,
+    /// What it says.
+    pub kind: Kind,
+    /// Where it goes.
+    pub recipient: String,
+    /// What it names beside its link.
+    pub about: Option<String>,
+    /// The token of its link, encrypted.
+    pub sealed_token: Option<Vec<u8>>,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// How often it was tried, this time included.
+    pub attempts: u64,
+}
+
+/// How much mail waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many.
+    pub count: u64,
+    /// When the oldest was written.
+    pub since: Option<Timestamp>,
+}
+
+/// Writes a mail. It goes out once the transaction has committed.
+pub async fn insert(transaction: &mut Transaction, mail: &NewMail<'_>) -> Result<(), Error> {
+    let closed_at = mail.is_pretence.then_some(mail.created_at.millis());
+    sqlx::query(
+        "INSERT INTO mails (id, kind, recipient, about, sealed_token, created_at, due_at, attempts, \
+         closed_at, outcome) VALUES ($1, $2, $3, $4, $5, $6, $6, 0, $7, $8)",
+    )
+    .bind(mail.id.to_string())
+    .bind(mail.kind.as_str())
+    .bind(mail.recipient)
+    .bind(mail.about)
+    .bind(mail.sealed_token.clone())
+    .bind(mail.created_at.millis())
+    .bind(closed_at)
+    .bind(mail.is_pretence.then_some("never"))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Whether any mail is due.
+pub async fn is_any_due<'e>(executor: impl AnyExecutor<'e>, now: Timestamp) -> Result<bool, Error> {
+    let row = sqlx::query("SELECT id FROM mails WHERE closed_at IS NULL AND due_at <= $1 LIMIT 1")
+        .bind(now.millis())
+        .fetch_optional(executor)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Takes at most so many mails that are due: until `until` nobody else does. One that this origin cannot
+/// read, because a newer one wrote it, is an error by itself and left to that.
+pub async fn claim(
+    transaction: &mut Transaction,
+    dialect: Dialect,
+    now: Timestamp,
+    until: Timestamp,
+    batch: u32,
+) -> Result<Vec<Result<ClaimedMail, Error>>, Error> {
+    macro_rules! claim {
+        ($lock:literal) => {
+            concat!(
+                "UPDATE mails SET due_at = $2, attempts = attempts + 1 ",
+                "WHERE closed_at IS NULL AND due_at <= $1 AND id IN (SELECT id FROM mails ",
+                "WHERE closed_at IS NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $3",
+                $lock,
+                ") RETURNING id, kind, recipient, about, sealed_token, created_at, attempts"
+            )
+        };
+    }
+    let statement = match dialect {
+        Dialect::Sqlite => claim!(""),
+        // What another origin is taking is left to it, without waiting.
+        Dialect::Postgres => claim!(" FOR UPDATE SKIP LOCKED"),
+    };
+    let rows = sqlx::query(statement)
+        .bind(now.millis())
+        .bind(until.millis())
+        .bind(i64::from(batch))
+        .fetch_all(&mut **transaction)
+        .await?;
+    Ok(rows.iter().map(claimed).collect())
+}
+
+fn claimed(row: &AnyRow) -> Result<ClaimedMail, Error> {
+    Ok(ClaimedMail {
+        id: row.parsed("id")?,
+        kind: row.parsed("kind")?,
+        recipient: row.text("recipient")?,
+        about: row.text_or_null("about")?,
+        sealed_token: row.bytes_or_null("sealed_token")?,
+        created_at: row.time("created_at")?,
+        attempts: row.count("attempts")?,
+    })
+}
+
+/// Notes that a mail was handed over, whoever has it by now.
+pub async fn sent(transaction: &mut Transaction, id: MailId, now: Timestamp) -> Result<bool, Error> {
+    let updated = sqlx::query(
+        "UPDATE mails SET closed_at = $2, outcome = 'sent', sealed_token = NULL, last_failure = NULL \
+         WHERE id = $1 AND closed_at IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(now.millis())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Puts a mail back for another attempt at `due_at`. False when it is no longer the caller's: it was
+/// closed, or tried again since.
+pub async fn put_back(
+    transaction: &mut Transaction,
+    id: MailId,
+    attempts: u64,
+    failure: &str,
+    due_at: Timestamp,
+) -> Result<bool, Error> {
+    let updated = sqlx::query(
+        "UPDATE mails SET due_at = $3, last_failure = $4 \
+         WHERE id = $1 AND attempts = $2 AND closed_at IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(as_number(attempts))
+    .bind(due_at.millis())
+    .bind(failure)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Gives a mail up. False when it is no longer the caller's.
+pub async fn give_up(
+    transaction: &mut Transaction,
+    id: MailId,
+    attempts: u64,
+    failure: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let updated = sqlx::query(
+        "UPDATE mails SET closed_at = $3, outcome = 'given_up', sealed_token = NULL, last_failure = $4 \
+         WHERE id = $1 AND attempts = $2 AND closed_at IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(as_number(attempts))
+    .bind(now.millis())
+    .bind(failure)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Gives up whatever waits. How many.
+pub async fn give_all_up(transaction: &mut Transaction, failure: &str, now: Timestamp) -> Result<u64, Error> {
+    let updated = sqlx::query(
+        "UPDATE mails SET closed_at = $1, outcome = 'given_up', sealed_token = NULL, last_failure = $2 \
+         WHERE closed_at IS NULL",
+    )
+    .bind(now.millis())
+    .bind(failure)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(updated.rows_affected())
+}
+
+/// How much mail waits, and since when.
+pub async fn waiting<'e>(executor: impl AnyExecutor<'e>) -> Result<Waiting, Error> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS waiting, MIN(created_at) AS since FROM mails WHERE closed_at IS NULL",
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(Waiting { count: row.count("waiting")?, since: row.time_or_null("since")? })
+}
+
+/// The encrypted tokens of the mails that wait.
+pub async fn sealed_tokens<'e>(executor: impl AnyExecutor<'e>) -> Result<Vec<(MailId, Vec<u8>)>, Error> {
+    let rows = sqlx::query(
+        "SELECT id, sealed_token FROM mails WHERE closed_at IS NULL AND sealed_token IS NOT NULL",
+    )
+    .fetch_all(executor)
+    .await?;
+    rows.iter().map(|row| Ok((row.parsed("id")?, row.bytes("sealed_token")?))).collect()
+}
+
+/// Replaces an encrypted token by the same under another master key.
+pub async fn reseal(transaction: &mut Transaction, id: MailId, sealed: &[u8]) -> Result<(), Error> {
+    sqlx::query("UPDATE mails SET sealed_token = $2 WHERE id = $1 AND closed_at IS NULL")
+        .bind(id.to_string())
+        .bind(sealed.to_vec())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
