@@ -3,6 +3,7 @@
 
 mod config;
 mod database;
+mod import;
 mod key;
 mod migrate;
 mod opened;
@@ -43,7 +44,7 @@ enum Command {
     Serve(serve::Serve),
     /// Create the schema, or bring it up to date.
     Migrate,
-    /// Users: create, disable, enable, list.
+    /// Users: create, import, disable, enable, list.
     #[command(subcommand)]
     User(user::User),
     /// Roles of users: grant, revoke.

@@ -12,6 +12,7 @@ mod email_change;
 mod email_verification;
 mod error;
 mod going_on;
+mod import;
 pub mod keys;
 mod known_device;
 mod limits;
@@ -52,6 +53,7 @@ pub use self::{
     attempt::Attempt,
     email_verification::Confirmed,
     error::Error,
+    import::ImportedAccount,
     keys::{RotatedKey, SigningKey, WithdrawnKey},
     known_device::KnownDevice,
     limits::{Limit, Limits},

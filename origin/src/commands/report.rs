@@ -11,12 +11,13 @@ use crate::{config::Faults, telemetry};
 pub struct Report {
     text: String,
     json: Value,
+    is_whole: bool,
 }
 
 impl Report {
     /// A report in both forms.
     pub fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json }
+        Self { text: text.into(), json, is_whole: true }
     }
 
     /// The same, with the number in the revocation log at which all edges hold what was revoked, if
@@ -30,7 +31,7 @@ impl Report {
 
     /// Nothing to say, as after `serve`.
     pub const fn silent() -> Self {
-        Self { text: String::new(), json: Value::Null }
+        Self { text: String::new(), json: Value::Null, is_whole: true }
     }
 
     /// A table with a head; columns are as wide as their widest cell.
@@ -47,20 +48,26 @@ impl Report {
         };
         let mut lines = vec![line(head.to_vec())];
         lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
-        Self { text: lines.join("\n"), json }
+        Self { text: lines.join("\n"), json, is_whole: true }
+    }
+
+    /// The same, of something that was not done in all its parts: the exit code says so.
+    pub fn partly(self) -> Self {
+        Self { is_whole: false, ..self }
     }
 
     /// Prints it on standard output.
     pub fn print(self, as_json: bool) -> ExitCode {
+        let code = if self.is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         let line = match (as_json, &self.json) {
-            (true, Value::Null) => return ExitCode::SUCCESS,
+            (true, Value::Null) => return code,
             (true, json) => json.to_string(),
-            (false, _) if self.text.is_empty() => return ExitCode::SUCCESS,
+            (false, _) if self.text.is_empty() => return code,
             (false, _) => self.text,
         };
         // A reader that went away (`| head`) is no failure of the command.
         let _ = writeln!(std::io::stdout(), "{line}");
-        ExitCode::SUCCESS
+        code
     }
 }
 

@@ -1,4 +1,4 @@
-//! `origin user`: create, disable, enable, list.
+//! `origin user`: create, disable, enable, list; `import` is in [`super::import`].
 
 use std::io::Read as _;
 
@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use shared::role::RoleName;
 
-use super::{Failure, Report, opened::Opened};
+use super::{Failure, Report, import::Import, opened::Opened};
 use crate::{
     config::Source,
     domain::{self, User as Account},
@@ -21,6 +21,8 @@ use crate::{
 pub(super) enum User {
     /// Make an account. Without a password given, one is made up and printed once.
     Create(Create),
+    /// Make the accounts of another system, with the hashes of their passwords.
+    Import(Import),
     /// Lock an account; all its sessions end.
     Disable {
         /// The account's address.
@@ -57,6 +59,7 @@ impl User {
         let Opened { domain, context } = &opened;
         match self {
             Self::Create(create) => create.run(&opened).await,
+            Self::Import(import) => import.run(&opened).await,
             Self::Disable { email } => {
                 let user = opened.user(&email).await?;
                 domain.disable(context, user.id).await?;

@@ -36,8 +36,7 @@ impl Domain {
         let admission = self.admit(context, Budget::Mail, Subject::Address(address.lookup())).await?;
         let hash = self.0.passwords.hash(&password).await;
         let hash = self.unless_overloaded(&admission, hash).await?;
-        let roles: Vec<RoleName> =
-            self.0.policy.roles().filter(|role| role.as_str() == SELF_REGISTERED).cloned().collect();
+        let roles = self.ordinary_roles();
 
         let mut transaction = self.0.store.begin().await?;
         let event = match self.insert_user(&mut transaction, context, &address, Some(&hash), &roles).await? {
@@ -91,6 +90,12 @@ impl Domain {
         Ok(user)
     }
 
+    /// The roles of an account to which nobody gave any.
+    #[must_use]
+    pub fn ordinary_roles(&self) -> Vec<RoleName> {
+        self.0.policy.roles().filter(|role| role.as_str() == SELF_REGISTERED).cloned().collect()
+    }
+
     /// The id of the new user; none when the address is taken.
     async fn insert_user(
         &self,
@@ -107,6 +112,8 @@ impl Domain {
             email_lookup: address.lookup(),
             password_hash,
             created_at: context.now,
+            verified_at: None,
+            disabled_at: None,
         };
         if !users::insert(transaction, &user).await? {
             return Ok(None);

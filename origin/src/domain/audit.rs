@@ -29,6 +29,8 @@ words! {
         AccountRegistered = "account.registered",
         /// An account was made by an administrator.
         AccountCreated = "account.created",
+        /// An account came from another system.
+        AccountImported = "account.imported",
         /// An account was disabled, its sessions ended.
         AccountDisabled = "account.disabled",
         /// A disabled account was enabled.

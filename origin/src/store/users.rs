@@ -38,18 +38,18 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
 }
 
-/// A password's hash as a PHC string. It does not print: it is what an attacker would guess against.
+/// A password's hash as a PHC string, or as the system has it that it was imported from. It does not print: it is what an attacker would guess against.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes a PHC string.
+    /// Takes its text.
     #[must_use]
-    pub const fn new(phc: String) -> Self {
-        Self(phc)
+    pub const fn new(text: String) -> Self {
+        Self(text)
     }
 
-    /// The PHC string.
+    /// Its text.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -84,21 +84,27 @@ pub struct NewUser<'a> {
     pub email_lookup: &'a str,
     /// The hash, if there is a password.
     pub password_hash: Option<&'a PasswordHash>,
-    /// Now.
+    /// Since when there is the account.
     pub created_at: Timestamp,
+    /// When the address was proven, if it was.
+    pub verified_at: Option<Timestamp>,
+    /// When the account was disabled, if it is.
+    pub disabled_at: Option<Timestamp>,
 }
 
 /// Makes a user without roles, at epoch 1. False when the address belongs to one already.
 pub async fn insert(transaction: &mut Transaction, user: &NewUser<'_>) -> Result<bool, Error> {
     let inserted = sqlx::query(
-        "INSERT INTO users (id, email, email_lookup, password_hash, epoch, created_at) \
-         VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (email_lookup) DO NOTHING",
+        "INSERT INTO users (id, email, email_lookup, password_hash, epoch, created_at, verified_at, disabled_at) \
+         VALUES ($1, $2, $3, $4, 1, $5, $6, $7) ON CONFLICT (email_lookup) DO NOTHING",
     )
     .bind(user.id.to_string())
     .bind(user.email)
     .bind(user.email_lookup)
     .bind(user.password_hash.map(PasswordHash::expose))
     .bind(user.created_at.millis())
+    .bind(user.verified_at.map(Timestamp::millis))
+    .bind(user.disabled_at.map(Timestamp::millis))
     .execute(&mut **transaction)
     .await?;
     Ok(inserted.rows_affected() == 1)

@@ -48,7 +48,8 @@ impl ImportedHash {
     /// # Errors
     /// [`Unusable`] says why none of it is taken, without any of it.
     pub fn parse(text: &str) -> Result<Self, Unusable> {
-        if text.len() > MAX_BYTES {
+        // Nothing that a database could not keep, or a terminal would not show.
+        if text.len() > MAX_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Unusable::Unreadable);
         }
         let fields: Vec<&str> = text.split('$').collect();
