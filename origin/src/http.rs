@@ -31,6 +31,9 @@ mod reauthenticate;
 mod revoked;
 mod route;
 mod seal;
+mod second_factors;
+mod second_step;
+mod second_step_page;
 pub mod server;
 #[cfg(test)]
 mod tests;
@@ -71,6 +74,13 @@ pub fn table() -> Vec<Route> {
         login::page,
         login::browser,
         login::token,
+        second_step::browser,
+        second_step::token,
+        second_factors::list,
+        second_factors::begin,
+        second_factors::confirm,
+        second_factors::replace_recovery_codes,
+        second_factors::remove,
         reauthenticate::reauthenticate,
         devices::me,
         devices::list,

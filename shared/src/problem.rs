@@ -170,14 +170,15 @@ pub struct Problem {
     second_step: Option<Box<SecondStep>>,
 }
 
-/// What a login says that waits for its second step. The challenge does not print.
+/// What is said where the password was right and a second factor has to be shown. The challenge does not
+/// print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecondStep {
-    /// What goes with the second step: whoever has it has shown the password.
-    pub challenge: String,
+    /// Of a login, what goes with its second step: whoever has it has shown the password.
+    pub challenge: Option<String>,
     /// How long it holds, in seconds.
-    pub expires_in: u64,
-    /// By what the step can be made.
+    pub expires_in: Option<u64>,
+    /// By what the second factor can be shown.
     pub methods: Vec<&'static str>,
 }
 
@@ -358,8 +359,12 @@ impl Serialize for Problem {
             }
         }
         if let Some(SecondStep { challenge, expires_in, methods }) = self.second_step() {
-            members.serialize_entry("challenge", challenge)?;
-            members.serialize_entry("expires_in", expires_in)?;
+            if let Some(challenge) = challenge {
+                members.serialize_entry("challenge", challenge)?;
+            }
+            if let Some(seconds) = expires_in {
+                members.serialize_entry("expires_in", seconds)?;
+            }
             members.serialize_entry("methods", methods)?;
         }
         members.end()
@@ -399,8 +404,8 @@ mod tests {
     #[test]
     fn a_second_step_is_told_and_not_printed() {
         let step = SecondStep {
-            challenge: "secret".to_owned(),
-            expires_in: 300,
+            challenge: Some("secret".to_owned()),
+            expires_in: Some(300),
             methods: vec!["totp", "recovery_code"],
         };
         let problem = Problem::second_factor_required(step);

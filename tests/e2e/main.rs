@@ -20,6 +20,7 @@ mod raw;
 mod revocation;
 mod rotation;
 mod seal;
+mod second_factor;
 mod sessions;
 mod stand_in;
 mod strength;

@@ -1,4 +1,4 @@
-//! `origin user`: create, disable, enable, list; `import` is in [`super::import`].
+//! `origin user`: create, disable, enable, reset second factors, list; `import` is in [`super::import`].
 
 use std::io::Read as _;
 
@@ -35,8 +35,23 @@ pub(super) enum User {
         #[arg(long)]
         email: String,
     },
+    /// What there is beside an account's password.
+    #[command(subcommand)]
+    SecondFactor(SecondFactor),
     /// Show all accounts.
     List,
+}
+
+/// What there is to do with second factors.
+#[derive(Debug, Subcommand)]
+pub(super) enum SecondFactor {
+    /// Remove an account's app and recovery codes, for whoever has lost both; all its sessions end. Make sure
+    /// who asks for it: the password alone is enough afterwards.
+    Reset {
+        /// The account's address.
+        #[arg(long)]
+        email: String,
+    },
 }
 
 /// A new account.
@@ -69,6 +84,19 @@ impl User {
                 let user = opened.user(&email).await?;
                 domain.enable(context, user.id).await?;
                 Ok(done("enabled", &user))
+            }
+            Self::SecondFactor(SecondFactor::Reset { email }) => {
+                let user = opened.user(&email).await?;
+                match domain.reset_second_factors(context, user.id).await {
+                    Err(domain::Error::NotFound) => {
+                        Err(Failure::new("the account has no second factor", "there is nothing to reset"))
+                    }
+                    ended => {
+                        ended?;
+                        let what = "no second factor any more; all sessions have ended";
+                        Ok(done(what, &user).revoking(context.revoked.get()))
+                    }
+                }
             }
             Self::List => Ok(list(&opened.users().await?)),
         }

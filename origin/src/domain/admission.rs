@@ -56,7 +56,6 @@ pub(super) enum Subject<'a> {
     /// Whoever has this e-mail address, in its lookup form. There need be nobody, and no difference is seen.
     Address(&'a str),
     /// This user.
-    #[expect(dead_code, reason = "codes of a second step are counted by it, and mails of who is signed in")]
     User(UserId),
     /// An account on a device that it knows. Only what comes from there counts there.
     Device(DeviceId),

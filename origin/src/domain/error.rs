@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use shared::role::RoleName;
 
-use super::{email::InvalidEmail, passwords::Predictable, second_step::SecondStepAsked};
+use super::{
+    email::InvalidEmail, passwords::Predictable, second_factors::SecondStep, second_step::SecondStepAsked,
+};
 use crate::{random, store};
 
 /// An act that did not happen.
@@ -37,6 +39,9 @@ pub enum Error {
     /// Address and password are right, and a second step has to follow.
     #[error("the login needs a second step")]
     SecondFactorRequired(Box<SecondStepAsked>),
+    /// The password is right, and a proof of the second factor has to go with it.
+    #[error("a proof of the second factor is missing")]
+    SecondFactorMissing(Vec<SecondStep>),
     /// A code is none of the user's, or was used. Why is in the audit log alone.
     #[error("the code is wrong, or was used")]
     InvalidCode,

@@ -16,8 +16,9 @@ use shared::{
 
 use super::{
     BrowserLogin, Context, Domain, Error, TokenGrant,
-    admission::Admission,
+    admission::{Admission, Budget, Subject},
     audit::{Event, Kind as EventKind},
+    email::EmailAddress,
     login::{Opened, Proven},
     second_factors::{Proof, SecondStep},
 };
@@ -64,6 +65,16 @@ pub struct SecondAttempt<'a> {
     pub challenge: &'a str,
     /// The proof of the second factor.
     pub proof: Proof<'a>,
+    /// What the client was given at an earlier login, to be known by.
+    pub known_device: Option<&'a str>,
+}
+
+impl<'a> SecondAttempt<'a> {
+    /// By challenge and proof alone.
+    #[must_use]
+    pub const fn new(challenge: &'a str, proof: Proof<'a>) -> Self {
+        Self { challenge, proof, known_device: None }
+    }
 }
 
 impl fmt::Debug for SecondAttempt<'_> {
@@ -76,7 +87,8 @@ impl Domain {
     /// Makes the second step of a browser's login.
     ///
     /// # Errors
-    /// [`Error::InvalidCode`], whatever is wrong with challenge or proof.
+    /// [`Error::InvalidCode`], whatever is wrong with challenge or proof; [`Error::TooManyAttempts`] before
+    /// they are looked at.
     pub async fn second_step_browser(
         &self,
         context: &Context,
@@ -84,7 +96,7 @@ impl Domain {
     ) -> Result<BrowserLogin, Error> {
         let handle = self.new_handle()?;
         let opened = self.make_second_step(context, attempt, Some(handle.digest())).await?;
-        self.browser_login(context, opened, handle, None).await
+        self.browser_login(context, opened, handle, attempt.known_device).await
     }
 
     /// Makes the second step of any other client's login.
@@ -97,7 +109,7 @@ impl Domain {
         attempt: &SecondAttempt<'_>,
     ) -> Result<TokenGrant, Error> {
         let opened = self.make_second_step(context, attempt, None).await?;
-        self.token_login(context, &opened, None).await
+        self.token_login(context, &opened, attempt.known_device).await
     }
 
     /// Lets a login wait for its second step.
@@ -137,22 +149,26 @@ impl Domain {
     ) -> Result<Opened, Error> {
         let kind = if handle.is_some() { Kind::Browser } else { Kind::Token };
         let challenge = Secret::<32>::from_base64url(attempt.challenge).map(|challenge| challenge.digest());
-        let Ok(challenge) = challenge else {
-            return self.refuse_step(context, None, "unknown_challenge").await;
+        let waiting = match challenge {
+            Ok(challenge) => challenges::find(self.0.store.reads(), challenge, kind, context.now).await?,
+            Err(_) => None,
         };
-        let Some(waiting) = challenges::find(self.0.store.reads(), challenge, kind, context.now).await?
-        else {
+        let (Ok(challenge), Some(waiting)) = (challenge, waiting) else {
+            // Nobody's account, but somebody's guess.
+            let _counted = self.admit(context, Budget::Code, Subject::Nobody).await?;
             return self.refuse_step(context, None, "unknown_challenge").await;
         };
         let user = waiting.user;
+        let proven = self.still_proven(&waiting).await?;
+        let admission = self.admit_step(context, &waiting, proven.as_ref(), attempt).await?;
         // Counted by itself and before the proof is looked at: parallel tries count like others.
         let mut transaction = self.0.store.begin().await?;
-        let tried = challenges::try_once(&mut transaction, challenge, kind, TRIES, context.now).await?;
+        let is_left = challenges::try_once(&mut transaction, challenge, TRIES, context.now).await?;
         transaction.commit().await.map_err(store::Error::from)?;
-        let Some(waiting) = tried else {
+        if !is_left {
             return self.refuse_step(context, Some(user), "challenge_over").await;
-        };
-        let Some(proven) = self.still_proven(&waiting).await? else {
+        }
+        let Some(proven) = proven else {
             return self.refuse_step(context, Some(user), "challenge_outdated").await;
         };
 
@@ -170,6 +186,7 @@ impl Domain {
         };
         match (opened, refused) {
             (Some(opened), Ok(())) => {
+                self.give_back(&mut transaction, &admission).await?;
                 let event = Event::success(EventKind::Login)
                     .subject(user)
                     .session(opened.session)
@@ -185,6 +202,22 @@ impl Domain {
                 self.refuse_step(context, Some(user), reason).await
             }
         }
+    }
+
+    /// Counts the guess that a second step is: on a device that the account knows, or elsewhere.
+    async fn admit_step(
+        &self,
+        context: &Context,
+        waiting: &WaitingLogin,
+        proven: Option<&Proven>,
+        attempt: &SecondAttempt<'_>,
+    ) -> Result<Admission, Error> {
+        let device = match proven.and_then(|proven| EmailAddress::parse(&proven.user.email).ok()) {
+            Some(address) => self.known_device(context, address.lookup(), attempt.known_device).await?,
+            None => None,
+        };
+        let subject = device.map_or(Subject::User(waiting.user), Subject::Device);
+        self.admit(context, Budget::Code, subject).await
     }
 
     /// Who the first step proved, if it would still prove them.

@@ -7,13 +7,17 @@
 
 use std::fmt;
 
-use shared::authentication::{Method, Methods};
+use shared::{
+    authentication::{Method, Methods},
+    time::Timestamp,
+};
 
 use super::{
     BrowserCredentials, Context, Domain, Error, Principal, TokenGrant,
     admission::{Budget, Subject},
     audit::{Event, Kind as EventKind},
     keys::Keys,
+    second_factors::Proof,
     tokens::Speaker,
 };
 use crate::store::{self, Transaction, renewal, rotation, sessions::Kind, users};
@@ -26,6 +30,8 @@ const ATTEMPTS: usize = 4;
 pub struct Reauthentication<'a> {
     /// The password.
     pub password: &'a str,
+    /// The second factor, of whoever has one.
+    pub second: Option<Proof<'a>>,
 }
 
 impl fmt::Debug for Reauthentication<'_> {
@@ -47,15 +53,18 @@ impl Domain {
     /// Proves anew who is signed in.
     ///
     /// # Errors
-    /// [`Error::InvalidCredentials`] when it is not shown, [`Error::TooManyAttempts`] when it was guessed at
-    /// too often in this session, [`Error::Unauthenticated`] when the session is over.
+    /// [`Error::InvalidCredentials`] when it is not shown; [`Error::SecondFactorMissing`] or
+    /// [`Error::InvalidCode`] when the password is right and the second factor is not shown;
+    /// [`Error::TooManyAttempts`] when it was guessed at too often in this session;
+    /// [`Error::Unauthenticated`] when the session is over.
     pub async fn reauthenticate(
         &self,
         context: &Context,
         principal: &Principal,
         shown: &Reauthentication<'_>,
     ) -> Result<SteppedUp, Error> {
-        // Whoever holds the session may not hold the password; and nobody else can use up its guesses.
+        // Whoever holds the session may hold neither the password nor the phone; and nobody else can use up
+        // its guesses.
         let admission = self.admit(context, Budget::Password, Subject::Session(principal.session)).await?;
         for _ in 0..ATTEMPTS {
             let event = EventKind::Reauthenticated;
@@ -65,13 +74,44 @@ impl Domain {
             let mut transaction = self.0.store.begin().await?;
             // The user's row first. It has to have the very hash that was verified, as with a login.
             if users::holds(&mut transaction, self.0.store.dialect(), principal.user, &verified).await? {
-                let methods = [Method::Password].into();
+                let methods = self.prove_second(&mut transaction, principal, shown, context.now).await?;
+                let methods = match methods {
+                    Ok(methods) => methods,
+                    Err(reason) => {
+                        transaction.rollback().await.map_err(store::Error::from)?;
+                        let event = Event::failure(EventKind::Reauthenticated, reason);
+                        let event = event.subject(principal.user).session(principal.session);
+                        self.record_alone(context, event).await?;
+                        return Err(Error::InvalidCode);
+                    }
+                };
                 self.give_back(&mut transaction, &admission).await?;
                 return self.step_up(transaction, &keys, context, principal, &methods).await;
             }
             transaction.rollback().await.map_err(store::Error::from)?;
         }
         Err(Error::Contended)
+    }
+
+    /// By what the user has proven to be who they are, once the second factor that there may be is proven
+    /// too. The inner error is for the audit log.
+    async fn prove_second(
+        &self,
+        transaction: &mut Transaction,
+        principal: &Principal,
+        shown: &Reauthentication<'_>,
+        now: Timestamp,
+    ) -> Result<Result<Methods, &'static str>, Error> {
+        // The user's row is taken, so that no factor comes or goes meanwhile.
+        let steps = self.second_steps(principal.user).await?;
+        match shown.second {
+            _ if steps.is_empty() => Ok(Ok([Method::Password].into())),
+            None => Err(Error::SecondFactorMissing(steps)),
+            Some(proof) => {
+                let used = self.use_proof(transaction, principal.user, proof, now).await?;
+                Ok(used.map(|()| [Method::Password, Method::OneTimeCode, Method::MultipleFactors].into()))
+            }
+        }
     }
 
     /// Lets the session tell that its user has proven to be who they are at this moment, by these methods.

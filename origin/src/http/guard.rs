@@ -115,6 +115,29 @@ impl FromRequestParts<App> for Fresh {
     }
 }
 
+/// The same for whoever has proven it by two factors: for what would take the second one away.
+pub(super) struct FreshSecondFactor {
+    /// Who it is, as the database has it now.
+    pub principal: Principal,
+    /// What an act of theirs is recorded with.
+    pub context: Context,
+}
+
+impl Guard for FreshSecondFactor {
+    const REQUIREMENT: Requirement = Requirement::FreshSecondFactor;
+}
+
+impl FromRequestParts<App> for FreshSecondFactor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let SignedIn { principal, context } = SignedIn::from_request_parts(parts, app).await?;
+        let asked = Assurance::recent(app.domain.settings().fresh_login);
+        must_be(Assurance { second_factor: true, ..asked }, app, &context, &principal).await?;
+        Ok(Self { principal, context })
+    }
+}
+
 /// A permission as a type, so that a signature can name it.
 pub(super) trait NamedPermission {
     /// Its name in the policy.

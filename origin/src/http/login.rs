@@ -18,6 +18,7 @@ use super::{
     oauth::TokenAnswer,
     page::with_headers_of,
     problems,
+    second_step_page::SecondStepPage,
 };
 use crate::{
     app::App,
@@ -105,7 +106,7 @@ pub(super) async fn page(_: Anyone, query: Result<Query<PageQuery>, QueryRejecti
     responses(
         (status = 201, description = "Logged in.", body = LoginAnswer),
         (status = 303, description = "Logged in by the form; on to `return_to`."),
-        (status = 401, description = "Address or password is wrong."),
+        (status = 401, description = "Address or password is wrong, or a second step is needed: `/auth/sessions/second-factor`."),
         (status = 403, description = "The request does not prove that it comes from this site."),
         (status = 429, description = "Too many attempts; `Retry-After` says when the next is looked at."),
     )
@@ -135,13 +136,28 @@ async fn by_json(app: &App, context: &Context, request: Request) -> Result<Respo
     let known_device = cookies::known_device(request.headers());
     let login: Login = body::from_json(&body::bytes(request, app).await?)?;
     let attempt = Attempt { known_device: known_device.as_deref(), ..login.attempt() };
-    let login = log_in(app, context, &attempt).await?;
+    log_in(app, context, &attempt).await.map(|login| created(&login))
+}
+
+/// The answer to a script that has logged in.
+pub(super) fn created(login: &BrowserLogin) -> Response {
     let user = UserView::new(&login.user);
     let session = SessionView { id: login.session.to_string(), kind: SessionKind::Browser.to_string() };
     let answer = LoginAnswer { user, session, csrf_token: login.credentials.csrf_token.clone() };
     let mut response = (StatusCode::CREATED, axum::Json(answer)).into_response();
-    keep(&mut response, &login);
-    Ok(response)
+    keep(&mut response, login);
+    response
+}
+
+/// The answer to a form that has logged in.
+pub(super) fn sent_on(login: &BrowserLogin, wanted: Option<&str>) -> Response {
+    let target = wanted.and_then(return_to).unwrap_or_else(|| HOME.to_owned());
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    if let Ok(target) = HeaderValue::try_from(target) {
+        response.headers_mut().insert(header::LOCATION, target);
+    }
+    keep(&mut response, login);
+    response
 }
 
 /// Hands the browser what it is to keep.
@@ -160,17 +176,18 @@ async fn by_form(app: &App, context: &Context, request: Request) -> Response {
     let known_device = known_device.as_deref();
     let attempt = Attempt { known_device, ..Attempt::new(&form.email, &form.password) };
     match log_in(app, context, &attempt).await {
-        Ok(login) => {
-            let target = form.return_to.as_deref().and_then(return_to).unwrap_or_else(|| HOME.to_owned());
-            let mut response = StatusCode::SEE_OTHER.into_response();
-            if let Ok(target) = HeaderValue::try_from(target) {
-                response.headers_mut().insert(header::LOCATION, target);
-            }
-            keep(&mut response, &login);
-            response
-        }
-        Err(problem) => shown_again(&problem, Some(&form)),
+        Ok(login) => sent_on(&login, form.return_to.as_deref()),
+        Err(problem) => match problem.second_step().and_then(|step| step.challenge.as_deref()) {
+            Some(challenge) => asked_for_more(challenge, form.return_to.as_deref()),
+            None => shown_again(&problem, Some(&form)),
+        },
     }
+}
+
+/// The form of the second step. Nothing went wrong, so it is a page like any other.
+fn asked_for_more(challenge: &str, wanted: Option<&str>) -> Response {
+    let wanted = wanted.and_then(return_to);
+    SecondStepPage { challenge, return_to: wanted.as_deref(), failure: None }.into_response()
 }
 
 /// The form once more, with what was wrong and all that was typed in but the password.
@@ -197,7 +214,7 @@ async fn log_in(app: &App, context: &Context, attempt: &Attempt<'_>) -> Result<B
     post, path = "/auth/tokens", tag = "login", request_body = Login,
     responses(
         (status = 200, description = "Logged in (RFC 6749 §5.1).", body = TokenAnswer),
-        (status = 401, description = "Address or password is wrong."),
+        (status = 401, description = "Address or password is wrong, or a second step is needed: `/auth/tokens/second-factor`."),
         (status = 429, description = "Too many attempts; `Retry-After` says when the next is looked at."),
     )
 )]
@@ -211,7 +228,7 @@ pub(super) async fn token(
 }
 
 /// Counts a login by what came of it.
-fn counted<T>(kind: &'static str, outcome: Result<T, Error>) -> Result<T, Problem> {
+pub(super) fn counted<T>(kind: &'static str, outcome: Result<T, Error>) -> Result<T, Problem> {
     let outcome = outcome.map_err(problems::of);
     let label = outcome.as_ref().map_or_else(|problem| problem.kind().slug(), |_| "success");
     ::metrics::counter!(metrics::LOGINS, "kind" => kind, "outcome" => label).increment(1);

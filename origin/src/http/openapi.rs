@@ -5,7 +5,7 @@ use shared::problem::{self, Kind};
 use utoipa::openapi::{
     Components, Content, Info, ObjectBuilder, OpenApi, Ref, RefOr, Response, Type,
     path::Operation,
-    schema::{KnownFormat, Schema, SchemaFormat},
+    schema::{ArrayBuilder, KnownFormat, Schema, SchemaFormat},
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
 
@@ -73,6 +73,22 @@ fn problem_schema() -> Schema {
                     .schema_type(Type::Integer)
                     .description(Some("The most seconds that the wanted login may be old (RFC 9470).")),
             )
+            .property(
+                "challenge",
+                text().description(Some("Of `second-factor-required`: what goes with the second step.")),
+            )
+            .property(
+                "expires_in",
+                ObjectBuilder::new()
+                    .schema_type(Type::Integer)
+                    .description(Some("How many seconds the challenge holds.")),
+            )
+            .property(
+                "methods",
+                ArrayBuilder::new()
+                    .items(text())
+                    .description(Some("By what the second step can be made: `totp`, `recovery_code`.")),
+            )
             .property("permission", text().description(Some("The permission that is missing.")))
             .required("type")
             .required("title")
@@ -94,6 +110,12 @@ pub(super) fn require(operation: &mut Operation, requirement: Requirement) {
         Requirement::SignedIn => Some(either()),
         Requirement::FreshLogin => {
             refuse(operation, "401", "No good credential was presented, or the login is not recent enough.");
+            Some(either())
+        }
+        Requirement::FreshSecondFactor => {
+            let text =
+                "No good credential was presented, or the login is not recent enough or not by two factors.";
+            refuse(operation, "401", text);
             Some(either())
         }
         Requirement::Permission(permission) => {

@@ -4,7 +4,7 @@
 use shared::problem::{Kind, Problem, SecondStep};
 
 use crate::{
-    domain::{Error, whole_seconds},
+    domain::{self, Error, whole_seconds},
     store, telemetry,
 };
 
@@ -27,10 +27,14 @@ pub(super) fn of(error: Error) -> Problem {
         }
         Error::InvalidCredentials => Kind::InvalidCredentials.into(),
         Error::SecondFactorRequired(asked) => Problem::second_factor_required(SecondStep {
-            challenge: asked.challenge(),
-            expires_in: asked.expires_in.as_secs(),
-            methods: asked.methods.iter().map(|method| method.as_str()).collect(),
+            challenge: Some(asked.challenge()),
+            expires_in: Some(asked.expires_in.as_secs()),
+            methods: words(&asked.methods),
         }),
+        Error::SecondFactorMissing(methods) => {
+            let step = SecondStep { challenge: None, expires_in: None, methods: words(&methods) };
+            Problem::second_factor_required(step).with_detail("Send it along with the password.")
+        }
         Error::InvalidCode => Kind::InvalidCode.into(),
         Error::SecondFactorExists => {
             Problem::new(Kind::Conflict).with_detail("There is one already; remove it first.")
@@ -73,6 +77,10 @@ pub(super) fn of(error: Error) -> Problem {
             Kind::Internal.into()
         }
     }
+}
+
+fn words(methods: &[domain::SecondStep]) -> Vec<&'static str> {
+    methods.iter().map(|method| method.as_str()).collect()
 }
 
 /// An error's text as a sentence.

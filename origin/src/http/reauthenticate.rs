@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use shared::problem::Problem;
 use utoipa::ToSchema;
 
-use super::{body::Json, cookies, guard::SignedIn, oauth::TokenAnswer, problems};
+use super::{body::Json, cookies, guard::SignedIn, oauth::TokenAnswer, problems, second_step};
 use crate::{
     app::App,
     domain::{Reauthentication, SteppedUp},
@@ -21,6 +21,12 @@ pub(super) struct Proof {
     /// The password.
     #[schema(format = Password)]
     password: String,
+    /// Six digits of the app, of whoever has a second factor.
+    #[serde(default)]
+    code: Option<String>,
+    /// Or one of the recovery codes.
+    #[serde(default)]
+    recovery_code: Option<String>,
 }
 
 /// What a browser's script is told after the step.
@@ -46,14 +52,18 @@ pub(super) enum Answer {
 /// what a login asks for. The session stays; a browser's gets another handle, a token session new tokens.
 #[utoipa::path(
     post, path = "/auth/reauthenticate", tag = "login", request_body = Proof,
-    responses((status = 200, description = "The session tells of a login of now.", body = Answer))
+    responses(
+        (status = 200, description = "The session tells of a login of now.", body = Answer),
+        (status = 401, description = "Something of it is wrong, or the second factor is missing: `methods` says by what it can be shown."),
+    )
 )]
 pub(super) async fn reauthenticate(
     SignedIn { principal, context }: SignedIn,
     State(app): State<App>,
     Json(proof): Json<Proof>,
 ) -> Result<Response, Problem> {
-    let shown = Reauthentication { password: &proof.password };
+    let second = second_step::proof(proof.code.as_deref(), proof.recovery_code.as_deref())?;
+    let shown = Reauthentication { password: &proof.password, second };
     let stepped_up = app.domain.reauthenticate(&context, &principal, &shown).await.map_err(problems::of)?;
     let mut response = match stepped_up {
         SteppedUp::Token(grant) => axum::Json(Answer::Token(grant.into())).into_response(),

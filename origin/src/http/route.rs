@@ -16,6 +16,8 @@ pub enum Requirement {
     SignedIn,
     /// A live session, by either credential, whose user has proven not long ago to be who they are.
     FreshLogin,
+    /// The same, by two factors.
+    FreshSecondFactor,
     /// A live session whose user has this permission.
     Permission(&'static str),
     /// A call that the edge itself signed.

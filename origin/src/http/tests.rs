@@ -6,6 +6,7 @@ mod login_form;
 mod mail;
 mod revocation;
 mod sealed;
+mod second_factor;
 mod strength;
 mod token;
 mod world;

@@ -69,27 +69,23 @@ pub async fn find<'e>(
     row.as_ref().map(waiting).transpose()
 }
 
-/// The login that waits under this challenge, which counts as tried once more by this: exactly, however many
-/// try at once. None when there is none of this kind, its time is over, or it was tried `most` times.
+/// Counts a try on this challenge: exactly, however many try at once. False when its time is over, or it was
+/// tried `most` times.
 pub async fn try_once(
     transaction: &mut Transaction,
     challenge: Digest,
-    kind: Kind,
     most: u32,
     now: Timestamp,
-) -> Result<Option<WaitingLogin>, Error> {
-    let row = sqlx::query(
-        "UPDATE login_challenges SET tries = tries + 1 \
-         WHERE digest = $1 AND kind = $2 AND expires_at > $3 AND tries < $4 \
-         RETURNING user_id, kind, verified, epoch, device",
+) -> Result<bool, Error> {
+    let updated = sqlx::query(
+        "UPDATE login_challenges SET tries = tries + 1 WHERE digest = $1 AND expires_at > $2 AND tries < $3",
     )
     .bind(challenge.as_bytes().to_vec())
-    .bind(kind.as_str())
     .bind(now.millis())
     .bind(i64::from(most))
-    .fetch_optional(&mut **transaction)
+    .execute(&mut **transaction)
     .await?;
-    row.as_ref().map(waiting).transpose()
+    Ok(updated.rows_affected() == 1)
 }
 
 fn waiting(row: &AnyRow) -> Result<WaitingLogin, Error> {

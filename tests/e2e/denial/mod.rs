@@ -37,7 +37,7 @@ async fn without_a_credential_only_public_routes_answer() {
             let answer = nobody.ask(method, &path).await;
             match row.needs {
                 Needs::Nothing => {
-                    let is_login = path == "/auth/sessions" && nobody.credential() == Bearer;
+                    let is_login = path.starts_with("/auth/sessions") && nobody.credential() == Bearer;
                     assert!(
                         !matches!(answer.status, 401 | 403..=405 | 500..) || is_login,
                         "{case}: {answer:?}"
@@ -136,6 +136,24 @@ async fn the_other_kind_of_credential_is_refused() {
                 answer.is(200);
             } else {
                 answer.refused(403, "credential-kind");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_password_alone_takes_no_second_factor_away() {
+    let system = System::shared().await;
+    let user = system.new_user_with("admin").await;
+    let (owner, _) = Owner::new(system, &user).await;
+    for door in [Door::Origin, Door::Edge] {
+        for caller in Caller::both_of(system.at(door), &user).await {
+            for (_, _, method, path) in reached(&owner)
+                .filter(|(reached, row, ..)| *reached == door && row.needs == Needs::MyTwoFactors)
+            {
+                let answer = caller.ask(method, &path).await.refused(401, "insufficient-user-authentication");
+                let challenge = answer.header("www-authenticate").expect("a challenge");
+                assert!(challenge.contains("acr_values=\"second_factor\", max_age=\"300\""), "{challenge}");
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use shared::credential::Credential::{self, Bearer, Session};
 
-use self::Needs::{EdgeCall, Nothing, Permission, SignedIn, SignedInBy, TwoFactors, VerifiedEmail};
+use self::Needs::{
+    EdgeCall, MyTwoFactors, Nothing, Permission, SignedIn, SignedInBy, TwoFactors, VerifiedEmail,
+};
 use self::Reached::{AtOrigin, AtTheEdge, Both};
 
 /// One route.
@@ -26,6 +28,8 @@ pub(super) enum Needs {
     TwoFactors(&'static str),
     /// A session whose user's address is verified.
     VerifiedEmail,
+    /// Anybody, by a recent login by two factors.
+    MyTwoFactors,
     /// A call that the edge itself has signed.
     EdgeCall,
 }
@@ -50,7 +54,7 @@ const fn any(path: &'static str, needs: Needs) -> Row {
     Row { method: None, path, needs, reached: AtTheEdge }
 }
 
-pub(super) const ROWS: [Row; 44] = [
+pub(super) const ROWS: [Row; 51] = [
     row("GET", "/login", Nothing, Both),
     row("POST", "/auth/register", Nothing, Both),
     row("POST", "/auth/sessions", Nothing, Both),
@@ -62,6 +66,8 @@ pub(super) const ROWS: [Row; 44] = [
     row("GET", "/verify", Nothing, Both),
     row("GET", "/reset", Nothing, Both),
     row("GET", "/forgot", Nothing, Both),
+    row("POST", "/auth/sessions/second-factor", Nothing, Both),
+    row("POST", "/auth/tokens/second-factor", Nothing, Both),
     row("POST", "/oauth/token", Nothing, Both),
     row("POST", "/oauth/revoke", Nothing, Both),
     row("GET", "/.well-known/jwks.json", Nothing, Both),
@@ -72,6 +78,11 @@ pub(super) const ROWS: [Row; 44] = [
     row("POST", "/auth/email", SignedIn, Both),
     row("POST", "/auth/password", SignedIn, Both),
     row("POST", "/auth/reauthenticate", SignedIn, Both),
+    row("GET", "/auth/second-factors", SignedIn, Both),
+    row("POST", "/auth/second-factors/totp", SignedIn, Both),
+    row("POST", "/auth/second-factors/totp/confirm", SignedIn, Both),
+    row("POST", "/auth/second-factors/recovery-codes", MyTwoFactors, Both),
+    row("DELETE", "/auth/second-factors/totp", MyTwoFactors, Both),
     row("DELETE", "/auth/sessions/{id}", SignedIn, Both),
     row("DELETE", "/auth/sessions/current", SignedIn, Both),
     row("DELETE", "/auth/sessions", SignedIn, Both),

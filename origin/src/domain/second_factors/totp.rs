@@ -64,9 +64,15 @@ impl TotpSecret {
         bool::from(found).then_some(step_found)
     }
 
+    /// The secret in this base32.
+    #[cfg(test)]
+    pub(crate) fn from_base32(text: &str) -> Self {
+        Self::new(BASE32_NOPAD.decode(text.as_bytes()).unwrap().try_into().unwrap())
+    }
+
     /// The code of this time.
     #[cfg(test)]
-    pub(in crate::domain) fn code_at(&self, now: Timestamp) -> String {
+    pub(crate) fn code_at(&self, now: Timestamp) -> String {
         let step = u64::try_from(now.seconds().div_euclid(STEP)).unwrap();
         format!("{:06}", self.truncated(step) % CODES)
     }

@@ -4,7 +4,7 @@ use super::{
     second_factors::{App, app},
     *,
 };
-use crate::domain::{Proof, SecondAttempt, SecondStep, SecondStepAsked};
+use crate::domain::{Limits, Proof, Reauthentication, SecondAttempt, SecondStep, SecondStepAsked, SteppedUp};
 
 /// The first step of a login, which is not enough.
 async fn asked(w: &World, kind: &str, password: &str, seconds: u64) -> SecondStepAsked {
@@ -23,7 +23,8 @@ async fn asked(w: &World, kind: &str, password: &str, seconds: u64) -> SecondSte
 /// The second step of a token login by the code of this time.
 async fn step(w: &World, app: &App, asked: &SecondStepAsked, seconds: u64) -> Result<TokenGrant, Error> {
     let code = app.secret.code_at(time(seconds));
-    let attempt = SecondAttempt { challenge: &asked.challenge(), proof: Proof::Code(&code) };
+    let challenge = asked.challenge();
+    let attempt = SecondAttempt::new(&challenge, Proof::Code(&code));
     w.domain.second_step_token(&w.at(seconds), &attempt).await
 }
 
@@ -48,7 +49,8 @@ async fn the_password_alone_makes_a_challenge_and_the_code_a_session() {
         assert_eq!(alive(&w, &app, 60).await, 1);
 
         let code = app.secret.code_at(time(90));
-        let attempt = SecondAttempt { challenge: &asked.challenge(), proof: Proof::Code(&code) };
+        let challenge = asked.challenge();
+        let attempt = SecondAttempt::new(&challenge, Proof::Code(&code));
         let login = w.domain.second_step_browser(&w.at(90), &attempt).await.unwrap();
         let me = w.principal(91, &login).await;
         assert_eq!((me.user, me.session), (app.user, login.session));
@@ -70,7 +72,8 @@ async fn whoever_lost_the_phone_has_a_recovery_code() {
         let app = app(&w).await;
         let asked = asked(&w, "token", PASSWORD, 60).await;
         let code = app.codes[3].to_text();
-        let attempt = SecondAttempt { challenge: &asked.challenge(), proof: Proof::RecoveryCode(&code) };
+        let challenge = asked.challenge();
+        let attempt = SecondAttempt::new(&challenge, Proof::RecoveryCode(&code));
         let grant = w.domain.second_step_token(&w.at(60), &attempt).await.unwrap();
         let me = w.domain.by_bearer(&w.at(61), &grant.access_token).await.unwrap();
         assert!(me.authentication.methods.have_second_factor());
@@ -103,13 +106,14 @@ async fn what_is_wrong_with_the_second_step_is_said_to_the_log_alone() {
             (changed, Proof::Code(&code), "unknown_challenge"),
             (String::new(), Proof::Code(&code), "unknown_challenge"),
         ] {
-            let attempt = SecondAttempt { challenge: &challenge, proof };
+            let attempt = SecondAttempt::new(&challenge, proof);
             let refused = w.domain.second_step_token(&w.at(60), &attempt).await;
             assert!(matches!(refused, Err(Error::InvalidCode)), "{reason} {refused:?}");
             assert_eq!(last_failure(&w).await, format!("failure {reason}"));
         }
         let early = asked(&w, "token", PASSWORD, 0).await;
-        let attempt = SecondAttempt { challenge: &early.challenge(), proof: Proof::Code(&used) };
+        let challenge = early.challenge();
+        let attempt = SecondAttempt::new(&challenge, Proof::Code(&used));
         let refused = w.domain.second_step_token(&w.at(0), &attempt).await;
         assert!(matches!(refused, Err(Error::InvalidCode)), "{refused:?}");
         assert_eq!(last_failure(&w).await, "failure used_code");
@@ -145,7 +149,7 @@ async fn of_many_second_steps_at_once_one_makes_a_session() {
             let outcomes = at_once(32, |_| {
                 let (w, asked, code) = (w.clone(), asked.clone(), code.clone());
                 Box::pin(async move {
-                    let attempt = SecondAttempt { challenge: &asked, proof: Proof::Code(&code) };
+                    let attempt = SecondAttempt::new(&asked, Proof::Code(&code));
                     w.domain.second_step_token(&w.at(round * 30), &attempt).await.map(drop)
                 })
             });
@@ -166,7 +170,7 @@ async fn five_tries_at_once_or_not_are_all_that_a_challenge_takes() {
         let outcomes = at_once(32, |_| {
             let (w, challenge) = (w.clone(), asked.challenge());
             Box::pin(async move {
-                let attempt = SecondAttempt { challenge: &challenge, proof: Proof::Code("000000") };
+                let attempt = SecondAttempt::new(&challenge, Proof::Code("000000"));
                 w.domain.second_step_token(&w.at(60), &attempt).await.map(drop)
             })
         });
@@ -176,6 +180,28 @@ async fn five_tries_at_once_or_not_are_all_that_a_challenge_takes() {
         assert_eq!(looked_at, 5, "{failures:?}");
         assert!(matches!(step(&w, &app, &asked, 60).await, Err(Error::InvalidCode)));
         assert_eq!(last_failure(&w).await, "failure challenge_over");
+    }
+}
+
+#[tokio::test]
+async fn codes_are_counted_against_the_account_whatever_the_challenge() {
+    let account = "3/1/60/60".parse().unwrap();
+    let limits = Limits { account, ..generous() };
+    for w in World::each_with(Settings { limits, ..settings() }).await {
+        let app = app(&w).await;
+        for _ in 0..3 {
+            let challenge = asked(&w, "token", PASSWORD, 60).await.challenge();
+            let attempt = SecondAttempt::new(&challenge, Proof::Code("000000"));
+            let wrong = w.domain.second_step_token(&w.at(60), &attempt).await;
+            assert!(matches!(wrong, Err(Error::InvalidCode)), "{wrong:?}");
+        }
+        // A right password at the first step gives none of them back.
+        let waiting = asked(&w, "token", PASSWORD, 60).await;
+        let refused = step(&w, &app, &waiting, 60).await;
+        assert!(matches!(refused, Err(Error::TooManyAttempts { .. })), "{refused:?}");
+        step(&w, &app, &waiting, 120).await.unwrap();
+        // A right code does.
+        step(&w, &app, &asked(&w, "token", PASSWORD, 150).await, 150).await.unwrap();
     }
 }
 
@@ -258,6 +284,31 @@ async fn no_login_by_the_password_alone_outlives_the_enrolment() {
 }
 
 #[tokio::test]
+async fn a_step_up_asks_for_what_a_login_asks_for() {
+    for w in World::each().await {
+        let app = app(&w).await;
+        let me = w.principal(30, &app.login).await;
+        let step_up = async |second: Option<Proof<'_>>| {
+            let shown = Reauthentication { password: PASSWORD, second };
+            w.domain.reauthenticate(&w.at(30), &me, &shown).await
+        };
+        let missing = step_up(None).await;
+        let Err(Error::SecondFactorMissing(methods)) = missing else { panic!("{missing:?}") };
+        assert_eq!(methods, [SecondStep::Totp, SecondStep::RecoveryCode]);
+        let used = app.secret.code_at(time(0));
+        assert!(matches!(step_up(Some(Proof::Code(&used))).await, Err(Error::InvalidCode)));
+        assert!(w.by_handle(30, &app.login.credentials.handle).await.is_some(), "nothing changed");
+        let code = app.secret.code_at(time(30));
+        let SteppedUp::Browser(now) = step_up(Some(Proof::Code(&code))).await.unwrap() else {
+            unreachable!()
+        };
+        let me = w.by_handle(30, &now.handle).await.unwrap();
+        assert_eq!(me.authentication.methods.to_string(), "pwd,otp,mfa");
+        assert_eq!(w.events("session.reauthenticated").await, ["failure used_code", "success"]);
+    }
+}
+
+#[tokio::test]
 async fn an_outdated_hash_is_replaced_at_the_first_step() {
     for w in World::each().await {
         let app = app(&w).await;
@@ -295,7 +346,7 @@ async fn nothing_of_a_second_step_is_written_down() {
         let (challenge, code, recovery) =
             (asked.challenge(), app.secret.code_at(time(60)), app.codes[0].to_text());
         let attempts = [Proof::RecoveryCode(&recovery), Proof::Code(&code)]
-            .map(|proof| SecondAttempt { challenge: &challenge, proof });
+            .map(|proof| SecondAttempt::new(&challenge, proof));
         let written = format!("{attempts:?} {asked:?}");
         for attempt in attempts {
             drop(w.domain.second_step_token(&w.at(60), &attempt).await);

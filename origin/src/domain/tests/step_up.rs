@@ -12,7 +12,7 @@ use crate::{
 };
 
 async fn step_up(w: &World, seconds: u64, principal: &Principal) -> Result<SteppedUp, Error> {
-    let shown = Reauthentication { password: PASSWORD };
+    let shown = Reauthentication { password: PASSWORD, second: None };
     w.domain.reauthenticate(&w.at(seconds).by(principal.user), principal, &shown).await
 }
 
@@ -81,7 +81,7 @@ async fn a_wrong_password_changes_nothing_and_is_recorded() {
         let login = w.browser(0).await;
         let me = w.principal(60, &login).await;
         for password in ["", "wrong horse battery", "nul\0"] {
-            let shown = Reauthentication { password };
+            let shown = Reauthentication { password, second: None };
             let refused = w.domain.reauthenticate(&w.at(60), &me, &shown).await;
             assert!(matches!(refused, Err(Error::InvalidCredentials)), "{password}");
         }
@@ -150,7 +150,7 @@ async fn guesses_in_a_session_are_counted_and_only_there() {
         w.user(EMAIL, &["viewer"]).await;
         let (here, there) = (w.browser(0).await, w.browser(0).await);
         let (me, other) = (w.principal(0, &here).await, w.principal(0, &there).await);
-        let wrong = Reauthentication { password: "a wrong password" };
+        let wrong = Reauthentication { password: "a wrong password", second: None };
         for _ in 0..3 {
             let guess = w.domain.reauthenticate(&w.at(0), &me, &wrong).await;
             assert!(matches!(guess, Err(Error::InvalidCredentials)));

@@ -22,9 +22,10 @@ async fn every_route_refuses_whom_its_requirement_excludes() {
                 assert_ne!(anonymous, StatusCode::UNAUTHORIZED, "{} {path}", route.method);
                 continue;
             }
-            Requirement::SignedIn | Requirement::FreshLogin | Requirement::Permission(_) => {
-                (401, "/problems/invalid-token")
-            }
+            Requirement::SignedIn
+            | Requirement::FreshLogin
+            | Requirement::FreshSecondFactor
+            | Requirement::Permission(_) => (401, "/problems/invalid-token"),
             Requirement::EdgeCall => (401, "/problems/bad-seal"),
         };
         assert_eq!(anonymous.as_u16(), expected_anonymous, "{} {path}", route.method);
@@ -72,7 +73,9 @@ async fn the_policy_has_every_route_that_is_not_for_edge_or_operators() {
         let wanted = match route.requirement {
             Requirement::EdgeCall | Requirement::Operators => None,
             Requirement::Public => Some("Public".to_owned()),
-            Requirement::SignedIn | Requirement::FreshLogin => Some("SignedIn".to_owned()),
+            Requirement::SignedIn | Requirement::FreshLogin | Requirement::FreshSecondFactor => {
+                Some("SignedIn".to_owned())
+            }
             Requirement::Permission(name) => Some(format!("Permission(Permission({name:?}))")),
         };
         let found = known.ok().map(|route| format!("{:?}", route.allow));
