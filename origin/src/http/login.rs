@@ -6,7 +6,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::{Deserialize, Serialize};
-use shared::{origin_check::return_to, problem::Problem};
+use shared::{
+    origin_check::return_to,
+    problem::{Kind, Problem},
+};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -14,7 +17,7 @@ use super::{
     cookies, cross_site,
     devices::{SessionView, UserView},
     guard::Anyone,
-    login_page::LoginPage,
+    login_page::{Help, LoginPage},
     oauth::TokenAnswer,
     page::with_headers_of,
     problems,
@@ -90,10 +93,15 @@ pub(super) struct PageQuery {
     get, path = "/login", tag = "login", params(PageQuery),
     responses((status = 200, description = "The form.", body = String, content_type = "text/html"))
 )]
-pub(super) async fn page(_: Anyone, query: Result<Query<PageQuery>, QueryRejection>) -> Response {
+pub(super) async fn page(
+    _: Anyone,
+    State(app): State<App>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Response {
     let wanted = query.ok().and_then(|Query(query)| query.return_to);
     let return_to = wanted.as_deref().and_then(return_to);
-    LoginPage { return_to: return_to.as_deref(), ..LoginPage::default() }.into_response()
+    let help = app.domain.sends_mail().then_some(Help::Forgotten);
+    LoginPage { return_to: return_to.as_deref(), help, ..LoginPage::default() }.into_response()
 }
 
 /// Browser login
@@ -127,7 +135,7 @@ pub(super) async fn browser(
         }
         Format::Form => Ok(match from_this_site {
             Ok(()) => by_form(&app, &context, request).await,
-            Err(problem) => shown_again(&problem, None),
+            Err(problem) => shown_again(&app, &problem, None),
         }),
     }
 }
@@ -171,7 +179,7 @@ async fn by_form(app: &App, context: &Context, request: Request) -> Response {
     let content = body::bytes(request, app).await;
     let form: LoginForm = match content.and_then(|content| body::from_form(&content)) {
         Ok(form) => form,
-        Err(problem) => return shown_again(&problem, None),
+        Err(problem) => return shown_again(app, &problem, None),
     };
     let known_device = known_device.as_deref();
     let attempt = Attempt { known_device, ..Attempt::new(&form.email, &form.password) };
@@ -179,7 +187,7 @@ async fn by_form(app: &App, context: &Context, request: Request) -> Response {
         Ok(login) => sent_on(&login, form.return_to.as_deref()),
         Err(problem) => match problem.second_step().and_then(|step| step.challenge.as_deref()) {
             Some(challenge) => asked_for_more(challenge, form.return_to.as_deref()),
-            None => shown_again(&problem, Some(&form)),
+            None => shown_again(app, &problem, Some(&form)),
         },
     }
 }
@@ -191,13 +199,18 @@ fn asked_for_more(challenge: &str, wanted: Option<&str>) -> Response {
 }
 
 /// The form once more, with what was wrong and all that was typed in but the password.
-fn shown_again(problem: &Problem, form: Option<&LoginForm>) -> Response {
+fn shown_again(app: &App, problem: &Problem, form: Option<&LoginForm>) -> Response {
     let wanted = form.and_then(|form| form.return_to.as_deref()).and_then(return_to);
     let message = format!("{}.", problem.kind().title());
+    let help = match problem.kind() {
+        Kind::EmailUnverified => Some(Help::Unverified),
+        _ => app.domain.sends_mail().then_some(Help::Forgotten),
+    };
     let page = LoginPage {
         return_to: wanted.as_deref(),
         email: form.map_or("", |form| form.email.as_str()),
         message: Some(&message),
+        help,
         status: StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
     };
     with_headers_of(page.into_response(), problem)

@@ -10,6 +10,24 @@ use axum::{
 use super::page::{Page, alert};
 use crate::markup::Escaped;
 
+/// What can be done, beside logging in, where mail is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Help {
+    /// Having a link to a new password sent.
+    Forgotten,
+    /// Having another link sent that verifies the address.
+    Unverified,
+}
+
+impl Help {
+    const fn html(self) -> &'static str {
+        match self {
+            Self::Forgotten => "<p><a href=\"/forgot\">Forgotten the password?</a></p>",
+            Self::Unverified => "<p><a href=\"/verify\">Send the mail with the link again</a></p>",
+        }
+    }
+}
+
 /// The page, in one of its states.
 #[derive(Default)]
 pub(super) struct LoginPage<'a> {
@@ -19,6 +37,8 @@ pub(super) struct LoginPage<'a> {
     pub email: &'a str,
     /// Why the last attempt failed.
     pub message: Option<&'a str>,
+    /// What else there is to do.
+    pub help: Option<Help>,
     /// The status of the answer: 200 for an empty form, the failure's for one shown again.
     pub status: StatusCode,
 }
@@ -34,9 +54,10 @@ impl<'a> LoginPage<'a> {
             "{alert}<form method=\"post\" action=\"/auth/sessions\">{hidden}\
 <label>E-mail<input type=\"email\" name=\"email\" value=\"{email}\" autocomplete=\"username\" required></label>\
 <label>Password<input type=\"password\" name=\"password\" autocomplete=\"current-password\" required></label>\
-<button>Log in</button></form>",
+<button>Log in</button></form>{help}",
             alert = self.message.map(alert).unwrap_or_default(),
             email = Escaped(self.email),
+            help = self.help.map(Help::html).unwrap_or_default(),
         );
         // With `no-referrer` a browser would post the form with `Origin: null` (Fetch §3.1).
         Page { title: "Log in", body, status: self.status, referrer: "same-origin" }
@@ -59,6 +80,7 @@ mod tests {
             return_to: Some("/a\"><script>alert(1)</script>"),
             email: "\" autofocus onfocus=\"alert(1)",
             message: Some("<b>no</b>"),
+            help: Some(Help::Forgotten),
             status: StatusCode::UNAUTHORIZED,
         };
         let html = page.page().html();

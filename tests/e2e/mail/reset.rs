@@ -49,6 +49,8 @@ async fn the_pages_do_it_without_a_script() {
     let system = System::shared().await;
     let user = system.new_user().await;
     let mut browser = Browser::at(&system.edge);
+    let login = browser.navigate("/login").await.is(200).text();
+    assert!(login.contains("<a href=\"/forgot\">"), "{login}");
     let page = browser.navigate("/forgot").await.is(200).text();
     assert!(page.contains("action=\"/auth/password/forgot\""), "{page}");
     browser.submit("/auth/password/forgot", &[("email", &user.email)]).await.is(202);

@@ -69,6 +69,9 @@ async fn where_it_is_wanted_nobody_logs_in_with_an_address_that_is_not_verified(
         Mobile::at(system.at(door)).log_in(&user).await.refused(403, "email-unverified");
         Browser::at(system.at(door)).log_in(&user).await.refused(403, "email-unverified");
         Mobile::at(system.at(door)).log_in(&wrong).await.refused(401, "invalid-credentials");
+        let fields = [("email", user.email.as_str()), ("password", user.password.as_str())];
+        let page = Browser::at(system.at(door)).submit("/auth/sessions", &fields).await.is(403).text();
+        assert!(page.contains("<a href=\"/verify\">"), "{page}");
     }
     let token = system.mail_to(&user.email, VERIFY, 1).await.token().to_owned();
     let anybody = Mobile::at(&system.edge);
