@@ -214,6 +214,21 @@ async fn of_many_who_use_a_link_at_once_one_does() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_confirm_an_address_at_once_one_does() {
+    for w in World::each().await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        let link = token(&w.one_mail(0).await);
+        let outcomes = at_once(8, |_| {
+            let (w, link) = (w.clone(), link.clone());
+            Box::pin(async move { w.confirm(1, &link).await })
+        });
+        let outcomes = outcomes.await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+        assert_eq!(w.me().await.epoch, 2);
+    }
+}
+
 #[tokio::test]
 async fn a_made_up_link_is_refused() {
     for w in World::each().await {
