@@ -78,7 +78,7 @@ async fn devices_are_listed_and_ended_at_both_doors() {
         let left = browser.get("/auth/sessions").await.is(200).json();
         assert_eq!(left["sessions"].as_array().map(Vec::len), Some(1));
         browser.delete("/auth/sessions/current").await.is(204);
-        assert!(browser.cookies.is_empty(), "{door:?}: {:?}", browser.cookies);
+        assert!(browser.is_signed_out(), "{door:?}: {:?}", browser.cookies);
         browser.get("/auth/me").await.is(401);
     }
 }

@@ -12,6 +12,7 @@ mod cross_site;
 mod denial;
 mod durability;
 mod forwarding;
+mod guessing;
 mod import;
 mod journey;
 mod mail;

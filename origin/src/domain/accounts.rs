@@ -33,9 +33,9 @@ impl Domain {
     pub async fn register(&self, context: &Context, email: &str, password: &str) -> Result<(), Error> {
         let address = EmailAddress::parse(email)?;
         let password = Password::chosen(password, &address, &self.0.settings)?;
-        let admission = self.admit(context, Budget::Mail, Subject::Address(address.lookup())).await?;
-        let hash = self.0.passwords.hash(&password).await;
-        let hash = self.unless_overloaded(&admission, hash).await?;
+        let subject = Subject::Address(address.lookup());
+        let (_, place) = self.admit_to_hash(context, Budget::Mail, subject).await?;
+        let hash = self.0.passwords.hash_at(place, &password).await?;
         let roles = self.ordinary_roles();
 
         let mut transaction = self.0.store.begin().await?;

@@ -17,6 +17,7 @@ use super::{
     email::EmailAddress,
     known_device::DeviceId,
     limits::Limit,
+    passwords::Place,
 };
 use crate::store::{
     self, Transaction,
@@ -84,17 +85,37 @@ impl Domain {
     /// device or the session is known: those have limits of their own, which nobody else can use up.
     ///
     /// # Errors
-    /// [`Error::TooManyAttempts`] with the time to wait, [`Error::Overloaded`] when a password could not be
-    /// hashed anyway.
+    /// [`Error::TooManyAttempts`] with the time to wait.
     pub(super) async fn admit(
         &self,
         context: &Context,
         budget: Budget,
         subject: Subject<'_>,
     ) -> Result<Admission, Error> {
-        if budget == Budget::Password && self.0.passwords.is_full() {
-            return Err(Error::Overloaded);
-        }
+        self.admit_after(context, budget, subject, || Ok(())).await.map(|(admission, ())| admission)
+    }
+
+    /// The same for what is hashed next: with a place for that, taken before the attempt is counted. Who is
+    /// too many is refused after no more than a read, and counts for nothing.
+    ///
+    /// # Errors
+    /// Those of [`admit`](Self::admit), and [`Error::Overloaded`] when there is no place.
+    pub(super) async fn admit_to_hash(
+        &self,
+        context: &Context,
+        budget: Budget,
+        subject: Subject<'_>,
+    ) -> Result<(Admission, Place), Error> {
+        self.admit_after(context, budget, subject, || self.0.passwords.reserve()).await
+    }
+
+    async fn admit_after<T>(
+        &self,
+        context: &Context,
+        budget: Budget,
+        subject: Subject<'_>,
+        reserve: impl Fn() -> Result<T, Error>,
+    ) -> Result<(Admission, T), Error> {
         let applied = self.applied(context, budget, subject);
         for _ in 0..ATTEMPTS {
             if let Some(refusal) = self.refusal(context, &applied).await? {
@@ -103,8 +124,10 @@ impl Domain {
                 }
                 return Err(Error::TooManyAttempts { wait: refusal.allowed_at.since(context.now) });
             }
+            let reserved = reserve()?;
             if self.count(context, &applied).await? {
-                return Ok(Admission(applied.into_iter().map(|applied| applied.counted).collect()));
+                let counted = applied.into_iter().map(|applied| applied.counted).collect();
+                return Ok((Admission(counted), reserved));
             }
         }
         Err(Error::Contended)
@@ -113,21 +136,21 @@ impl Domain {
     /// Counts the guess at a password that a login is: on a device that the account knows, or elsewhere.
     ///
     /// # Errors
-    /// Those of [`admit`](Self::admit).
+    /// Those of [`admit_to_hash`](Self::admit_to_hash).
     pub(super) async fn admit_login(
         &self,
         context: &Context,
         attempt: &Attempt<'_>,
-    ) -> Result<Admission, Error> {
+    ) -> Result<(Admission, Place), Error> {
         let Ok(address) = EmailAddress::parse(attempt.email) else {
-            return self.admit(context, Budget::Password, Subject::Nobody).await;
+            return self.admit_to_hash(context, Budget::Password, Subject::Nobody).await;
         };
         let account = address.lookup();
         let subject = match self.known_device(context, account, attempt.known_device).await? {
             Some(device) => Subject::Device(device),
             None => Subject::Address(account),
         };
-        self.admit(context, Budget::Password, subject).await
+        self.admit_to_hash(context, Budget::Password, subject).await
     }
 
     /// Takes an attempt back that was none, as a right password is none: in the transaction of what it
@@ -142,24 +165,6 @@ impl Domain {
             attempts::give_back(transaction, counted).await?;
         }
         Ok(())
-    }
-
-    /// Takes an attempt back that was not judged: there was no place to hash.
-    pub(super) async fn unless_overloaded<T>(
-        &self,
-        admission: &Admission,
-        outcome: Result<T, Error>,
-    ) -> Result<T, Error> {
-        if let Err(Error::Overloaded) = outcome {
-            let mut transaction = self.0.store.begin().await?;
-            for counted in &admission.0 {
-                // This one alone: it proves nothing of those before.
-                let alone = Counted { source: None, ..*counted };
-                attempts::give_back(&mut transaction, &alone).await?;
-            }
-            transaction.commit().await.map_err(store::Error::from)?;
-        }
-        outcome
     }
 
     /// Counts against all limits or none. Every origin does so in this order, what is shared by the fewest
@@ -227,8 +232,8 @@ impl Domain {
         };
         // One that guesses at passwords and codes guesses twice.
         let shared = if budget == Budget::Code { Budget::Password } else { budget };
-        let client = context.address.map(client_of);
-        let source = client.as_deref().map(|client| Digest::of(client.as_bytes()));
+        let client = client_of(context.address);
+        let source = Some(Digest::of(client.as_bytes()));
         let alone = |name: &'static str, id: &[u8]| {
             let key = key(budget, name, id);
             vec![Applied { name, counted: counted(key, &limits.device, Some(key)) }]
@@ -246,10 +251,8 @@ impl Domain {
             }
             (Subject::Nobody | Subject::Address(_) | Subject::User(_), _) => Vec::new(),
         };
-        if let Some(client) = client {
-            let key = key(shared, "address", client.as_bytes());
-            applied.push(Applied { name: "address", counted: counted(key, of_address, None) });
-        }
+        let of_client = key(shared, "address", client.as_bytes());
+        applied.push(Applied { name: "address", counted: counted(of_client, of_address, None) });
         if let Some(limit) = of_all {
             applied.push(Applied {
                 name: "overall",
@@ -275,11 +278,13 @@ fn key(budget: Budget, name: &str, id: &[u8]) -> Digest {
 }
 
 /// The client that an address is of: an IPv6 client has a /64 to choose from (RFC 6177 §2), so all of it is
-/// one, and an IPv4 address is the same however it is written (RFC 4291 §2.5.5.2).
-fn client_of(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
+/// one, and an IPv4 address is the same however it is written (RFC 4291 §2.5.5.2). All that come from nobody
+/// knows where are one: not to be known is no advantage.
+fn client_of(address: Option<IpAddr>) -> String {
+    match address.map(|address| address.to_canonical()) {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
             let network = Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64));
             format!("{network}/64")
         }
@@ -300,7 +305,7 @@ mod tests {
             ("2001:db8:1:3::", "2001:db8:1:3::/64"),
             ("::1", "::/64"),
         ] {
-            assert_eq!(client_of(address.parse().unwrap()), client);
+            assert_eq!(client_of(Some(address.parse().unwrap())), client);
         }
     }
 

@@ -22,7 +22,7 @@ use super::{
     device,
     email::EmailAddress,
     keys::Keys,
-    passwords::Password,
+    passwords::{Password, Place},
     tokens::Speaker,
 };
 use crate::store::{
@@ -202,13 +202,13 @@ impl Domain {
         attempt: &Attempt<'_>,
         handle: Option<Digest>,
     ) -> Result<Opened, Error> {
-        let admission = self.admit_login(context, attempt).await?;
+        let (admission, place) = self.admit_login(context, attempt).await?;
+        let mut place = Some(place);
         let device = device::device(attempt.device);
         let kind = kind_of(handle);
         let mut verified = None;
         for _ in 0..ATTEMPTS {
-            let proven = self.prove(context, attempt, verified.take()).await;
-            let mut proven = self.unless_overloaded(&admission, proven).await?;
+            let mut proven = self.prove(context, attempt, place.take(), verified.take()).await?;
             self.must_be_verified(context, &admission, &proven.user).await?;
             if proven.has_second_factor {
                 let user = proven.user.id;
@@ -277,6 +277,7 @@ impl Domain {
         &self,
         context: &Context,
         attempt: &Attempt<'_>,
+        place: Option<Place>,
         verified: Option<PasswordHash>,
     ) -> Result<Proven, Error> {
         let address = EmailAddress::parse(attempt.email).ok();
@@ -301,7 +302,10 @@ impl Domain {
         // Without a hash, one is verified that matches nothing: the answer takes as long.
         let is_verified = match (&hash, &verified) {
             (Some(hash), Some(verified)) if hash == verified => true,
-            _ => self.0.passwords.verify(&password, hash.as_ref()).await?,
+            _ => {
+                let place = place.map_or_else(|| self.0.passwords.reserve(), Ok)?;
+                self.0.passwords.verify_at(place, &password, hash.as_ref()).await?
+            }
         };
         match (user, hash) {
             (Some(user), Some(hash)) if is_verified => {

@@ -102,6 +102,10 @@ struct Bounds {
     places: usize,
 }
 
+/// A place among those who hash or wait for their turn.
+#[derive(Debug)]
+pub struct Place(OwnedSemaphorePermit);
+
 /// How much there is to hash just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashingLoad {
@@ -137,9 +141,17 @@ impl Passwords {
     /// # Errors
     /// [`Error::Overloaded`] at once when too many are waiting.
     pub async fn hash(&self, password: &Password) -> Result<PasswordHash, Error> {
+        self.hash_at(self.reserve()?, password).await
+    }
+
+    /// The same, at a place that was taken before.
+    ///
+    /// # Errors
+    /// [`Error::Hashing`] when it cannot be computed.
+    pub async fn hash_at(&self, place: Place, password: &Password) -> Result<PasswordHash, Error> {
         let salt = self.random.bytes::<16>()?;
         let (params, password) = (self.params.clone(), password.clone());
-        self.in_turn(move || compute(&params, password.0.as_bytes(), &salt)).await
+        self.in_turn(place, move || compute(&params, password.0.as_bytes(), &salt)).await
     }
 
     /// Whether this is the password of the hash. Without a hash it is not, and that takes as long.
@@ -151,10 +163,23 @@ impl Passwords {
     /// # Errors
     /// [`Error::Overloaded`] at once when too many are waiting.
     pub async fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<bool, Error> {
+        self.verify_at(self.reserve()?, password, hash).await
+    }
+
+    /// The same, at a place that was taken before.
+    ///
+    /// # Errors
+    /// [`Error::Hashing`] when it cannot be computed.
+    pub async fn verify_at(
+        &self,
+        place: Place,
+        password: &Password,
+        hash: Option<&PasswordHash>,
+    ) -> Result<bool, Error> {
         let (password, dummy) = (password.clone(), self.dummy.clone());
         let outdated = hash.filter(|hash| self.is_outdated(hash)).cloned();
         let present = hash.filter(|_| outdated.is_none()).cloned();
-        self.in_turn(move || {
+        self.in_turn(place, move || {
             let password = password.0.as_bytes();
             match (&outdated, &present) {
                 (Some(outdated), _) if matches(password, outdated)? => Ok(true),
@@ -178,10 +203,12 @@ impl Passwords {
             })
     }
 
-    /// Whether there is no place for one more: it would be refused at once.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.places.available_permits() == 0
+    /// Takes a place, so that what has to be done before hashing is done only for what will be hashed.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] at once when there is none.
+    pub fn reserve(&self) -> Result<Place, Error> {
+        Arc::clone(&self.places).try_acquire_owned().map(Place).map_err(|_| Error::Overloaded)
     }
 
     /// How much there is to hash just now.
@@ -197,9 +224,9 @@ impl Passwords {
     /// it runs frees neither, so hanging up is no way around the bound.
     async fn in_turn<T: Send + 'static>(
         &self,
+        Place(place): Place,
         compute: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::Overloaded)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Error::Overloaded)?;
         let permits: [OwnedSemaphorePermit; 2] = [place, turn];
         let begun = Arc::clone(&self.begun);

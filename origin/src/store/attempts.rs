@@ -60,10 +60,11 @@ pub struct Refusal {
 }
 
 /// How many attempts count at time `$2`, this one included: those that are not forgiven, in units of the
-/// time `$3` that one takes to be, and what is begun of a unit counts.
+/// time `$3` that one takes to be. Rounded, so that it does not matter whether the clocks of those who
+/// come at once, perhaps to several origins, agree.
 macro_rules! counting {
     () => {
-        "(1 + ((CASE WHEN attempts.forgiven_at > $2 THEN attempts.forgiven_at - $2 ELSE 0 END) + $3 - 1) / $3)"
+        "(1 + ((CASE WHEN attempts.forgiven_at > $2 THEN attempts.forgiven_at - $2 ELSE 0 END) + $3 / 2) / $3)"
     };
 }
 

@@ -108,6 +108,16 @@ async fn of_many_guesses_at_once_on_two_origins_exactly_the_limit_is_hashed() {
     }
 }
 
+#[tokio::test]
+async fn clocks_that_differ_by_seconds_count_alike() {
+    for w in World::each_with(strict()).await {
+        for seconds in [5, 0, 3, 1] {
+            let refused = w.guess(&w.at(seconds), STRANGER).await;
+            assert_eq!(refused.is_some(), seconds == 1, "{seconds} {refused:?}");
+        }
+    }
+}
+
 const WRONG: Attempt<'_> = Attempt::new(EMAIL, "a wrong password");
 const RIGHT: Attempt<'_> = Attempt::new(EMAIL, PASSWORD);
 
@@ -268,7 +278,7 @@ async fn what_is_no_password_and_what_is_no_address_is_counted_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guess_that_found_no_place_to_be_hashed_was_none() {
+async fn a_guess_for_which_there_was_no_place_counts_for_nothing() {
     let hashing = Hashing { memory_kib: 4096, parallel: 1, queue: 1, ..settings().hashing };
     let limits = Limits { account: "20/1/60/60".parse().unwrap(), ..generous() };
     for w in World::each_with(Settings { hashing, limits, ..settings() }).await {
