@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::{self, Bench};
 use crate::failure::Failure;
 use crate::layering;
 use crate::setup::place::Place;
@@ -35,6 +36,11 @@ enum Command {
         /// The policy file inside the worker [default: shared/policy.toml]
         #[arg(long, value_name = "FILE", env = "COUNTERSIGN_POLICY")]
         policy: Option<PathBuf>,
+    },
+    /// Measure what is promised in figures
+    Bench {
+        #[command(subcommand)]
+        bench: Bench,
     },
     /// Install the tools and packages that the other commands need, and nothing else
     Setup,
@@ -115,6 +121,7 @@ fn act(command: Command) -> Result<(), Failure> {
             block_on(test_run::test(&Place::find()?, &test_run::Options { name, database }))
         }
         Command::Build { policy } => worker::put_in_place(&Place::find()?, policy.as_deref()).map(drop),
+        Command::Bench { bench } => block_on(bench::bench(&Place::find()?, &bench)),
         Command::Setup => {
             let place = Place::find()?;
             setup::everything(&place)

@@ -7,9 +7,11 @@
 //! test_run    `cargo dev test`: every test there is, on both databases
 //! system      the parts that run: origin, the edge, the upstream; their addresses, settings, secrets, health
 //! mailbox     a mail server that keeps what it is sent
+//! bench       `cargo dev bench`: what is promised in figures, measured
 //! layering    which module may know which: `cargo dev check`
 //! ```
 
+pub mod bench;
 pub mod command;
 pub mod failure;
 pub mod interruption;

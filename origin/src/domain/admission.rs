@@ -167,6 +167,24 @@ impl Domain {
         Ok(())
     }
 
+    /// Takes an attempt back that was not judged, where the place to hash is not taken before: there was
+    /// none.
+    pub(super) async fn unless_overloaded<T>(
+        &self,
+        admission: &Admission,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Err(Error::Overloaded) = outcome {
+            let mut transaction = self.0.store.begin().await?;
+            for counted in &admission.0 {
+                // This one alone: it proves nothing of those before.
+                attempts::give_back(&mut transaction, &Counted { source: None, ..*counted }).await?;
+            }
+            transaction.commit().await.map_err(store::Error::from)?;
+        }
+        outcome
+    }
+
     /// Counts against all limits or none. Every origin does so in this order, what is shared by the fewest
     /// first, so that none waits for the other in a circle, and for the limit of all only at the end.
     async fn count(&self, context: &Context, applied: &[Applied]) -> Result<bool, Error> {

@@ -40,7 +40,8 @@ impl Domain {
         let admission = self.admit(context, Budget::Password, Subject::Session(principal.session)).await?;
         for _ in 0..ATTEMPTS {
             let event = EventKind::PasswordChanged;
-            let verified = self.prove_current(context, principal, current, event).await?;
+            let verified = self.prove_current(context, principal, current, event).await;
+            let verified = self.unless_overloaded(&admission, verified).await?;
             let hash = self.0.passwords.hash(&new).await?;
             let replaced = self.replace_hash(context, principal, &admission, &verified, &hash).await?;
             if let Some(changed) = replaced {

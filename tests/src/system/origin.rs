@@ -83,6 +83,14 @@ impl<'a> Origin<'a> {
             .await
     }
 
+    /// Disables an account.
+    ///
+    /// # Errors
+    /// With what origin says is wrong.
+    pub async fn disable_user(&self, email: &str) -> Result<(), Failure> {
+        self.succeed(&["user", "disable", "--email", email], "").await
+    }
+
     /// The command that serves until it is stopped.
     #[must_use]
     pub fn serve(&self) -> Command {
