@@ -15,8 +15,10 @@ pub use self::{
     recovery_code::RecoveryCode,
     totp::TotpSecret,
 };
-use super::{Domain, Error};
-use crate::store::{Transaction, recovery_codes, totp as factors, totp::TotpFactor, words::words};
+use super::{Context, Domain, Error};
+use crate::store::{
+    Transaction, mails::Kind as MailKind, recovery_codes, totp as factors, totp::TotpFactor, words::words,
+};
 
 words! {
     /// What the second step of a login can be made with.
@@ -112,6 +114,22 @@ impl Domain {
                 _ => Err("wrong_recovery_code"),
             },
         })
+    }
+
+    /// Writes to the user of a proof that is for once: who did not use it has to know.
+    pub(super) async fn tell_of(
+        &self,
+        transaction: &mut Transaction,
+        context: &Context,
+        proof: Proof<'_>,
+        email: &str,
+    ) -> Result<(), Error> {
+        match proof {
+            Proof::Code(_) => Ok(()),
+            Proof::RecoveryCode(_) => {
+                self.post_notice(transaction, context, MailKind::RecoveryCodeUsed, email, None).await
+            }
+        }
     }
 
     /// The step whose code this is, by the app's secret.

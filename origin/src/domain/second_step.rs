@@ -187,12 +187,14 @@ impl Domain {
         match (opened, refused) {
             (Some(opened), Ok(())) => {
                 self.give_back(&mut transaction, &admission).await?;
+                self.tell_of(&mut transaction, context, attempt.proof, &proven.user.email).await?;
                 let event = Event::success(EventKind::Login)
                     .subject(user)
                     .session(opened.session)
                     .because(kind.as_str())
                     .detail("second_step", attempt.proof.step().as_str());
                 self.commit(transaction, &context.by(user), event).await?;
+                self.hurry_mail();
                 Ok(opened)
             }
             (_, refused) => {

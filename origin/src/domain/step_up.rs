@@ -7,10 +7,7 @@
 
 use std::fmt;
 
-use shared::{
-    authentication::{Method, Methods},
-    time::Timestamp,
-};
+use shared::authentication::{Method, Methods};
 
 use super::{
     BrowserCredentials, Context, Domain, Error, Principal, TokenGrant,
@@ -74,7 +71,7 @@ impl Domain {
             let mut transaction = self.0.store.begin().await?;
             // The user's row first. It has to have the very hash that was verified, as with a login.
             if users::holds(&mut transaction, self.0.store.dialect(), principal.user, &verified).await? {
-                let methods = self.prove_second(&mut transaction, principal, shown, context.now).await?;
+                let methods = self.prove_second(&mut transaction, context, principal, shown).await?;
                 let methods = match methods {
                     Ok(methods) => methods,
                     Err(reason) => {
@@ -98,9 +95,9 @@ impl Domain {
     async fn prove_second(
         &self,
         transaction: &mut Transaction,
+        context: &Context,
         principal: &Principal,
         shown: &Reauthentication<'_>,
-        now: Timestamp,
     ) -> Result<Result<Methods, &'static str>, Error> {
         // The user's row is taken, so that no factor comes or goes meanwhile.
         let steps = self.second_steps(principal.user).await?;
@@ -108,7 +105,8 @@ impl Domain {
             _ if steps.is_empty() => Ok(Ok([Method::Password].into())),
             None => Err(Error::SecondFactorMissing(steps)),
             Some(proof) => {
-                let used = self.use_proof(transaction, principal.user, proof, now).await?;
+                let used = self.use_proof(transaction, principal.user, proof, context.now).await?;
+                self.tell_of(transaction, context, proof, &principal.email).await?;
                 Ok(used.map(|()| [Method::Password, Method::OneTimeCode, Method::MultipleFactors].into()))
             }
         }

@@ -24,6 +24,12 @@ words! {
         AddressChanged = "address_changed",
         /// The password was changed.
         PasswordChanged = "password_changed",
+        /// A login needs a second step from now on.
+        SecondFactorAdded = "second_factor_added",
+        /// A login needs no second step any more.
+        SecondFactorRemoved = "second_factor_removed",
+        /// A recovery code was used.
+        RecoveryCodeUsed = "recovery_code_used",
         /// Somebody wanted an account for an address that has one.
         AddressTaken = "address_taken",
     }

@@ -112,6 +112,32 @@ pub(super) fn write(kind: Kind, facts: Facts<'_>) -> Letter {
                 Link { label: "Choose a new password", url: to("/forgot") },
             ],
         ),
+        Kind::SecondFactorAdded => (
+            "Your account has a second factor",
+            vec![
+                Text(format!(
+                    "An app that makes codes was set up for your account at {site_name}. Logging in needs a \
+                     code of it from now on, or one of the recovery codes."
+                )),
+                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
+            ],
+        ),
+        Kind::SecondFactorRemoved => (
+            "Your account has no second factor any more",
+            vec![
+                Text(format!("Logging in to your account at {site_name} needs the password alone again.")),
+                Text("If it was not you, choose another one:".to_owned()),
+                Link { label: "Choose a new password", url: to("/forgot") },
+            ],
+        ),
+        Kind::RecoveryCodeUsed => (
+            "A recovery code was used",
+            vec![
+                Text(format!("One of the recovery codes of your account at {site_name} was used.")),
+                Text("If it was not you, somebody knows your password too. Choose another one:".to_owned()),
+                Link { label: "Choose a new password", url: to("/forgot") },
+            ],
+        ),
         Kind::AddressTaken => (
             "You have an account already",
             vec![
@@ -175,13 +201,16 @@ fn in_words(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 7] = [
+    const KINDS: [Kind; 10] = [
         Kind::VerifyAddress,
         Kind::ResetPassword,
         Kind::ConfirmNewAddress,
         Kind::ConfirmOldAddress,
         Kind::AddressChanged,
         Kind::PasswordChanged,
+        Kind::SecondFactorAdded,
+        Kind::SecondFactorRemoved,
+        Kind::RecoveryCodeUsed,
         Kind::AddressTaken,
     ];
 
@@ -217,7 +246,8 @@ mod tests {
             assert!(text.contains(&format!("https://id.example.com{link}\n")), "{kind}: {text}");
             assert!(text.contains("good for 30 minutes and counts once"), "{kind}: {text}");
         }
-        for kind in [Kind::AddressChanged, Kind::PasswordChanged, Kind::AddressTaken] {
+        for kind in &KINDS[4..] {
+            let kind = *kind;
             let Letter { text, html, .. } = letter(kind, "");
             assert!(!text.contains("T0-_ken") && !html.contains("T0-_ken"), "{kind}");
         }

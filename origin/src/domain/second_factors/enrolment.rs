@@ -14,7 +14,9 @@ use crate::{
         audit::{Event, Kind},
     },
     store::{
-        self, recovery_codes,
+        self,
+        mails::Kind as MailKind,
+        recovery_codes,
         revocations::Revocation,
         sessions::{self, EndReason},
         users,
@@ -95,7 +97,10 @@ impl Domain {
         let event = self.event(Kind::SecondFactorEnrolled, principal).because(SecondStep::Totp.as_str());
         let event = event.detail("sessions_ended", ended);
         let rule = Revocation::UserBelow(principal.user, epoch);
+        let notice = MailKind::SecondFactorAdded;
+        self.post_notice(&mut transaction, context, notice, &principal.email, None).await?;
         self.commit_revoking(transaction, context, event, rule).await?;
+        self.hurry_mail();
         Ok(Enrolled { recovery_codes: codes, credentials })
     }
 
@@ -147,7 +152,10 @@ impl Domain {
         let event = self.event(Kind::SecondFactorRemoved, principal).because(SecondStep::Totp.as_str());
         let event = event.detail("sessions_ended", ended);
         let rule = Revocation::UserBelow(principal.user, epoch);
+        let notice = MailKind::SecondFactorRemoved;
+        self.post_notice(&mut transaction, context, notice, &principal.email, None).await?;
         self.commit_revoking(transaction, context, event, rule).await?;
+        self.hurry_mail();
         Ok(credentials)
     }
 
@@ -167,7 +175,11 @@ impl Domain {
         let reason = EndReason::SecondFactorChanged;
         let ended = sessions::end_all(&mut transaction, user, None, reason, context.now).await?;
         let event = Event::success(Kind::SecondFactorReset).subject(user).detail("sessions_ended", ended);
+        let email = users::by_id(&mut *transaction, user).await?.ok_or(Error::NotFound)?.email;
+        let notice = MailKind::SecondFactorRemoved;
+        self.post_notice(&mut transaction, context, notice, &email, None).await?;
         self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
+        self.hurry_mail();
         Ok(ended)
     }
 

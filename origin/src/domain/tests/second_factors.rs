@@ -190,6 +190,9 @@ async fn what_is_removed_counts_no_more_and_ends_the_others() {
         assert!(matches!(w.domain.remove_totp(&w.at(1), &me).await, Err(Error::NotFound)));
         assert!(matches!(w.domain.replace_recovery_codes(&w.at(1), &me).await, Err(Error::NotFound)));
         assert_eq!(w.events("second_factor.removed").await, ["success totp"]);
+        let mails = w.domain.take_mail(&w.at(1)).await.unwrap();
+        let told = |subject| mails.iter().any(|mail| mail.to == EMAIL && mail.letter.subject == subject);
+        assert!(told("Your account has no second factor any more"), "{mails:?}");
         w.tokens(1).await;
         // Nothing is left that would be in the way of another.
         w.domain.enrol_totp(&w.at(2), &me).await.unwrap();

@@ -77,6 +77,11 @@ async fn whoever_lost_the_phone_has_a_recovery_code() {
         let grant = w.domain.second_step_token(&w.at(60), &attempt).await.unwrap();
         let me = w.domain.by_bearer(&w.at(61), &grant.access_token).await.unwrap();
         assert!(me.authentication.methods.have_second_factor());
+        let mails = w.domain.take_mail(&w.at(60)).await.unwrap();
+        let mut subjects: Vec<_> = mails.iter().map(|mail| mail.letter.subject).collect();
+        subjects.sort_unstable();
+        assert_eq!(subjects, ["A recovery code was used", "Your account has a second factor"]);
+        assert!(mails.iter().all(|mail| mail.to == EMAIL && !mail.letter.text.contains(&code)), "{mails:?}");
         // It is signed in by two factors, and can set up another phone.
         w.domain.remove_totp(&w.at(62), &me).await.unwrap();
         let fresh = w.refresh(63, &grant.refresh_token).await.unwrap();
