@@ -14,7 +14,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Moves origin's clock back: what it issues then has run out when the clock is right again, at the edge as well,
 /// whose clock nobody moves.
-async fn move_back(system: &System, time: Duration) {
+pub(super) async fn move_back(system: &System, time: Duration) {
     let milliseconds = i64::try_from(time.as_millis()).expect("a time");
     let body = json!({"advance_ms": -milliseconds});
     Mobile::at(&system.origin).post("/test/clock").json(&body).send().await.is(200);

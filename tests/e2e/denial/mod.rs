@@ -4,6 +4,7 @@
 mod caller;
 mod coverage;
 mod ended;
+mod stale;
 mod table;
 
 use shared::credential::Credential::Bearer;
@@ -167,8 +168,8 @@ async fn nobody_reaches_what_is_another_users() {
     for door in [Door::Origin, Door::Edge] {
         for number in [0, 1] {
             // Logged in anew for each route: some of them end the session by which they are called.
-            for (_, row, method, path) in
-                reached(&owner).filter(|(reached, row, ..)| *reached == door && row.needs == Needs::SignedIn)
+            for (_, row, method, path) in reached(&owner)
+                .filter(|(reached, row, ..)| *reached == door && row.is_for_anybody_signed_in())
             {
                 let callers = Caller::both_of(system.at(door), &other).await;
                 let answer = callers[number].ask(method, &path).await;

@@ -3,7 +3,7 @@
 use shared::credential::Credential::{self, Bearer, Session};
 
 use self::Needs::{
-    EdgeCall, MyTwoFactors, Nothing, Permission, SignedIn, SignedInBy, TwoFactors, VerifiedEmail,
+    EdgeCall, FreshLogin, MyTwoFactors, Nothing, Permission, SignedIn, SignedInBy, TwoFactors, VerifiedEmail,
 };
 use self::Reached::{AtOrigin, AtTheEdge, Both};
 
@@ -22,6 +22,8 @@ pub(super) struct Row {
 pub(super) enum Needs {
     Nothing,
     SignedIn,
+    /// A session whose user has proven not long ago to be who they are.
+    FreshLogin,
     SignedInBy(Credential),
     Permission(&'static str),
     /// This permission, and a recent login by two factors.
@@ -75,12 +77,12 @@ pub(super) const ROWS: [Row; 51] = [
     row("GET", "/openapi.json", Nothing, Both),
     row("GET", "/auth/me", SignedIn, Both),
     row("GET", "/auth/sessions", SignedIn, Both),
-    row("POST", "/auth/email", SignedIn, Both),
+    row("POST", "/auth/email", FreshLogin, Both),
     row("POST", "/auth/password", SignedIn, Both),
     row("POST", "/auth/reauthenticate", SignedIn, Both),
     row("GET", "/auth/second-factors", SignedIn, Both),
-    row("POST", "/auth/second-factors/totp", SignedIn, Both),
-    row("POST", "/auth/second-factors/totp/confirm", SignedIn, Both),
+    row("POST", "/auth/second-factors/totp", FreshLogin, Both),
+    row("POST", "/auth/second-factors/totp/confirm", FreshLogin, Both),
     row("POST", "/auth/second-factors/recovery-codes", MyTwoFactors, Both),
     row("DELETE", "/auth/second-factors/totp", MyTwoFactors, Both),
     row("DELETE", "/auth/sessions/{id}", SignedIn, Both),
@@ -137,6 +139,11 @@ impl Row {
     /// Whether it asks for anybody to be signed in.
     pub(super) fn needs_a_session(&self) -> bool {
         !matches!(self.needs, Nothing | EdgeCall)
+    }
+
+    /// Whether all that it asks is to be signed in, as long ago as it was or not.
+    pub(super) fn is_for_anybody_signed_in(&self) -> bool {
+        matches!(self.needs, SignedIn | FreshLogin)
     }
 
     /// Whether it takes this kind of credential.
