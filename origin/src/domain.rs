@@ -18,6 +18,7 @@ mod known_device;
 mod limits;
 pub mod login;
 pub mod mail;
+mod mail_links;
 mod password_change;
 mod password_reset;
 pub mod passwords;

@@ -3,11 +3,9 @@
 
 use super::{
     Context, Domain, Error,
-    admission::{Budget, Subject},
     audit::{Event, Kind as EventKind},
     email::EmailAddress,
-    email_verification::requested,
-    mail::{Link, Posted, digest_of},
+    mail::digest_of,
     passwords::Password,
 };
 use crate::store::{
@@ -26,24 +24,8 @@ impl Domain {
     /// [`Error::InvalidEmail`], [`Error::NoMail`], [`Error::TooManyAttempts`] when too many were asked for;
     /// none depends on who there is.
     pub async fn request_password_reset(&self, context: &Context, email: &str) -> Result<(), Error> {
-        self.mail_settings()?;
-        let address = EmailAddress::parse(email)?;
-        self.admit(context, Budget::Mail, Subject::Address(address.lookup())).await.map(drop)?;
-        let found = users::by_email(self.0.store.reads(), address.lookup()).await?;
-        let reason = match &found {
-            None => Some("unknown_address"),
-            Some(user) if user.disabled_at.is_some() => Some("user_disabled"),
-            Some(_) => None,
-        };
-        let event = requested(EventKind::PasswordResetRequested, &address, found.as_ref(), reason);
-        let posted = if reason.is_none() { Posted::Sent } else { Posted::Never };
-        let user = self.addressee(context, found.filter(|_| reason.is_none()))?;
-        let mut transaction = self.0.store.begin().await?;
-        let link = Link::new(Purpose::Reset, user, &address);
-        self.post_link(&mut transaction, context, &link, posted).await?;
-        self.commit(transaction, context, event).await?;
-        self.hurry_mail();
-        Ok(())
+        let (purpose, act) = (Purpose::Reset, EventKind::PasswordResetRequested);
+        self.request_link(context, email, purpose, act, |_| None).await
     }
 
     /// Sets a new password by the token of a link. All sessions end, and nothing that was asked for by mail
