@@ -79,7 +79,8 @@ impl Config {
         let (master_keys, secrets) = secrets::read(&mut read);
         let policy = policy_file::read(&mut read);
         let (smtp, mail) = mail::read(&mut read, issuer.as_deref()).unzip();
-        let domain = domain::read(&mut read, issuer.as_deref(), policy.as_ref(), mail);
+        let own = own_origins.as_deref().unwrap_or_default();
+        let domain = domain::read(&mut read, issuer.as_deref(), own, policy.as_ref(), mail);
         let logging = Logging::read(&mut read);
         let listen = read.parsed(
             "listen",

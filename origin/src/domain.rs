@@ -19,6 +19,7 @@ mod limits;
 pub mod login;
 pub mod mail;
 mod mail_links;
+pub mod passkeys;
 mod password_change;
 mod password_reset;
 pub mod passwords;
@@ -66,13 +67,13 @@ pub use self::{
     revocation::RevocationNumber,
     second_factors::{Enrolled, Proof, RecoveryCode, SecondFactors, SecondStep, TotpEnrolment, TotpSecret},
     second_step::{SecondAttempt, SecondStepAsked},
-    settings::{Hashing, RoleLimits, Settings},
+    settings::{Hashing, PasskeySettings, RoleLimits, Settings},
     step_up::{Reauthentication, SteppedUp},
     tokens::TokenGrant,
     upkeep::Upkeep,
     vault::MasterKeys,
 };
-use self::{keys::KeyRing, passwords::Passwords, vault::Vault};
+use self::{keys::KeyRing, passkeys::RelyingParty, passwords::Passwords, vault::Vault};
 pub use crate::store::{
     audit::AuditRow,
     revocations::Extent,
@@ -128,6 +129,8 @@ struct Parts {
     secrets: SharedSecrets,
     policy: Arc<Policy>,
     settings: Settings,
+    /// None where this site has no passkeys.
+    relying_party: Option<RelyingParty>,
     random: Random,
     /// Told when an act has written mail.
     mail_written: Notify,
@@ -151,8 +154,19 @@ impl Domain {
         let keys = KeyRing::open(&store, Vault::new(master_keys), settings.algorithm, random, now).await?;
         let passwords = Passwords::new(&settings.hashing, random)?;
         revocations::cover(&store, settings.access_ttl.max(settings.assertion_ttl)).await?;
+        let relying_party = settings.passkeys.as_ref().and_then(RelyingParty::new);
         let mail_written = Notify::new();
-        Ok(Self(Arc::new(Parts { store, keys, passwords, secrets, policy, settings, random, mail_written })))
+        Ok(Self(Arc::new(Parts {
+            store,
+            keys,
+            passwords,
+            secrets,
+            policy,
+            settings,
+            relying_party,
+            random,
+            mail_written,
+        })))
     }
 
     /// The settings.

@@ -23,6 +23,7 @@ mod observe;
 mod openapi;
 mod operations;
 mod page;
+mod passkeys;
 mod password_reset;
 mod principal;
 mod problems;
@@ -81,6 +82,14 @@ pub fn table() -> Vec<Route> {
         second_factors::confirm,
         second_factors::replace_recovery_codes,
         second_factors::remove,
+        passkeys::options,
+        passkeys::browser,
+        passkeys::token,
+        passkeys::registration_options,
+        passkeys::register,
+        passkeys::list,
+        passkeys::rename,
+        passkeys::remove,
         reauthenticate::reauthenticate,
         devices::me,
         devices::list,

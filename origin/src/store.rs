@@ -6,6 +6,7 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod ceremonies;
 pub mod challenges;
 mod connection;
 mod error;
@@ -14,6 +15,7 @@ pub mod keys;
 pub mod mail_tokens;
 pub mod mails;
 pub mod meta;
+pub mod passkeys;
 pub mod purge;
 pub mod recovery_codes;
 pub mod renewal;

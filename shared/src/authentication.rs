@@ -61,6 +61,8 @@ methods! {
     HardwareKey = "hwk",
     /// A key in software, such as a passkey that is synchronised.
     SoftwareKey = "swk",
+    /// A gesture that shows that somebody is there.
+    UserPresence = "user",
     /// Two factors together, by whatever other methods.
     MultipleFactors = "mfa",
 }

@@ -77,6 +77,10 @@ id!(
     SessionId
 );
 id!(
+    /// A passkey: a public key that a user has registered.
+    PasskeyId
+);
+id!(
     /// One token: the `jti`.
     TokenId
 );

@@ -75,6 +75,8 @@ kinds! {
     SecondFactorRequired "second-factor-required" 401 "A second step is needed"
     /// A code that proves a second factor is wrong, used or too late. Which of them is never said.
     InvalidCode "invalid-code" 401 "The code is wrong, or its time is over"
+    /// A passkey was shown that is not accepted here.
+    InvalidPasskey "invalid-passkey" 401 "The passkey is not accepted"
     /// The login is good and not strong or recent enough for this (RFC 9470 §3).
     InsufficientUserAuthentication "insufficient-user-authentication" 401 "A stronger or more recent login is needed"
     /// The seal is missing, wrong, too old or seen before.
@@ -289,7 +291,8 @@ impl Problem {
             Kind::Unauthenticated
             | Kind::InvalidCredentials
             | Kind::SecondFactorRequired
-            | Kind::InvalidCode => {
+            | Kind::InvalidCode
+            | Kind::InvalidPasskey => {
                 return Some(format!("Bearer realm=\"{REALM}\""));
             }
             Kind::BadSeal => return Some(format!("Signature realm=\"{REALM}\"")),

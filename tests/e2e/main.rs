@@ -17,6 +17,7 @@ mod import;
 mod journey;
 mod mail;
 mod mistakes;
+mod passkeys;
 mod raw;
 mod revocation;
 mod rotation;

@@ -1,11 +1,12 @@
 //! The settings of the domain: how long tokens and sessions hold, how passwords are judged and hashed.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
+use axum::http::Uri;
 use shared::{jwt::keys::Algorithm, policy::Policy};
 
 use super::{limits, reader::Reader};
-use crate::domain::{Hashing, MailSettings, RoleLimits, Settings};
+use crate::domain::{Hashing, MailSettings, PasskeySettings, RoleLimits, Settings};
 
 const DAY: u64 = 24 * 3600;
 const YEAR: u64 = 365 * DAY;
@@ -13,10 +14,12 @@ const YEAR: u64 = 365 * DAY;
 /// The sessions of administrators are shorter unless the operator says otherwise.
 const DEFAULT_ROLE_SESSIONS: &str = "admin=86400/3600";
 
-/// Reads them all. The issuer and what concerns mail were read before; where they are at fault nothing comes of these.
+/// Reads them all. The issuer, the own origins and what concerns mail were read before; where they are at fault nothing
+/// comes of these.
 pub(super) fn read(
     read: &mut Reader<'_>,
     issuer: Option<&str>,
+    own_origins: &[String],
     policy: Option<&Policy>,
     mail: Option<MailSettings>,
 ) -> Settings {
@@ -34,6 +37,7 @@ pub(super) fn read(
         fresh_login: read.seconds("fresh_login_seconds", 300, 1..=DAY),
         grace: read.seconds("refresh_grace_seconds", 30, 0..=300),
         retry: read.seconds("refresh_retry_seconds", DAY, 0..=30 * DAY),
+        passkeys: read_passkeys(read, own_origins),
         password_min_length: read.number("password_min_length", 15, 8..=128),
         hashing: read_hashing(read),
         limits: limits::read(read),
@@ -55,6 +59,25 @@ pub(super) fn read(
         read.fault("key_rotation_seconds", "it is shorter than key_publish_seconds", remedy);
     }
     settings
+}
+
+/// The domain that is set, or else the host of the first own origin that has a name: what has none, such as
+/// 127.0.0.1, no browser registers passkeys for.
+fn read_passkeys(read: &mut Reader<'_>, own_origins: &[String]) -> Option<PasskeySettings> {
+    const KEY: &str = "passkey_domain";
+    let host = |origin: &str| origin.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    let is_named = |host: &String| host.parse::<IpAddr>().is_err() && !host.starts_with('[');
+    let set = read.text(KEY).map(str::to_owned);
+    let is_set = set.is_some();
+    let rp_id = set.or_else(|| own_origins.iter().filter_map(|origin| host(origin)).find(is_named))?;
+    let lies_there = |origin: &&String| {
+        host(origin).is_some_and(|host| host == rp_id || host.ends_with(&format!(".{rp_id}")))
+    };
+    let origins: Vec<String> = own_origins.iter().filter(lies_there).cloned().collect();
+    if is_set && origins.is_empty() {
+        read.fault(KEY, "none of the own origins lies in this domain", "give the domain of an own origin");
+    }
+    Some(PasskeySettings { rp_id, origins })
 }
 
 /// The floor is OWASP's for Argon2id: no setting makes a stolen database cheaper to guess through.

@@ -35,6 +35,7 @@ pub(super) const KNOWN: &[&str] = &[
     "master_key",
     "master_key_previous",
     "own_origins",
+    "passkey_domain",
     "password_min_length",
     "password_reset_seconds",
     "policy",

@@ -75,6 +75,14 @@ words! {
         EmailChangeConfirmed = "email.change_confirmed",
         /// An address was changed, or could not be.
         EmailChanged = "email.changed",
+        /// A passkey was registered, or somebody tried to.
+        PasskeyRegistered = "passkey.registered",
+        /// A passkey got another name.
+        PasskeyRenamed = "passkey.renamed",
+        /// A passkey was removed.
+        PasskeyRemoved = "passkey.removed",
+        /// A passkey was used as only a copy of it could be.
+        PasskeyUsed = "passkey.used",
         /// A session was ended.
         SessionEnded = "session.ended",
         /// All sessions of a user were ended, but perhaps one.

@@ -57,6 +57,21 @@ pub enum Error {
     /// The password is right, and the address has yet to be verified.
     #[error("the address is not verified")]
     EmailUnverified,
+    /// This site has no passkeys.
+    #[error("there are no passkeys here")]
+    NoPasskeys,
+    /// A new passkey cannot be taken. Why is in the audit log alone.
+    #[error("the passkey cannot be registered")]
+    PasskeyUnusable,
+    /// A passkey proves nothing. Why is in the audit log alone.
+    #[error("the passkey is not accepted")]
+    InvalidPasskey,
+    /// Without it its owner could not log in.
+    #[error("it is the last way in")]
+    LastWayIn,
+    /// The library has failed at what depends on nobody else.
+    #[error("a browser could not be asked for a passkey: {0}")]
+    Passkeys(String),
     /// There is a user of this address.
     #[error("there is a user of this address")]
     AddressTaken,

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::store::{
     self, Transaction,
-    sessions::{self, Kind, NewSession},
+    sessions::{self, Kind, NewSession, Verified},
     users::{self, Credentials, PasswordHash},
 };
 
@@ -79,6 +79,21 @@ pub(super) struct Proven {
     pub(super) methods: Methods,
     /// Whether that is not yet enough.
     pub(super) has_second_factor: bool,
+}
+
+/// Somebody who has proven all that a session needs.
+pub(super) struct Entrant<'a> {
+    pub(super) user: &'a User,
+    pub(super) verified: Verified<'a>,
+    pub(super) methods: &'a Methods,
+    /// What the client calls its device.
+    pub(super) device: Option<&'a str>,
+}
+
+impl Proven {
+    pub(super) const fn entrant<'a>(&'a self, device: Option<&'a str>) -> Entrant<'a> {
+        Entrant { user: &self.user, verified: Verified::Password(&self.hash), methods: &self.methods, device }
+    }
 }
 
 /// A session that was made.
@@ -217,8 +232,9 @@ impl Domain {
                 return Err(Error::SecondFactorRequired(Box::new(asked)));
             }
             let mut transaction = self.0.store.begin().await?;
-            let opened = self.begin_session(&mut transaction, context, &proven, device.as_deref(), handle);
-            if let Some(opened) = opened.await? {
+            let entrant = proven.entrant(device.as_deref());
+            let opened = self.begin_session(&mut transaction, context, &entrant, handle).await?;
+            if let Some(opened) = opened {
                 self.give_back(&mut transaction, &admission).await?;
                 let event = Event::success(EventKind::Login)
                     .subject(opened.user.id)
@@ -240,23 +256,23 @@ impl Domain {
         &self,
         transaction: &mut Transaction,
         context: &Context,
-        proven: &Proven,
-        device: Option<&str>,
+        entrant: &Entrant<'_>,
         handle: Option<Digest>,
     ) -> Result<Option<Opened>, Error> {
+        let Entrant { user, verified, methods, device } = *entrant;
         let user_agent = device::user_agent(context.user_agent.as_deref());
-        let lifetimes = self.0.settings.lifetimes(kind_of(handle), &proven.user.roles);
+        let lifetimes = self.0.settings.lifetimes(kind_of(handle), &user.roles);
         let session = NewSession {
             id: SessionId::new(context.now, self.0.random.bytes()?),
-            user: proven.user.id,
-            epoch: proven.user.epoch,
-            verified: &proven.hash,
+            user: user.id,
+            epoch: user.epoch,
+            verified,
             handle,
             device,
             address: context.address.map(|address| address.to_string()),
             user_agent: user_agent.as_deref(),
             created_at: context.now,
-            methods: &proven.methods,
+            methods,
             idle: lifetimes.idle,
             absolute: lifetimes.absolute,
         };
@@ -265,10 +281,10 @@ impl Domain {
         }
         let authentication = Authentication {
             at: Some(context.now),
-            methods: proven.methods.clone(),
-            email_verified: proven.user.verified_at.is_some(),
+            methods: methods.clone(),
+            email_verified: user.verified_at.is_some(),
         };
-        let (user, session) = (proven.user.clone(), session.id);
+        let (user, session) = (user.clone(), session.id);
         Ok(Some(Opened { user, session, absolute: lifetimes.absolute, authentication }))
     }
 
@@ -317,7 +333,7 @@ impl Domain {
 
     /// Where the operator wants that, only a verified address can be logged in with. It is said after the
     /// right password alone.
-    async fn must_be_verified(
+    pub(super) async fn must_be_verified(
         &self,
         context: &Context,
         admission: &Admission,

@@ -7,6 +7,7 @@ mod enrolment;
 mod recovery_code;
 mod totp;
 
+use serde_json::Value;
 use shared::{id::UserId, time::Timestamp};
 
 use self::totp::Code;
@@ -17,7 +18,8 @@ pub use self::{
 };
 use super::{Context, Domain, Error};
 use crate::store::{
-    Transaction, mails::Kind as MailKind, recovery_codes, totp as factors, totp::TotpFactor, words::words,
+    Transaction, mails::Kind as MailKind, passkeys, recovery_codes, totp as factors, totp::TotpFactor,
+    words::words,
 };
 
 words! {
@@ -25,6 +27,8 @@ words! {
     SecondStep {
         /// A code of the user's app.
         Totp = "totp",
+        /// A passkey.
+        Passkey = "passkey",
         /// A recovery code.
         RecoveryCode = "recovery_code",
     }
@@ -37,6 +41,8 @@ pub enum Proof<'a> {
     Code(&'a str),
     /// A recovery code.
     RecoveryCode(&'a str),
+    /// What a browser answers when it is asked for a passkey.
+    Passkey(&'a Value),
 }
 
 impl Proof<'_> {
@@ -46,6 +52,7 @@ impl Proof<'_> {
         match self {
             Self::Code(_) => SecondStep::Totp,
             Self::RecoveryCode(_) => SecondStep::RecoveryCode,
+            Self::Passkey(_) => SecondStep::Passkey,
         }
     }
 }
@@ -61,6 +68,8 @@ impl std::fmt::Debug for Proof<'_> {
 pub struct SecondFactors {
     /// Since when there is an app that counts.
     pub totp: Option<Timestamp>,
+    /// How many passkeys there are.
+    pub passkeys: usize,
     /// How many recovery codes are left.
     pub recovery_codes: u64,
 }
@@ -74,20 +83,19 @@ impl Domain {
         let reads = self.0.store.reads();
         let confirmed = factors::of(reads, user).await?.and_then(|factor| factor.confirmed);
         let recovery_codes = recovery_codes::left(reads, user).await?;
-        Ok(SecondFactors { totp: confirmed.map(|confirmed| confirmed.at), recovery_codes })
+        let passkeys = passkeys::of(reads, user).await?.len();
+        Ok(SecondFactors { totp: confirmed.map(|confirmed| confirmed.at), passkeys, recovery_codes })
     }
 
     /// What the second step of this user's login can be made with; nothing when there is none to make.
     pub(super) async fn second_steps(&self, user: UserId) -> Result<Vec<SecondStep>, Error> {
-        let SecondFactors { totp, recovery_codes } = self.second_factors(user).await?;
-        let mut steps = Vec::new();
-        if totp.is_some() {
-            steps.push(SecondStep::Totp);
-            if recovery_codes > 0 {
-                steps.push(SecondStep::RecoveryCode);
-            }
-        }
-        Ok(steps)
+        let SecondFactors { totp, passkeys, recovery_codes } = self.second_factors(user).await?;
+        let steps = [
+            (SecondStep::Totp, totp.is_some()),
+            (SecondStep::Passkey, passkeys > 0),
+            (SecondStep::RecoveryCode, recovery_codes > 0 && (totp.is_some() || passkeys > 0)),
+        ];
+        Ok(steps.into_iter().filter(|(_, is_there)| *is_there).map(|(step, _)| step).collect())
     }
 
     /// Uses what was presented, in the transaction of what it is presented for: without a commit it is not
@@ -99,20 +107,22 @@ impl Domain {
         proof: Proof<'_>,
         now: Timestamp,
     ) -> Result<Result<(), &'static str>, Error> {
-        let found = factors::of(&mut **transaction, user).await?;
-        let Some(factor) = found.filter(|factor| factor.confirmed.is_some()) else {
+        let factor = factors::of(&mut **transaction, user).await?.filter(|factor| factor.confirmed.is_some());
+        if factor.is_none() && passkeys::of(&mut **transaction, user).await?.is_empty() {
             return Ok(Err("no_second_factor"));
-        };
-        Ok(match proof {
-            Proof::Code(code) => match self.step_of(&factor, code, now)? {
+        }
+        Ok(match (proof, factor) {
+            (Proof::Code(code), Some(factor)) => match self.step_of(&factor, code, now)? {
                 None => Err("wrong_code"),
                 Some(step) if factors::use_step(transaction, &factor.id, step).await? => Ok(()),
                 Some(_) => Err("used_code"),
             },
-            Proof::RecoveryCode(code) => match RecoveryCode::parse(code) {
+            (Proof::RecoveryCode(code), _) => match RecoveryCode::parse(code) {
                 Some(code) if recovery_codes::take(transaction, user, code.digest()).await? => Ok(()),
                 _ => Err("wrong_recovery_code"),
             },
+            // A passkey is shown before there is a transaction (`Domain::shown`).
+            (Proof::Code(_) | Proof::Passkey(_), _) => Err("no_second_factor"),
         })
     }
 
@@ -125,7 +135,7 @@ impl Domain {
         email: &str,
     ) -> Result<(), Error> {
         match proof {
-            Proof::Code(_) => Ok(()),
+            Proof::Code(_) | Proof::Passkey(_) => Ok(()),
             Proof::RecoveryCode(_) => {
                 self.post_notice(transaction, context, MailKind::RecoveryCodeUsed, email, None).await
             }

@@ -172,17 +172,33 @@ impl Domain {
             return self.refuse_step(context, Some(user), "challenge_outdated").await;
         };
 
+        let shown = match attempt.proof {
+            Proof::Passkey(answer) => match self.shown(context, answer).await? {
+                Ok(shown) if shown.user() == user => Some(shown),
+                Ok(_) => return self.refuse_step(context, Some(user), "another_users").await,
+                Err(reason) => return self.refuse_step(context, Some(user), reason).await,
+            },
+            Proof::Code(_) | Proof::RecoveryCode(_) => None,
+        };
+        let methods = match &shown {
+            Some(shown) => shown.methods().iter().chain([Method::Password]).collect(),
+            None => [Method::Password, Method::OneTimeCode, Method::MultipleFactors].into(),
+        };
+        let proven = Proven { methods, ..proven };
+
         let mut transaction = self.0.store.begin().await?;
         // The user's row first, as everywhere: this waits for whatever changes it, or is waited for.
         let device = waiting.device.as_deref();
-        let opened = self.begin_session(&mut transaction, context, &proven, device, handle).await?;
-        let refused = match &opened {
-            None => Err("challenge_outdated"),
-            Some(_) => match self.use_proof(&mut transaction, user, attempt.proof, context.now).await? {
-                Ok(()) if challenges::consume(&mut transaction, challenge).await? => Ok(()),
-                Ok(()) => Err("challenge_over"),
-                Err(reason) => Err(reason),
-            },
+        let opened = self.begin_session(&mut transaction, context, &proven.entrant(device), handle).await?;
+        let used = match (&opened, &shown) {
+            (None, _) => Err("challenge_outdated"),
+            (_, Some(shown)) => self.note_use(&mut transaction, shown, context).await?,
+            (_, None) => self.use_proof(&mut transaction, user, attempt.proof, context.now).await?,
+        };
+        let refused = match used {
+            Ok(()) if challenges::consume(&mut transaction, challenge).await? => Ok(()),
+            Ok(()) => Err("challenge_over"),
+            Err(reason) => Err(reason),
         };
         match (opened, refused) {
             (Some(opened), Ok(())) => {
@@ -229,7 +245,7 @@ impl Domain {
         let holds = user.disabled_at.is_none()
             && user.epoch == waiting.epoch
             && Digest::of(hash.expose().as_bytes()) == waiting.verified;
-        let methods = [Method::Password, Method::OneTimeCode, Method::MultipleFactors].into();
+        let methods = [Method::Password].into();
         Ok(holds.then_some(Proven { user, hash, methods, has_second_factor: true }))
     }
 

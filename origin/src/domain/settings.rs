@@ -36,6 +36,8 @@ pub struct Settings {
     pub retry: Duration,
     /// The fewest characters of a new password.
     pub password_min_length: usize,
+    /// For which site passkeys are; none where there are none.
+    pub passkeys: Option<PasskeySettings>,
     /// How passwords are hashed.
     pub hashing: Hashing,
     /// How many attempts are let through.
@@ -63,6 +65,15 @@ pub struct RoleLimits {
     pub absolute: Duration,
     /// How long a session lives unused.
     pub idle: Duration,
+}
+
+/// For which site passkeys are (WebAuthn Level 3 §13.4.9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasskeySettings {
+    /// The domain that passkeys are registered for; they work on it and below it.
+    pub rp_id: String,
+    /// The site's own origins that lie there, each exactly as a browser writes it.
+    pub origins: Vec<String>,
 }
 
 /// How passwords are hashed, by argon2id with one lane (RFC 9106 §4).

@@ -39,7 +39,7 @@ use tempfile::TempDir;
 
 use super::{
     Attempt, AuditRow, BrowserLogin, Context, Domain, Error, Hashing, Limit, Limits, MailSettings,
-    MasterKeys, Principal, RoleLimits, Settings, TokenGrant,
+    MasterKeys, PasskeySettings, Principal, RoleLimits, Settings, TokenGrant,
 };
 use crate::{random::Random, store::Store};
 
@@ -173,6 +173,10 @@ fn settings() -> Settings {
         grace: Duration::from_secs(30),
         retry: Duration::from_secs(DAY),
         password_min_length: 15,
+        passkeys: Some(PasskeySettings {
+            rp_id: "example.test".to_owned(),
+            origins: vec!["https://id.example.test".to_owned(), "https://www.example.test".to_owned()],
+        }),
         hashing: Hashing { memory_kib: 8, iterations: 1, parallel: 4, queue: 1000 },
         limits: generous(),
         known_device: Duration::from_secs(180 * DAY),

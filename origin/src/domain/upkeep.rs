@@ -63,7 +63,8 @@ impl Domain {
     async fn purge_challenges(&self, context: &Context) -> Result<(), Error> {
         for _ in 0..BATCHES {
             let mut transaction = self.0.store.begin().await?;
-            let removed = purge::login_challenges(&mut transaction, context.now, BATCH).await?;
+            let mut removed = purge::login_challenges(&mut transaction, context.now, BATCH).await?;
+            removed = removed.max(purge::passkey_ceremonies(&mut transaction, context.now, BATCH).await?);
             transaction.commit().await.map_err(store::Error::from)?;
             if removed < u64::from(BATCH) {
                 break;

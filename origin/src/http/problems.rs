@@ -35,6 +35,14 @@ pub(super) fn of(error: Error) -> Problem {
             let step = SecondStep { challenge: None, expires_in: None, methods: words(&methods) };
             Problem::second_factor_required(step).with_detail("Send it along with the password.")
         }
+        Error::InvalidPasskey => Kind::InvalidPasskey.into(),
+        Error::PasskeyUnusable => {
+            Problem::new(Kind::Unprocessable).with_detail("The passkey cannot be registered; begin again.")
+        }
+        Error::NoPasskeys => Problem::new(Kind::NotFound).with_detail("This site has no passkeys."),
+        Error::LastWayIn => Problem::new(Kind::Conflict).with_detail(
+            "There would be no way to log in: set a password or register another passkey first.",
+        ),
         Error::InvalidCode => Kind::InvalidCode.into(),
         Error::SecondFactorExists => {
             Problem::new(Kind::Conflict).with_detail("There is one already; remove it first.")
@@ -72,7 +80,8 @@ pub(super) fn of(error: Error) -> Problem {
         | Error::Hashing(_)
         | Error::MasterKey { .. }
         | Error::Key { .. }
-        | Error::Signing(_) => {
+        | Error::Signing(_)
+        | Error::Passkeys(_) => {
             tracing::error!(error = %telemetry::causes(&error), "an error that nobody foresaw");
             Kind::Internal.into()
         }

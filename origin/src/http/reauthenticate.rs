@@ -6,7 +6,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::{Deserialize, Serialize};
-use shared::problem::Problem;
+use serde_json::Value;
+use shared::problem::{Kind, Problem};
 use utoipa::ToSchema;
 
 use super::{body::Json, cookies, guard::SignedIn, oauth::TokenAnswer, problems, second_step};
@@ -19,14 +20,20 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Proof {
     /// The password.
+    #[serde(default)]
     #[schema(format = Password)]
-    password: String,
+    password: Option<String>,
     /// Six digits of the app, of whoever has a second factor.
     #[serde(default)]
     code: Option<String>,
     /// Or one of the recovery codes.
     #[serde(default)]
     recovery_code: Option<String>,
+    /// Or a passkey, which needs no password beside it: what `credential.toJSON()` gives after
+    /// `navigator.credentials.get`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Value>,
 }
 
 /// What a browser's script is told after the step.
@@ -62,9 +69,19 @@ pub(super) async fn reauthenticate(
     State(app): State<App>,
     Json(proof): Json<Proof>,
 ) -> Result<Response, Problem> {
-    let second = second_step::proof(proof.code.as_deref(), proof.recovery_code.as_deref())?;
-    let shown = Reauthentication { password: &proof.password, second };
-    let stepped_up = app.domain.reauthenticate(&context, &principal, &shown).await.map_err(problems::of)?;
+    let stepped_up = match (&proof.passkey, &proof.password) {
+        (Some(passkey), _) => app.domain.reauthenticate_by_passkey(&context, &principal, passkey).await,
+        (None, Some(password)) => {
+            let second = second_step::proof(proof.code.as_deref(), proof.recovery_code.as_deref(), None)?;
+            app.domain.reauthenticate(&context, &principal, &Reauthentication { password, second }).await
+        }
+        (None, None) => {
+            return Err(
+                Problem::new(Kind::MalformedRequest).with_detail("Send `password` or `passkey` along.")
+            );
+        }
+    };
+    let stepped_up = stepped_up.map_err(problems::of)?;
     let mut response = match stepped_up {
         SteppedUp::Token(grant) => axum::Json(Answer::Token(grant.into())).into_response(),
         SteppedUp::Browser(credentials) => {

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
+use serde_json::Value;
 use shared::{
     origin_check::return_to,
     problem::{Kind, Problem},
@@ -37,6 +38,10 @@ pub(super) struct SecondStep {
     /// One of the recovery codes.
     #[serde(default)]
     recovery_code: Option<String>,
+    /// Or a passkey: what `credential.toJSON()` gives after `navigator.credentials.get`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Value>,
     /// The `device_token` of an earlier token login, so that the guesses of others are not in the way of
     /// this one. A browser has a cookie instead.
     #[serde(default)]
@@ -55,9 +60,10 @@ struct SecondStepForm {
 
 impl SecondStep {
     fn attempt(&self) -> Result<SecondAttempt<'_>, Problem> {
-        let proof = proof(self.code.as_deref(), self.recovery_code.as_deref())?;
+        let proof = proof(self.code.as_deref(), self.recovery_code.as_deref(), self.passkey.as_ref())?;
         let proof = proof.ok_or_else(|| {
-            Problem::new(Kind::MalformedRequest).with_detail("Send `code` or `recovery_code` along.")
+            Problem::new(Kind::MalformedRequest)
+                .with_detail("Send `code`, `recovery_code` or `passkey` along.")
         })?;
         let known_device = self.device_token.as_deref();
         Ok(SecondAttempt { known_device, ..SecondAttempt::new(&self.challenge, proof) })
@@ -79,13 +85,15 @@ impl SecondStepForm {
 pub(super) fn proof<'a>(
     code: Option<&'a str>,
     recovery_code: Option<&'a str>,
+    passkey: Option<&'a Value>,
 ) -> Result<Option<Proof<'a>>, Problem> {
-    match (code, recovery_code) {
-        (None, None) => Ok(None),
-        (Some(code), None) => Ok(Some(Proof::Code(code))),
-        (None, Some(code)) => Ok(Some(Proof::RecoveryCode(code))),
-        (Some(_), Some(_)) => Err(Problem::new(Kind::MalformedRequest)
-            .with_detail("Send either `code` or `recovery_code`, not both.")),
+    match (code, recovery_code, passkey) {
+        (None, None, None) => Ok(None),
+        (Some(code), None, None) => Ok(Some(Proof::Code(code))),
+        (None, Some(code), None) => Ok(Some(Proof::RecoveryCode(code))),
+        (None, None, Some(passkey)) => Ok(Some(Proof::Passkey(passkey))),
+        _ => Err(Problem::new(Kind::MalformedRequest)
+            .with_detail("Send one of `code`, `recovery_code` and `passkey`.")),
     }
 }
 

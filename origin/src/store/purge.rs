@@ -21,6 +21,23 @@ pub async fn sessions(transaction: &mut Transaction, before: Timestamp, batch: u
     Ok(removed)
 }
 
+/// Removes at most so many ceremonies of passkeys that nobody answered before now. How many.
+pub async fn passkey_ceremonies(
+    transaction: &mut Transaction,
+    now: Timestamp,
+    batch: u32,
+) -> Result<u64, Error> {
+    let deleted = sqlx::query(
+        "DELETE FROM passkey_ceremonies WHERE digest IN \
+         (SELECT digest FROM passkey_ceremonies WHERE expires_at < $1 LIMIT $2)",
+    )
+    .bind(now.millis())
+    .bind(i64::from(batch))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(deleted.rows_affected())
+}
+
 /// Removes at most so many logins that waited for their second step until before now. How many.
 pub async fn login_challenges(
     transaction: &mut Transaction,

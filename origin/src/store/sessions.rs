@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{
     authentication::Methods,
-    id::{SessionId, UserId},
+    id::{PasskeyId, SessionId, UserId},
     secret::Digest,
     time::Timestamp,
 };
@@ -104,6 +104,15 @@ pub struct Session {
     pub end: Option<(Timestamp, EndReason)>,
 }
 
+/// What somebody has proven to be who they are by: it still has to be the user's when the session is made.
+#[derive(Clone, Copy, Debug)]
+pub enum Verified<'a> {
+    /// The very hash that the password was verified against.
+    Password(&'a PasswordHash),
+    /// A passkey.
+    Passkey(PasskeyId),
+}
+
 /// A session to be.
 #[derive(Debug)]
 pub struct NewSession<'a> {
@@ -113,8 +122,8 @@ pub struct NewSession<'a> {
     pub user: UserId,
     /// The epoch at which roles were read.
     pub epoch: u64,
-    /// The very hash that the password was verified against.
-    pub verified: &'a PasswordHash,
+    /// What was verified.
+    pub verified: Verified<'a>,
     /// The digest of a browser's handle; none makes a token session, with refresh counter 1.
     pub handle: Option<Digest>,
     /// What the client calls its device.
@@ -147,7 +156,8 @@ pub async fn insert(
                 "last_seen_at, idle_limit, idle_expires_at, absolute_expires_at, handle_digest, ",
                 "current_counter, issued_at, authenticated_at, amr) ",
                 "SELECT $1, u.id, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $6, $13 FROM users AS u ",
-                "WHERE u.id = $14 AND u.password_hash = $15 AND u.epoch = $16 AND u.disabled_at IS NULL",
+                "WHERE u.id = $14 AND u.epoch = $16 AND u.disabled_at IS NULL AND (u.password_hash = $15 OR ",
+                "EXISTS (SELECT 1 FROM passkeys AS p WHERE p.id = $17 AND p.user_id = u.id))",
                 $lock
             )
         };
@@ -156,6 +166,10 @@ pub async fn insert(
         Dialect::Sqlite => insert!(""),
         // A password change that is under way is waited for, and one that begins now waits for this.
         Dialect::Postgres => insert!(" FOR SHARE"),
+    };
+    let (password, passkey) = match session.verified {
+        Verified::Password(hash) => (Some(hash), None),
+        Verified::Passkey(id) => (None, Some(id)),
     };
     let is_token = session.handle.is_none();
     let now = session.created_at;
@@ -174,8 +188,9 @@ pub async fn insert(
         .bind(is_token.then_some(now.millis()))
         .bind(session.methods.to_string())
         .bind(session.user.to_string())
-        .bind(session.verified.expose())
+        .bind(password.map(PasswordHash::expose))
         .bind(as_number(session.epoch))
+        .bind(passkey.map(|id| id.to_string()))
         .execute(&mut **transaction)
         .await?;
     Ok(inserted.rows_affected() == 1)

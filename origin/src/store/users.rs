@@ -114,8 +114,8 @@ macro_rules! user_columns {
     () => {
         concat!(
             "SELECT u.id, u.email, u.epoch, u.created_at, u.verified_at, u.disabled_at, u.password_hash, ",
-            "(SELECT COUNT(*) FROM totp_factors AS t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) ",
-            "AS second_factors, ",
+            "(SELECT COUNT(*) FROM totp_factors AS t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) + ",
+            "(SELECT COUNT(*) FROM passkeys AS p WHERE p.user_id = u.id) AS second_factors, ",
             roles!("u.id"),
             " FROM users AS u "
         )

@@ -56,7 +56,7 @@ const fn any(path: &'static str, needs: Needs) -> Row {
     Row { method: None, path, needs, reached: AtTheEdge }
 }
 
-pub(super) const ROWS: [Row; 51] = [
+pub(super) const ROWS: [Row; 59] = [
     row("GET", "/login", Nothing, Both),
     row("POST", "/auth/register", Nothing, Both),
     row("POST", "/auth/sessions", Nothing, Both),
@@ -85,6 +85,14 @@ pub(super) const ROWS: [Row; 51] = [
     row("POST", "/auth/second-factors/totp/confirm", FreshLogin, Both),
     row("POST", "/auth/second-factors/recovery-codes", MyTwoFactors, Both),
     row("DELETE", "/auth/second-factors/totp", MyTwoFactors, Both),
+    row("POST", "/auth/passkeys/options", Nothing, Both),
+    row("POST", "/auth/sessions/passkey", Nothing, Both),
+    row("POST", "/auth/tokens/passkey", Nothing, Both),
+    row("POST", "/auth/passkeys/registration-options", FreshLogin, Both),
+    row("POST", "/auth/passkeys", FreshLogin, Both),
+    row("GET", "/auth/passkeys", SignedIn, Both),
+    row("PATCH", "/auth/passkeys/{id}", SignedIn, Both),
+    row("DELETE", "/auth/passkeys/{id}", MyTwoFactors, Both),
     row("DELETE", "/auth/sessions/{id}", SignedIn, Both),
     row("DELETE", "/auth/sessions/current", SignedIn, Both),
     row("DELETE", "/auth/sessions", SignedIn, Both),

@@ -16,7 +16,7 @@ use crate::{
     store::{
         self,
         mails::Kind as MailKind,
-        recovery_codes,
+        passkeys, recovery_codes,
         revocations::Revocation,
         sessions::{self, EndReason},
         users,
@@ -117,7 +117,8 @@ impl Domain {
         let mut transaction = self.0.store.begin().await?;
         users::lock(&mut transaction, self.0.store.dialect(), principal.user).await?;
         let found = factors::of(&mut *transaction, principal.user).await?;
-        if found.is_none_or(|factor| factor.confirmed.is_none()) {
+        let has_app = found.is_some_and(|factor| factor.confirmed.is_some());
+        if !has_app && passkeys::of(&mut *transaction, principal.user).await?.is_empty() {
             return Err(Error::NotFound);
         }
         let digests: Vec<_> = codes.iter().map(RecoveryCode::digest).collect();
@@ -126,7 +127,7 @@ impl Domain {
         Ok(codes)
     }
 
-    /// Forgets the app and the recovery codes. All other sessions end, and this one is no longer one by two
+    /// Forgets the app, and the recovery codes unless there are passkeys. All other sessions end, and this one is no longer one by two
     /// factors; a browser's goes on under another handle.
     ///
     /// # Errors
@@ -143,7 +144,9 @@ impl Domain {
         if !factors::remove(&mut transaction, principal.user).await? {
             return Err(Error::NotFound);
         }
-        recovery_codes::remove_all(&mut transaction, principal.user).await?;
+        if passkeys::of(&mut *transaction, principal.user).await?.is_empty() {
+            recovery_codes::remove_all(&mut transaction, principal.user).await?;
+        }
         let methods = principal.authentication.methods.iter().filter(|method| !is_of_second_factor(*method));
         sessions::set_methods(&mut transaction, principal.session, &methods.collect()).await?;
         let reason = EndReason::SecondFactorChanged;
@@ -169,7 +172,8 @@ impl Domain {
         let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
         let has_totp = factors::remove(&mut transaction, user).await?;
         let had_codes = recovery_codes::remove_all(&mut transaction, user).await? > 0;
-        if !has_totp && !had_codes {
+        let had_passkeys = passkeys::remove_all(&mut transaction, user).await? > 0;
+        if !has_totp && !had_codes && !had_passkeys {
             return Err(Error::NotFound);
         }
         let reason = EndReason::SecondFactorChanged;

@@ -5,7 +5,7 @@ use shared::authentication::Methods;
 use super::*;
 use crate::store::{
     Transaction,
-    sessions::{self, EndReason, NewSession},
+    sessions::{self, EndReason, NewSession, Verified},
     users::{self, PasswordHash},
 };
 
@@ -21,7 +21,7 @@ async fn insert(
         id: shared::id::SessionId::new(time(0), Random.bytes().unwrap()),
         user,
         epoch,
-        verified,
+        verified: Verified::Password(verified),
         handle: None,
         device: None,
         address: None,

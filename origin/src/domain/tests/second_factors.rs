@@ -60,7 +60,7 @@ async fn an_app_counts_once_it_is_confirmed() {
         let enrolled = w.domain.confirm_totp(&w.at(0), &me, &code).await.unwrap();
         assert_eq!(enrolled.recovery_codes.len(), 10);
         let factors = w.domain.second_factors(user).await.unwrap();
-        assert_eq!(factors, SecondFactors { totp: Some(time(0)), recovery_codes: 10 });
+        assert_eq!(factors, SecondFactors { totp: Some(time(0)), passkeys: 0, recovery_codes: 10 });
         let again = w.domain.enrol_totp(&w.at(1), &me).await;
         assert!(matches!(again, Err(Error::SecondFactorExists)), "{again:?}");
         let again = w.domain.confirm_totp(&w.at(1), &me, &code).await;
