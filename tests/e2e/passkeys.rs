@@ -193,6 +193,7 @@ async fn passkeys_are_listed_renamed_and_removed_by_their_owner() {
     // The authenticator says that it has one already.
     let excluded = registration_options(&mut browser).await["excludeCredentials"].clone();
     assert_eq!(excluded.as_array().map(Vec::len), Some(1));
+    assert_eq!(browser.get("/auth/second-factors").await.is(200).json()["passkeys"], 1);
 
     let (_, _, mut stranger) = with_passkey(system, |_| ()).await;
     stranger.delete(&path).await.refused(404, "not-found");

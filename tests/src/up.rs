@@ -173,7 +173,7 @@ async fn administrator(issuer: &Origin<'_>, data: &Data) -> Result<(), Failure> 
 
 /// Limits for a hundred test users behind one address, several of whom mistype their password at once. That of one
 /// account can still be reached by trying.
-const UNHURRIED: [(&str, &str); 8] = [
+const UNHURRIED: [(&str, &str); 9] = [
     ("COUNTERSIGN_LIMIT_ACCOUNT", "100/3600/1/60"),
     ("COUNTERSIGN_LIMIT_DEVICE", "100/3600/1/60"),
     ("COUNTERSIGN_LIMIT_ADDRESS", "100000/3600000/1/1"),
@@ -182,6 +182,7 @@ const UNHURRIED: [(&str, &str); 8] = [
     ("COUNTERSIGN_LIMIT_MAIL_ADDRESS", "100000/3600000/1/1"),
     ("COUNTERSIGN_LIMIT_MAIL_OVERALL", "100000/3600000/1/1"),
     ("COUNTERSIGN_LIMIT_RECORDS", "100000/3600000/1/1"),
+    ("COUNTERSIGN_LIMIT_CEREMONIES", "100000/3600000/1/1"),
 ];
 
 /// What a development system is told: every part where the others are, and what they share.

@@ -27,5 +27,6 @@ pub(super) fn read(read: &mut Reader<'_>) -> Limits {
         mail_address: limit("limit_mail_address", 30, 30, 10, 600),
         mail_overall: limit("limit_mail_overall", 1000, 3600, 1, 60),
         records: limit("limit_records", 100, 120, 1, 60),
+        ceremonies: limit("limit_ceremonies", 100, 1200, 1, 60),
     }
 }

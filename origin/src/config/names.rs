@@ -22,6 +22,7 @@ pub(super) const KNOWN: &[&str] = &[
     "known_device_seconds",
     "limit_account",
     "limit_address",
+    "limit_ceremonies",
     "limit_device",
     "limit_mail_address",
     "limit_mail_overall",

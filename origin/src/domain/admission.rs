@@ -38,6 +38,8 @@ pub(super) enum Budget {
     Mail,
     /// A refusal that is to be written into the audit log.
     Record,
+    /// A question to a passkey, which is kept until it is answered.
+    Ceremony,
 }
 
 impl Budget {
@@ -47,6 +49,7 @@ impl Budget {
             Self::Code => "code",
             Self::Mail => "mail",
             Self::Record => "record",
+            Self::Ceremony => "ceremony",
         }
     }
 }
@@ -247,6 +250,7 @@ impl Domain {
             }
             Budget::Mail => (Some(&limits.mail_recipient), &limits.mail_address, Some(&limits.mail_overall)),
             Budget::Record => (None, &limits.records, None),
+            Budget::Ceremony => (None, &limits.ceremonies, None),
         };
         // One that guesses at passwords and codes guesses twice.
         let shared = if budget == Budget::Code { Budget::Password } else { budget };

@@ -94,6 +94,8 @@ pub struct Limits {
     pub mail_overall: Limit,
     /// Refusals of one client's address that are written into the audit log.
     pub records: Limit,
+    /// Passkeys that one client's address asks to be asked for: each is kept until it is answered.
+    pub ceremonies: Limit,
 }
 
 #[cfg(test)]

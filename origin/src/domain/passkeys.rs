@@ -17,6 +17,7 @@ pub(super) use self::relying_party::RelyingParty;
 use self::relying_party::{Asked, challenge_of};
 use super::{
     Context, Domain, Error, Principal,
+    admission::{Budget, Subject},
     audit::{Event, Kind},
 };
 pub use crate::store::passkeys::Passkey;
@@ -165,7 +166,8 @@ impl Domain {
         self.0.relying_party.as_ref().ok_or(Error::NoPasskeys)
     }
 
-    /// Keeps what is asked until it is answered. The options for the browser.
+    /// Keeps what is asked until it is answered, of which one address can have only so many. The options for
+    /// the browser.
     async fn keep(
         &self,
         context: &Context,
@@ -173,6 +175,7 @@ impl Domain {
         purpose: Purpose,
         principal: Option<&Principal>,
     ) -> Result<Value, Error> {
+        let _counted = self.admit(context, Budget::Ceremony, Subject::Nobody).await?;
         let Asked { options, digest, state } = asked;
         let user = principal.map(|principal| principal.user);
         let ceremony = Ceremony { purpose, user, state, expires_at: context.now + WAIT };

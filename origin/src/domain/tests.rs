@@ -12,6 +12,7 @@ mod mail_links;
 mod master_keys;
 mod ordering;
 mod outbox;
+mod passkeys;
 mod passwords;
 mod races;
 mod restore;
@@ -209,6 +210,7 @@ fn generous() -> Limits {
         mail_address: limit,
         mail_overall: limit,
         records: limit,
+        ceremonies: limit,
     }
 }
 

@@ -16,13 +16,18 @@ use super::{
     problems,
     time::Time,
 };
-use crate::{app::App, domain::RecoveryCode};
+use crate::{
+    app::App,
+    domain::{RecoveryCode, SecondFactors},
+};
 
 /// My second factors.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SecondFactorsView {
     /// The app that makes codes; `null` while there is none that counts.
     totp: Option<TotpView>,
+    /// How many passkeys there are; `/auth/passkeys` has them one by one.
+    passkeys: usize,
     /// How many recovery codes are left.
     recovery_codes: u64,
 }
@@ -72,7 +77,8 @@ pub(super) async fn list(
 ) -> Result<Json<SecondFactorsView>, Problem> {
     let factors = app.domain.second_factors(principal.user).await.map_err(problems::of)?;
     let totp = factors.totp.map(|at| TotpView { confirmed_at: Time(at) });
-    Ok(Json(SecondFactorsView { totp, recovery_codes: factors.recovery_codes }))
+    let SecondFactors { passkeys, recovery_codes, .. } = factors;
+    Ok(Json(SecondFactorsView { totp, passkeys, recovery_codes }))
 }
 
 /// Begin to set up an app

@@ -22,6 +22,8 @@ const WARM_UP: usize = 3;
 
 const KNOWN: &str = "known@example.test";
 const LOCKED: &str = "locked@example.test";
+/// An account that came without a password from another system.
+const NONE: &str = "none@example.test";
 const PASSWORD: &str = "engines weave algebra";
 const WRONG: &str = "looms weave algebra too";
 
@@ -63,6 +65,8 @@ const GROUPS: [Group; 2] = [
             case("unknown address", "unknown@example.test", WRONG),
             case("locked account, its password", LOCKED, PASSWORD),
             case("locked account, wrong password", LOCKED, WRONG),
+            case("account without a password", NONE, WRONG),
+            case("account without a password, empty", NONE, ""),
             case("known address, empty password", KNOWN, ""),
             case("unknown address, empty password", "unknown@example.test", ""),
         ],
@@ -74,6 +78,7 @@ const GROUPS: [Group; 2] = [
             case("known address, its password", KNOWN, PASSWORD),
             case("unknown address", "unknown@example.test", PASSWORD),
             case("locked account, its password", LOCKED, PASSWORD),
+            case("account without a password", NONE, WRONG),
             case("known address, empty password", KNOWN, ""),
         ],
     },
@@ -115,7 +120,7 @@ pub(super) async fn run(place: &Place, options: &Options) -> Result<(), Failure>
         for (case, median) in group.cases.iter().zip(&medians) {
             let difference = (median.as_secs_f64() - first.as_secs_f64()) / hash.as_secs_f64();
             let (name, median) = (case.name, median.as_secs_f64() * 1000.0);
-            println!("  {name:<32} median {median:8.3} ms  {:+7.3} % of a hash", difference * 100.0);
+            println!("  {name:<34} median {median:8.3} ms  {:+7.3} % of a hash", difference * 100.0);
             differences.push(difference.abs());
         }
     }
@@ -149,7 +154,8 @@ async fn measure(
         for email in [KNOWN, LOCKED] {
             origin.create_user(email, "viewer", PASSWORD).await?;
         }
-        origin.disable_user(LOCKED).await
+        origin.disable_user(LOCKED).await?;
+        origin.import_user(NONE).await
     });
     let origin = origin.await?;
     let mut connection = Connection::open(origin.address).await?;

@@ -91,6 +91,15 @@ impl<'a> Origin<'a> {
         self.succeed(&["user", "disable", "--email", email], "").await
     }
 
+    /// Makes an account that has no password yet, as one from another system can be.
+    ///
+    /// # Errors
+    /// With what origin says is wrong.
+    pub async fn import_user(&self, email: &str) -> Result<(), Failure> {
+        let line = serde_json::json!({ "email": email }).to_string();
+        self.succeed(&["user", "import", "-"], &line).await
+    }
+
     /// The command that serves until it is stopped.
     #[must_use]
     pub fn serve(&self) -> Command {
