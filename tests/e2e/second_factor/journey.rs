@@ -130,5 +130,5 @@ async fn an_operator_resets_what_is_lost() {
     let mut browser = Browser::of(&system.edge, &enrolled.user).await;
     enrolled.browser = browser.clone();
     let factors = browser.get("/auth/second-factors").await.is(200).json();
-    assert_eq!(factors, json!({"totp": null, "recovery_codes": 0}));
+    assert_eq!(factors, json!({"totp": null, "passkeys": 0, "recovery_codes": 0}));
 }
