@@ -181,7 +181,8 @@ async fn a_counter_that_went_back_is_refused_and_recorded() {
 #[tokio::test]
 async fn passkeys_are_listed_renamed_and_removed_by_their_owner() {
     let system = System::shared().await;
-    let (_, mut authenticator, mut browser) = with_passkey(system, |_| ()).await;
+    let (user, mut authenticator, mut browser) = with_passkey(system, |_| ()).await;
+    system.mail_to(&user.email, "A passkey was added to your account", 1).await;
     let id = id_of(&mut browser).await;
     let path = format!("/auth/passkeys/{id}");
     let rename = browser.request(reqwest::Method::PATCH, &path).json(&json!({"label": "old\u{7} phone "}));
@@ -198,6 +199,7 @@ async fn passkeys_are_listed_renamed_and_removed_by_their_owner() {
     let (_, _, mut stranger) = with_passkey(system, |_| ()).await;
     stranger.delete(&path).await.refused(404, "not-found");
     browser.delete(&path).await.is(204);
+    system.mail_to(&user.email, "A passkey of your account was removed", 1).await;
     let credential = authenticator.get(&options(system).await);
     log_in(system, &credential).await.refused(401, "invalid-passkey");
 }

@@ -24,6 +24,7 @@ pub use crate::store::passkeys::Passkey;
 use crate::store::{
     self,
     ceremonies::{self, Ceremony, Purpose},
+    mails::Kind as MailKind,
     passkeys as rows, users,
 };
 
@@ -90,11 +91,14 @@ impl Domain {
             let reason = if has_room { "registered_already" } else { "too_many" };
             return self.refuse_registration(context, principal, reason).await;
         }
+        let notice = MailKind::PasskeyAdded;
+        self.post_notice(&mut transaction, context, notice, &principal.email, None).await?;
         let event = Event::success(Kind::PasskeyRegistered)
             .subject(user)
             .session(principal.session)
             .detail("passkey", passkey.id.to_string());
         self.commit(transaction, context, event).await?;
+        self.hurry_mail();
         Ok(passkey)
     }
 
@@ -155,11 +159,15 @@ impl Domain {
             let is_there = rows::of(&mut *transaction, user).await?.iter().any(|passkey| passkey.id == id);
             return Err(if is_there { Error::LastWayIn } else { Error::NotFound });
         }
+        let notice = MailKind::PasskeyRemoved;
+        self.post_notice(&mut transaction, context, notice, &principal.email, None).await?;
         let event = Event::success(Kind::PasskeyRemoved)
             .subject(user)
             .session(principal.session)
             .detail("passkey", id.to_string());
-        self.commit(transaction, context, event).await
+        self.commit(transaction, context, event).await?;
+        self.hurry_mail();
+        Ok(())
     }
 
     fn relying_party(&self) -> Result<&RelyingParty, Error> {

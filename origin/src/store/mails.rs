@@ -28,6 +28,10 @@ words! {
         SecondFactorAdded = "second_factor_added",
         /// A login needs no second step any more.
         SecondFactorRemoved = "second_factor_removed",
+        /// A passkey was registered.
+        PasskeyAdded = "passkey_added",
+        /// A passkey was removed.
+        PasskeyRemoved = "passkey_removed",
         /// A recovery code was used.
         RecoveryCodeUsed = "recovery_code_used",
         /// Somebody wanted an account for an address that has one.

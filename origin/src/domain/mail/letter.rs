@@ -125,9 +125,26 @@ pub(super) fn write(kind: Kind, facts: Facts<'_>) -> Letter {
         Kind::SecondFactorRemoved => (
             "Your account has no second factor any more",
             vec![
-                Text(format!("Logging in to your account at {site_name} needs the password alone again.")),
+                Text(format!("Logging in to your account at {site_name} needs no code any more.")),
                 Text("If it was not you, choose another one:".to_owned()),
                 Link { label: "Choose a new password", url: to("/forgot") },
+            ],
+        ),
+        Kind::PasskeyAdded => (
+            "A passkey was added to your account",
+            vec![
+                Text(format!(
+                    "A passkey was registered for your account at {site_name}. It logs in without the password, \
+                     and who logs in with the password needs it as well."
+                )),
+                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
+            ],
+        ),
+        Kind::PasskeyRemoved => (
+            "A passkey of your account was removed",
+            vec![
+                Text(format!("A passkey of your account at {site_name} was removed and logs in no more.")),
+                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
             ],
         ),
         Kind::RecoveryCodeUsed => (
@@ -201,7 +218,7 @@ fn in_words(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 10] = [
+    const KINDS: [Kind; 12] = [
         Kind::VerifyAddress,
         Kind::ResetPassword,
         Kind::ConfirmNewAddress,
@@ -210,6 +227,8 @@ mod tests {
         Kind::PasswordChanged,
         Kind::SecondFactorAdded,
         Kind::SecondFactorRemoved,
+        Kind::PasskeyAdded,
+        Kind::PasskeyRemoved,
         Kind::RecoveryCodeUsed,
         Kind::AddressTaken,
     ];
