@@ -73,7 +73,7 @@ pub use self::{
     upkeep::Upkeep,
     vault::MasterKeys,
 };
-use self::{keys::KeyRing, passkeys::RelyingParty, passwords::Passwords, vault::Vault};
+use self::{audit::Recorder, keys::KeyRing, passkeys::RelyingParty, passwords::Passwords, vault::Vault};
 pub use crate::store::{
     audit::AuditRow,
     revocations::Extent,
@@ -125,6 +125,8 @@ pub struct Domain(Arc<Parts>);
 struct Parts {
     store: Store,
     keys: KeyRing,
+    /// What events are recorded with.
+    recorder: Recorder,
     passwords: Passwords,
     secrets: SharedSecrets,
     policy: Arc<Policy>,
@@ -151,7 +153,9 @@ impl Domain {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let random = Random;
-        let keys = KeyRing::open(&store, Vault::new(master_keys), settings.algorithm, random, now).await?;
+        let vault = Vault::new(master_keys);
+        let recorder = Recorder::open(&store, &vault, random, now).await?;
+        let keys = KeyRing::open(&store, vault, settings.algorithm, random, &recorder, now).await?;
         let passwords = Passwords::new(&settings.hashing, random)?;
         revocations::cover(&store, settings.access_ttl.max(settings.assertion_ttl)).await?;
         let relying_party = settings.passkeys.as_ref().and_then(RelyingParty::new);
@@ -159,6 +163,7 @@ impl Domain {
         Ok(Self(Arc::new(Parts {
             store,
             keys,
+            recorder,
             passwords,
             secrets,
             policy,

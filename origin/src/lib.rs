@@ -11,6 +11,7 @@ pub mod config;
 pub mod delivery;
 pub mod domain;
 pub mod http;
+pub mod linking;
 pub mod mailer;
 pub mod markup;
 pub mod metrics;

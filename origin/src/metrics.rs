@@ -30,6 +30,12 @@ pub const MAILS_WAITING: &str = "countersign_mails_waiting";
 pub const MAILS_WAITING_SECONDS: &str = "countersign_mails_waiting_seconds";
 /// Attempts to hand a mail over, by outcome (`sent`, `failed` or `given_up`).
 pub const MAILS: &str = "countersign_mails_total";
+/// Events of the audit log that have no place in its chain yet, up to 10,000.
+pub const AUDIT_UNLINKED: &str = "countersign_audit_unlinked";
+/// How long the oldest of them has waited for that, in seconds.
+pub const AUDIT_UNLINKED_SECONDS: &str = "countersign_audit_unlinked_seconds";
+/// The number of the last link of the audit log.
+pub const AUDIT_NUMBER: &str = "countersign_audit_number";
 
 const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -83,6 +89,13 @@ pub fn record_mail(waiting: u64, oldest: Duration) {
     metrics::gauge!(MAILS_WAITING_SECONDS).set(oldest.as_secs_f64());
 }
 
+/// Records how much of the audit log waits to be linked, for how long the oldest event has, and how far it is.
+pub fn record_audit(waiting: u64, oldest: Duration, number: u64) {
+    metrics::gauge!(AUDIT_UNLINKED).set(waiting as f64);
+    metrics::gauge!(AUDIT_UNLINKED_SECONDS).set(oldest.as_secs_f64());
+    metrics::gauge!(AUDIT_NUMBER).set(number as f64);
+}
+
 fn describe() {
     metrics::describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
     metrics::describe_histogram!(REQUEST_SECONDS, metrics::Unit::Seconds, "How long requests took.");
@@ -96,6 +109,12 @@ fn describe() {
     metrics::describe_gauge!(REVOCATIONS_KEPT, "Rules of the revocation log that are kept.");
     metrics::describe_gauge!(MAILS_WAITING, "Mails that wait to be handed over.");
     metrics::describe_gauge!(MAILS_WAITING_SECONDS, "How long the oldest of them has waited.");
+    metrics::describe_gauge!(
+        AUDIT_UNLINKED,
+        "Events of the audit log that wait for their link, up to 10,000."
+    );
+    metrics::describe_gauge!(AUDIT_UNLINKED_SECONDS, "How long the oldest of them has waited.");
+    metrics::describe_gauge!(AUDIT_NUMBER, "The number of the last link of the audit log.");
     metrics::describe_counter!(MAILS, "Attempts to hand a mail over, by outcome.");
 }
 

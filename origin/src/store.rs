@@ -6,9 +6,11 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod audit_chain;
 pub mod ceremonies;
 pub mod challenges;
 mod connection;
+pub mod erasure;
 mod error;
 pub mod holders;
 pub mod keys;

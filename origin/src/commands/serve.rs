@@ -15,6 +15,7 @@ use crate::{
     config::{Config, Source},
     delivery::Delivery,
     http::{self, server},
+    linking,
     mailer::{self, Mailer},
     telemetry, upkeep,
 };
@@ -48,7 +49,11 @@ impl Serve {
         let mailer = config.smtp.as_ref().map(Mailer::new).transpose()?;
         let app = App::open(&config, store.clone(), clock).await?;
 
-        let upkeep = [tokio::spawn(app.metrics.clone().upkeep()), tokio::spawn(upkeep::keep(app.clone()))];
+        let upkeep = [
+            tokio::spawn(app.metrics.clone().upkeep()),
+            tokio::spawn(upkeep::keep(app.clone())),
+            tokio::spawn(linking::keep(app.clone())),
+        ];
         let delivery = mailer.map(|mailer| Delivery::start(app.clone(), mailer));
         if delivery.is_none() {
             tracing::warn!(

@@ -1,5 +1,12 @@
 //! The audit log: what happened, to whom, from where, when and why. An event commits in the transaction
-//! of what it tells of; a failure commits in one of its own.
+//! of what it tells of; a failure commits in one of its own. Right after, one origin gives it its place in a
+//! [chain] of hashes, so that nobody can change, remove or add one unnoticed.
+
+mod canonical;
+pub mod chain;
+mod erasure;
+mod key;
+pub mod statement;
 
 use serde_json::{Map, Value};
 use shared::{
@@ -7,20 +14,21 @@ use shared::{
     role::RoleName,
 };
 
+pub(super) use self::key::{AUDIT, Recorder};
 use super::{
     Context, Domain, Error,
     admission::{Budget, Subject},
     device,
     principal::Principal,
 };
-use crate::{
-    random::Random,
-    store::{
-        self, Transaction,
-        audit::{self as rows, AuditRow},
-        words::words,
-    },
+use crate::store::{
+    self, Transaction,
+    audit::{self as rows, AuditRow, Record},
+    words::words,
 };
+
+/// What of an event's details names a person, by name: it goes when that person goes.
+const PERSONAL: [&str; 2] = ["email", "before"];
 
 words! {
     /// What happened. The words are for keeps: whoever evaluates the log relies on them.
@@ -118,6 +126,10 @@ words! {
         /// Attempts were refused until a time, without a look at what was presented. Told of once for each
         /// time, however many there were.
         AttemptsRefused = "attempts.refused",
+        /// What names a person was erased from the audit log.
+        PersonalDataErased = "audit.personal_data_erased",
+        /// The oldest part of the audit log was signed away.
+        AuditRetired = "audit.retired",
         /// A request was denied.
         RequestDenied = "request.denied",
     }
@@ -161,7 +173,8 @@ impl Event {
         self
     }
 
-    /// More. What comes from outside is a JSON string here and can pretend to be nothing else.
+    /// More. What comes from outside is a JSON string here and can pretend to be nothing else. Of what names a
+    /// person the name stands in [`PERSONAL`].
     pub(super) fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.detail.insert(name.to_owned(), value.into());
         self
@@ -178,23 +191,30 @@ impl Event {
         self,
         transaction: &mut Transaction,
         context: &Context,
-        random: Random,
+        recorder: &Recorder,
     ) -> Result<(), Error> {
-        let row = AuditRow {
-            id: EventId::new(context.now, random.bytes()?),
-            at: context.now,
+        let (personal, detail): (Map<_, _>, Map<_, _>) =
+            self.detail.into_iter().partition(|(name, _)| PERSONAL.contains(&name.as_str()));
+        let text = |members: Map<_, _>| (!members.is_empty()).then(|| Value::Object(members).to_string());
+        let mut record = Record {
+            version: rows::VERSION,
+            id: EventId::new(context.now, recorder.random().bytes()?).to_string(),
+            at: context.now.millis(),
             kind: self.kind.as_str().to_owned(),
-            success: self.success,
+            outcome: if self.success { "success" } else { "failure" }.to_owned(),
             reason: self.reason.map(str::to_owned),
-            actor: context.actor,
-            subject: self.subject,
-            session: self.session,
+            actor: context.actor.map(|id| id.to_string()),
+            subject: self.subject.map(|id| id.to_string()),
+            session: self.session.map(|id| id.to_string()),
             address: context.address.map(|address| address.to_string()),
             user_agent: device::user_agent(context.user_agent.as_deref()),
-            request_id: context.request_id,
-            detail: if self.detail.is_empty() { None } else { Some(Value::Object(self.detail).to_string()) },
+            request_id: context.request_id.to_string(),
+            detail: text(detail),
+            personal: text(personal),
+            mac: None,
         };
-        Ok(rows::insert(transaction, &row).await?)
+        record.mac = Some(recorder.mac(&record)?.to_vec());
+        Ok(rows::insert(transaction, &record).await?)
     }
 }
 
@@ -246,7 +266,7 @@ impl Domain {
         context: &Context,
         event: Event,
     ) -> Result<(), Error> {
-        event.insert(&mut transaction, context, self.0.random).await?;
+        event.insert(&mut transaction, context, &self.0.recorder).await?;
         transaction.commit().await.map_err(store::Error::from)?;
         Ok(())
     }

@@ -56,7 +56,7 @@ impl Domain {
                     users::insert_role(&mut transaction, id, role, context.now).await?;
                 }
                 let event = Event::success(Kind::AccountImported).subject(id).roles(&account.roles);
-                event.insert(&mut transaction, context, self.0.random).await?;
+                event.insert(&mut transaction, context, &self.0.recorder).await?;
             }
             made.push(is_new);
         }

@@ -27,7 +27,7 @@ pub(super) use self::{
     signer::{SignatureChecker, Signer},
     withdrawal::withdraw_all,
 };
-use super::{Domain, Error, vault::Vault};
+use super::{Domain, Error, audit::Recorder, vault::Vault};
 use crate::{
     random::Random,
     store::{
@@ -107,9 +107,10 @@ impl KeyRing {
         vault: Vault,
         algorithm: Algorithm,
         random: Random,
+        recorder: &Recorder,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        making::make_missing(store, &vault, algorithm, random, now).await?;
+        making::make_missing(store, &vault, algorithm, random, recorder, now).await?;
         let keys = read(store, &vault, now).await?;
         Ok(Self { vault, held: RwLock::new(Arc::new(keys)), checked_at: AtomicI64::new(now.millis()) })
     }
@@ -208,7 +209,7 @@ fn signing_key_place(kid: &str, algorithm: &str) -> String {
 }
 
 /// What the encryption of a secret is bound to.
-fn secret_place(purpose: &str, id: &str) -> String {
+pub(super) fn secret_place(purpose: &str, id: &str) -> String {
     format!("secrets/{purpose}/{id}")
 }
 

@@ -43,7 +43,7 @@ impl Domain {
         event: Event,
         revocation: Revocation<'_>,
     ) -> Result<u64, Error> {
-        event.insert(&mut transaction, context, self.0.random).await?;
+        event.insert(&mut transaction, context, &self.0.recorder).await?;
         // Last: it makes all others wait that revoke something.
         let number = revocations::append(&mut transaction, revocation, context.now).await?;
         transaction.commit().await.map_err(store::Error::from)?;

@@ -4,6 +4,7 @@
 mod accounts;
 mod administrators;
 mod admission;
+mod audit_chain;
 mod authentication;
 mod key_states;
 mod keys;

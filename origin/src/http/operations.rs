@@ -76,6 +76,15 @@ pub(super) async fn counted(_: Operator, State(app): State<App>) -> impl IntoRes
             tracing::warn!(error = %telemetry::causes(&error), "the mail that waits could not be counted")
         }
     }
+    match app.domain.audit_waiting().await {
+        Ok(waiting) => {
+            let oldest = waiting.since.map_or(Duration::ZERO, |since| app.clock.now().since(since));
+            metrics::record_audit(waiting.count, oldest, waiting.head);
+        }
+        Err(error) => {
+            tracing::warn!(error = %telemetry::causes(&error), "what waits to be linked could not be counted")
+        }
+    }
     (TYPE, app.metrics.render())
 }
 

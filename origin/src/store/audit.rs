@@ -1,4 +1,4 @@
-//! The audit log: appended to, never changed.
+//! The audit log: appended to, never changed but for what names a person, which can be erased.
 
 use shared::{
     id::{EventId, RequestId, SessionId, UserId},
@@ -8,10 +8,49 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Error, Transaction,
-    row::{Columns, as_number},
+    row::{Columns, as_number, corrupt},
 };
 
-/// One event as it is kept.
+/// The version of what [`insert`] writes. 0 is what earlier versions wrote: their details were not parted, and
+/// had no mac.
+pub const VERSION: u64 = 1;
+
+/// One event, column by column as it is kept: also one that somebody has tampered with can be read so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The version of its form.
+    pub version: u64,
+    /// The id.
+    pub id: String,
+    /// When it happened, in milliseconds since the epoch.
+    pub at: i64,
+    /// What happened.
+    pub kind: String,
+    /// `success` or `failure`.
+    pub outcome: String,
+    /// Why it failed, or why it was done.
+    pub reason: Option<String>,
+    /// Who did it.
+    pub actor: Option<String>,
+    /// Whom it was done to.
+    pub subject: Option<String>,
+    /// The session it was done in, or to.
+    pub session: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+    /// By what.
+    pub user_agent: Option<String>,
+    /// In which request.
+    pub request_id: String,
+    /// More, as a JSON object.
+    pub detail: Option<String>,
+    /// What of that names a person, as a JSON object.
+    pub personal: Option<String>,
+    /// By which an origin knows that an origin wrote it.
+    pub mac: Option<Vec<u8>>,
+}
+
+/// One event, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
     /// The id.
@@ -38,26 +77,32 @@ pub struct AuditRow {
     pub request_id: RequestId,
     /// More, as a JSON object.
     pub detail: Option<String>,
+    /// What of that names a person, as a JSON object.
+    pub personal: Option<String>,
 }
 
 /// Appends an event. It counts when the transaction commits, together with what it tells of.
-pub async fn insert(transaction: &mut Transaction, event: &AuditRow) -> Result<(), Error> {
+pub async fn insert(transaction: &mut Transaction, event: &Record) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO audit_events (id, at, kind, outcome, reason, actor, subject, session, address, \
-         user_agent, request_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         user_agent, request_id, detail, personal, mac, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
-    .bind(event.id.to_string())
-    .bind(event.at.millis())
+    .bind(&event.id)
+    .bind(event.at)
     .bind(&event.kind)
-    .bind(if event.success { "success" } else { "failure" })
+    .bind(&event.outcome)
     .bind(event.reason.as_deref())
-    .bind(event.actor.map(|id| id.to_string()))
-    .bind(event.subject.map(|id| id.to_string()))
-    .bind(event.session.map(|id| id.to_string()))
+    .bind(event.actor.as_deref())
+    .bind(event.subject.as_deref())
+    .bind(event.session.as_deref())
     .bind(event.address.as_deref())
     .bind(event.user_agent.as_deref())
-    .bind(event.request_id.to_string())
+    .bind(&event.request_id)
     .bind(event.detail.as_deref())
+    .bind(event.personal.as_deref())
+    .bind(event.mac.as_deref())
+    .bind(as_number(event.version))
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -77,6 +122,78 @@ pub async fn list<'e>(
     rows.iter().map(|row| Ok((row.count("seq")?, event(row)?))).collect()
 }
 
+/// What is looked for in the log. What is not said does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// What happened.
+    pub kind: Option<String>,
+    /// Who did it.
+    pub actor: Option<UserId>,
+    /// Whom it was done to.
+    pub subject: Option<UserId>,
+    /// The session it was done in, or to.
+    pub session: Option<SessionId>,
+    /// Whether it succeeded.
+    pub success: Option<bool>,
+    /// When it happened, at the earliest.
+    pub from: Option<Timestamp>,
+    /// When it happened, before this.
+    pub until: Option<Timestamp>,
+    /// Older than the event of this time and number.
+    pub before: Option<(Timestamp, u64)>,
+}
+
+/// The newest events that are looked for, with their numbers.
+pub async fn search<'e>(
+    executor: impl AnyExecutor<'e>,
+    search: &Search,
+    limit: u32,
+) -> Result<Vec<(u64, AuditRow)>, Error> {
+    // Only what is asked for stands in the statement, so that it finds its index; all of it is text of this
+    // program.
+    let mut conditions: Vec<String> = Vec::new();
+    let mut words: Vec<String> = Vec::new();
+    let ids = [
+        ("kind", search.kind.clone()),
+        ("actor", search.actor.map(|id| id.to_string())),
+        ("subject", search.subject.map(|id| id.to_string())),
+        ("session", search.session.map(|id| id.to_string())),
+    ];
+    for (column, word) in ids {
+        if let Some(word) = word {
+            words.push(word);
+            conditions.push(format!("{column} = ${}", words.len()));
+        }
+    }
+    if let Some(success) = search.success {
+        let outcome = if success { "success" } else { "failure" };
+        conditions.push(format!("outcome = '{outcome}'"));
+    }
+    let mut numbers: Vec<i64> = Vec::new();
+    let mut place = |number: i64| {
+        numbers.push(number);
+        format!("${}", words.len() + numbers.len())
+    };
+    if let Some(from) = search.from {
+        conditions.push(format!("at >= {}", place(from.millis())));
+    }
+    if let Some(until) = search.until {
+        conditions.push(format!("at < {}", place(until.millis())));
+    }
+    if let Some((at, seq)) = search.before {
+        conditions.push(format!("(at, seq) < ({}, {})", place(at.millis()), place(as_number(seq))));
+    }
+    let limit = place(i64::from(limit));
+    let conditions = if conditions.is_empty() { "1 = 1".to_owned() } else { conditions.join(" AND ") };
+    let statement =
+        format!("SELECT * FROM audit_events WHERE {conditions} ORDER BY at DESC, seq DESC LIMIT {limit}");
+    let query = sqlx::query(sqlx::AssertSqlSafe(statement));
+    let query = words.into_iter().fold(query, |query, word| query.bind(word));
+    let query = numbers.into_iter().fold(query, |query, number| query.bind(number));
+    let rows = query.fetch_all(executor).await?;
+    rows.iter().map(|row| Ok((row.count("seq")?, event(row)?))).collect()
+}
+
 fn event(row: &AnyRow) -> Result<AuditRow, Error> {
     Ok(AuditRow {
         id: row.parsed("id")?,
@@ -91,5 +208,32 @@ fn event(row: &AnyRow) -> Result<AuditRow, Error> {
         user_agent: row.text_or_null("user_agent")?,
         request_id: row.parsed("request_id")?,
         detail: row.text_or_null("detail")?,
+        personal: row.text_or_null("personal")?,
     })
+}
+
+/// An event as it is kept.
+pub(super) fn record(row: &AnyRow) -> Result<Record, Error> {
+    Ok(Record {
+        version: row.count("version")?,
+        id: row.text("id")?,
+        at: row.number("at")?,
+        kind: row.text("kind")?,
+        outcome: row.text("outcome")?,
+        reason: row.text_or_null("reason")?,
+        actor: row.text_or_null("actor")?,
+        subject: row.text_or_null("subject")?,
+        session: row.text_or_null("session")?,
+        address: row.text_or_null("address")?,
+        user_agent: row.text_or_null("user_agent")?,
+        request_id: row.text("request_id")?,
+        detail: row.text_or_null("detail")?,
+        personal: row.text_or_null("personal")?,
+        mac: row.bytes_or_null("mac")?,
+    })
+}
+
+/// 32 bytes.
+pub(super) fn digest(row: &AnyRow, column: &'static str) -> Result<[u8; 32], Error> {
+    row.bytes(column)?.try_into().map_err(|_| corrupt(column, "32 bytes are wanted"))
 }

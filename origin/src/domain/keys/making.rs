@@ -6,7 +6,7 @@ use super::{KeyState, REFRESH, Random, Signer, SigningKeyRow, rows, secret_place
 use crate::{
     domain::{
         Context, Error,
-        audit::{Event, Kind},
+        audit::{Event, Kind, Recorder},
         vault::Vault,
     },
     store::{
@@ -22,13 +22,14 @@ pub(super) async fn make_missing(
     vault: &Vault,
     algorithm: Algorithm,
     random: Random,
+    recorder: &Recorder,
     now: Timestamp,
 ) -> Result<(), Error> {
     if !is_anything_missing(store).await? {
         return Ok(());
     }
     let context = Context::new(now, TokenId::new(now, random.bytes()?).uuid().into());
-    let maker = Maker { vault, algorithm, random, context: &context };
+    let maker = Maker { vault, algorithm, random, recorder, context: &context };
     let mut transaction = store.begin().await?;
     rows::begin_change(&mut transaction).await?;
     maker.signing_keys(&mut transaction).await?;
@@ -55,6 +56,7 @@ pub(in crate::domain) struct Maker<'a> {
     pub(in crate::domain) vault: &'a Vault,
     pub(in crate::domain) algorithm: Algorithm,
     pub(in crate::domain) random: Random,
+    pub(in crate::domain) recorder: &'a Recorder,
     pub(in crate::domain) context: &'a Context,
 }
 
@@ -116,6 +118,6 @@ impl Maker<'_> {
 
     async fn record(&self, transaction: &mut Transaction, purpose: &str, id: &str) -> Result<(), Error> {
         let event = Event::success(Kind::KeyCreated).detail("purpose", purpose).detail("key", id);
-        event.insert(transaction, self.context, self.random).await
+        event.insert(transaction, self.context, self.recorder).await
     }
 }

@@ -4,7 +4,7 @@ use super::{REFRESH, rows, secret_place, signing_key_place};
 use crate::{
     domain::{
         Context, Domain, Error,
-        audit::{Event, Kind},
+        audit::{AUDIT, Event, Kind},
         mail::mail_place,
         second_factors,
     },
@@ -37,10 +37,13 @@ impl Domain {
                 count += 1;
             }
         }
-        for secret in secrets::of(&mut *transaction, REFRESH).await? {
-            if let Some(sealed) = vault.reseal(&secret.sealed, &secret_place(REFRESH, &secret.id), random)? {
-                secrets::reseal(&mut transaction, &secret.id, &sealed).await?;
-                count += 1;
+        for purpose in [REFRESH, AUDIT] {
+            for secret in secrets::of(&mut *transaction, purpose).await? {
+                let place = secret_place(purpose, &secret.id);
+                if let Some(sealed) = vault.reseal(&secret.sealed, &place, random)? {
+                    secrets::reseal(&mut transaction, &secret.id, &sealed).await?;
+                    count += 1;
+                }
             }
         }
         count += self.rewrap_totp(&mut transaction).await?;

@@ -32,7 +32,7 @@ enum Pair {
 
 impl Signer {
     /// A new key pair.
-    pub(super) fn generate(algorithm: Algorithm) -> Result<Self, Error> {
+    pub(in crate::domain) fn generate(algorithm: Algorithm) -> Result<Self, Error> {
         Self::new(match algorithm {
             Algorithm::Es256 => Pair::Es256(Box::new(ES256KeyPair::generate())),
             Algorithm::EdDsa => Pair::EdDsa(Box::new(Ed25519KeyPair::generate())),
@@ -40,7 +40,7 @@ impl Signer {
     }
 
     /// The key pair of what [`private`](Self::private) gave.
-    pub(super) fn from_private(algorithm: &str, private: &[u8]) -> Result<Self, Error> {
+    pub(in crate::domain) fn from_private(algorithm: &str, private: &[u8]) -> Result<Self, Error> {
         let pair = match Algorithm::from_name(algorithm) {
             Some(Algorithm::Es256) => {
                 ES256KeyPair::from_bytes(private).map(|pair| Pair::Es256(Box::new(pair)))
@@ -69,7 +69,7 @@ impl Signer {
     }
 
     /// The private part, to be encrypted.
-    pub(super) fn private(&self) -> Zeroizing<Vec<u8>> {
+    pub(in crate::domain) fn private(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(match &self.pair {
             Pair::Es256(pair) => pair.to_bytes(),
             Pair::EdDsa(pair) => pair.to_bytes(),
@@ -83,6 +83,11 @@ impl Signer {
 
     /// A token that says this, of this kind of token's type.
     pub(in crate::domain) fn sign<C: TokenClaims + Serialize>(&self, claims: C) -> Result<String, Error> {
+        self.sign_as(C::TYP, claims)
+    }
+
+    /// Whatever is said, signed as something of this type.
+    pub(in crate::domain) fn sign_as(&self, typ: &str, claims: impl Serialize) -> Result<String, Error> {
         // All that the token says stands in `custom`: jwt-simple would read the clock for the rest.
         let claims = JWTClaims {
             issued_at: None,
@@ -95,7 +100,7 @@ impl Signer {
             nonce: None,
             custom: claims,
         };
-        let header = HeaderOptions { signature_type: Some(C::TYP.to_owned()), content_type: None };
+        let header = HeaderOptions { signature_type: Some(typ.to_owned()), content_type: None };
         match &self.pair {
             Pair::Es256(pair) => pair.sign_with_options(claims, &header),
             Pair::EdDsa(pair) => pair.sign_with_options(claims, &header),
@@ -131,6 +136,13 @@ pub(in crate::domain) struct SignatureChecker;
 
 impl SignatureCheck for SignatureChecker {
     async fn check(&self, key: &PublicKey, token: &Unverified<'_>) -> Result<bool, CheckUnavailable> {
+        Ok(self.is_good(key, token))
+    }
+}
+
+impl SignatureChecker {
+    /// What [`check`](SignatureCheck::check) answers, which waits for nothing here.
+    pub(in crate::domain) fn is_good(self, key: &PublicKey, token: &Unverified<'_>) -> bool {
         // Times are judged by our own clock, in `shared`: at the epoch nothing has expired.
         let options = VerificationOptions {
             accept_future: true,
@@ -139,7 +151,7 @@ impl SignatureCheck for SignatureChecker {
             ..VerificationOptions::default()
         };
         let token = token.token();
-        Ok(match key.algorithm() {
+        match key.algorithm() {
             Algorithm::Es256 => {
                 let point = [&[4], key.bytes()].concat();
                 ES256PublicKey::from_bytes(&point)
@@ -149,6 +161,6 @@ impl SignatureCheck for SignatureChecker {
             Algorithm::EdDsa => Ed25519PublicKey::from_bytes(key.bytes())
                 .and_then(|key| key.verify_token::<NoCustomClaims>(token, Some(options)))
                 .is_ok(),
-        })
+        }
     }
 }

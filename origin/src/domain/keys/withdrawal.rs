@@ -74,6 +74,7 @@ impl Domain {
             vault: &self.0.keys.vault,
             algorithm: self.0.settings.algorithm,
             random: self.0.random,
+            recorder: &self.0.recorder,
             context,
         }
     }

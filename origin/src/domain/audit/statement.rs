@@ -1,0 +1,128 @@
+//! What the audit key signs, in the compact form of RFC 7515, each kind under a type of its own.
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use shared::{
+    jwt::{compact::Unverified, keys::PublicKey},
+    time::Timestamp,
+};
+
+use super::{canonical::GENESIS, key::Recorder};
+use crate::{
+    domain::{Error, keys::SignatureChecker},
+    store::audit_chain::{Head, Signed},
+};
+
+/// A kind of statement.
+pub(in crate::domain) trait Statement: Serialize + DeserializeOwned {
+    /// The `typ` of its header.
+    const TYP: &'static str;
+
+    /// The number of the link that it speaks of.
+    fn number(&self) -> u64;
+
+    fn sign(&self, recorder: &Recorder) -> Result<Signed, Error> {
+        let statement = recorder.signer().sign_as(Self::TYP, self)?;
+        Ok(Signed { number: self.number(), statement })
+    }
+
+    /// What it says, if it is of this kind and signed by this key.
+    fn read(statement: &str, key: &PublicKey) -> Option<Self> {
+        let token = Unverified::parse(statement).ok()?;
+        let is_good = token.typ() == Self::TYP
+            && token.key_id() == key.id()
+            && token.algorithm() == key.algorithm()
+            && SignatureChecker.is_good(key, &token);
+        let (_, claims) = token.signing_input().split_once('.').filter(|_| is_good)?;
+        serde_json::from_slice(&Base64UrlUnpadded::decode_vec(claims).ok()?).ok()
+    }
+}
+
+/// How far the log reached, and by which hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The number of its last link, and so how many there had been.
+    pub number: u64,
+    /// Its hash, in base64url.
+    pub hash: String,
+    /// When this was signed, in milliseconds since the epoch.
+    pub at: i64,
+    /// When the chain began, in milliseconds since the epoch.
+    pub began_at: i64,
+    /// The number of the checkpoint before this one; the first has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<u64>,
+}
+
+impl Checkpoint {
+    /// That of a chain without links.
+    pub(in crate::domain) fn first(now: Timestamp) -> Self {
+        let head = Head { number: 0, hash: GENESIS };
+        Self { number: 0, hash: encode(&head.hash), at: now.millis(), began_at: now.millis(), previous: None }
+    }
+
+    /// The next one.
+    pub(in crate::domain) fn next(&self, head: &Head, now: Timestamp) -> Self {
+        Self {
+            number: head.number,
+            hash: encode(&head.hash),
+            at: now.millis(),
+            began_at: self.began_at,
+            previous: Some(self.number),
+        }
+    }
+
+    /// Where the chain ended when it was signed; none when its hash is none.
+    pub(in crate::domain) fn head(&self) -> Option<Head> {
+        let hash = Base64UrlUnpadded::decode_vec(&self.hash).ok()?.try_into().ok()?;
+        Some(Head { number: self.number, hash })
+    }
+}
+
+impl Statement for Checkpoint {
+    const TYP: &'static str = "audit-checkpoint+jwt";
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+/// Up to where the chain may be removed. It begins at the checkpoint of this number then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// The number of the last link that goes.
+    pub number: u64,
+    /// When this was signed, in milliseconds since the epoch.
+    pub at: i64,
+}
+
+impl Statement for Retired {
+    const TYP: &'static str = "audit-retention+jwt";
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+/// What an export ends with: its last link, so that none can be cut off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exported {
+    /// The number of its last link.
+    pub number: u64,
+    /// Its hash, in base64url.
+    pub hash: String,
+    /// When this was signed, in milliseconds since the epoch.
+    pub at: i64,
+}
+
+impl Statement for Exported {
+    const TYP: &'static str = "audit-export+jwt";
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+pub(super) fn encode(hash: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(hash)
+}
