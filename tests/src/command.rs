@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::bench::{self, Bench};
+use crate::evidence;
 use crate::failure::Failure;
 use crate::layering;
 use crate::setup::place::Place;
@@ -44,7 +45,7 @@ enum Command {
     },
     /// Install the tools and packages that the other commands need, and nothing else
     Setup,
-    /// Check that no module imports against the layers
+    /// Check that no module imports against the layers, and that every test a document names is there
     Check,
     #[command(name = watchdog::COMMAND, hide = true)]
     Watchdog,
@@ -126,7 +127,11 @@ fn act(command: Command) -> Result<(), Failure> {
             let place = Place::find()?;
             setup::everything(&place)
         }
-        Command::Check => layering::check(&Place::find()?.root),
+        Command::Check => {
+            let root = Place::find()?.root;
+            layering::check(&root)?;
+            evidence::check(&root)
+        }
         Command::Watchdog => {
             watchdog::watch(stdin().lock());
             Ok(())

@@ -115,7 +115,7 @@ pub fn check(root: &Path) -> Result<(), Failure> {
 }
 
 /// The Rust files below a directory, relative to the root.
-fn sources(root: &Path, directory: &Path) -> Result<Vec<String>, Failure> {
+pub(crate) fn sources(root: &Path, directory: &Path) -> Result<Vec<String>, Failure> {
     let mut found = Vec::new();
     let full = root.join(directory);
     for entry in fs::read_dir(&full).map_err(Failure::file(&full))?.flatten() {
