@@ -18,6 +18,18 @@ impl Permissions {
         self.0.contains(permission) || self.has_all()
     }
 
+    /// Whether all of the others are granted as well: whoever has these may hand those on.
+    #[must_use]
+    pub fn contain_all(&self, others: &Self) -> bool {
+        self.first_missing(others).is_none()
+    }
+
+    /// The first of the others that is not granted, if there is one; `*` only by `*`.
+    #[must_use]
+    pub fn first_missing<'a>(&self, others: &'a Self) -> Option<&'a Permission> {
+        others.0.iter().find(|permission| !self.contains(permission))
+    }
+
     /// Whether `*` is among them.
     #[must_use]
     pub fn has_all(&self) -> bool {
@@ -39,5 +51,36 @@ impl FromIterator<Permission> for Permissions {
 impl Extend<Permission> for Permissions {
     fn extend<I: IntoIterator<Item = Permission>>(&mut self, permissions: I) {
         self.0.extend(permissions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permissions(names: &[&str]) -> Permissions {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_set_contains_what_it_grants_and_only_all_contain_all() {
+        let (few, more, all) = (permissions(&["a:x"]), permissions(&["a:x", "b:x"]), permissions(&["*"]));
+        for (holder, others, missing) in [
+            (&more, &few, None),
+            (&few, &few, None),
+            (&few, &more, Some("b:x")),
+            (&all, &more, None),
+            (&all, &all, None),
+            (&more, &all, Some("*")),
+            (&permissions(&[]), &few, Some("a:x")),
+            (&permissions(&[]), &permissions(&[]), None),
+        ] {
+            assert_eq!(
+                holder.first_missing(others).map(Permission::as_str),
+                missing,
+                "{holder:?} {others:?}"
+            );
+            assert_eq!(holder.contain_all(others), missing.is_none());
+        }
     }
 }
