@@ -5,8 +5,10 @@ mod config;
 mod database;
 mod import;
 mod key;
+mod listing;
 mod migrate;
 mod opened;
+mod operator;
 mod policy;
 mod report;
 mod role;
@@ -44,10 +46,10 @@ enum Command {
     Serve(serve::Serve),
     /// Create the schema, or bring it up to date.
     Migrate,
-    /// Users: create, import, disable, enable, list.
+    /// Users: list, find, show, create, import, disable, enable, verify, reset second factors.
     #[command(subcommand)]
     User(user::User),
-    /// Roles of users: grant, revoke.
+    /// Roles of users: list, grant, revoke.
     #[command(subcommand)]
     Role(role::Role),
     /// Sessions of users: list, end.
@@ -76,7 +78,7 @@ impl Cli {
         }
         source.environment(std::env::vars_os());
         let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(self.command.run(&source)),
+            Ok(runtime) => runtime.block_on(self.command.run(&source, self.json)),
             Err(error) => Err(Failure::new(
                 format!("no thread could be started ({error})"),
                 "look at the process limits",
@@ -90,13 +92,13 @@ impl Cli {
 }
 
 impl Command {
-    async fn run(self, source: &Source) -> Result<Report, Failure> {
+    async fn run(self, source: &Source, as_json: bool) -> Result<Report, Failure> {
         match self {
             Self::Serve(serve) => serve.run(source).await,
             Self::Migrate => migrate::run(source).await,
-            Self::User(user) => user.run(source).await,
+            Self::User(user) => user.run(source, as_json).await,
             Self::Role(role) => role.run(source).await,
-            Self::Session(session) => session.run(source).await,
+            Self::Session(session) => session.run(source, as_json).await,
             Self::Key(key) => key.run(source).await,
             Self::Database(database) => database.run(source).await,
             Self::Policy(policy) => policy.run(source),
@@ -123,7 +125,7 @@ mod tests {
                 let line = [&["origin", "key"], line.as_slice()].concat();
                 let cli = Cli::try_parse_from(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
                 let Command::Key(key::Key::Withdraw(withdraw)) = cli.command else { panic!("{line:?}") };
-                assert_eq!(format!("{withdraw:?}"), format!("Withdraw {{ kid: {kid:?}, yes: true }}"));
+                assert_eq!((withdraw.kid.as_str(), withdraw.yes), (kid, true));
             }
         }
     }

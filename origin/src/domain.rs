@@ -2,11 +2,13 @@
 //! nothing of HTTP; every act takes a [`Context`] that says when, from where and by whom.
 
 pub mod accounts;
+mod administration;
 mod admission;
 mod assertions;
 mod attempt;
 pub mod audit;
 mod device;
+mod directory;
 pub mod email;
 mod email_change;
 mod email_verification;
@@ -19,6 +21,7 @@ mod limits;
 pub mod login;
 pub mod mail;
 mod mail_links;
+mod note;
 pub mod passkeys;
 mod password_change;
 mod password_reset;
@@ -50,9 +53,11 @@ use shared::{
 use tokio::sync::Notify;
 
 pub use self::{
+    administration::{Authority, is_administrative},
     admission::whole_seconds,
     assertions::{RenewedAssertion, Rights},
     attempt::Attempt,
+    directory::{Cursor, SessionPage, UserPage, UserQuery, UserState},
     email_verification::Confirmed,
     error::Error,
     import::ImportedAccount,
@@ -61,6 +66,7 @@ pub use self::{
     limits::{Limit, Limits},
     login::{BrowserCredentials, BrowserLogin},
     mail::MailSettings,
+    note::{Note, UnusableNote},
     passwords::HashingLoad,
     principal::Principal,
     restore::Restored,
@@ -98,6 +104,10 @@ pub struct Context {
     pub request_id: RequestId,
     /// Who is signed in; nobody before a login, and in commands.
     pub actor: Option<UserId>,
+    /// On whose authority it is done, where it is about what is not one's own.
+    pub authority: Authority,
+    /// Why, in the words of whoever does it.
+    pub note: Option<Note>,
     /// What it revokes is noted here.
     pub revoked: RevocationNumber,
 }
@@ -106,8 +116,22 @@ impl Context {
     /// An act of nobody in particular.
     #[must_use]
     pub fn new(now: Timestamp, request_id: RequestId) -> Self {
-        let revoked = RevocationNumber::default();
-        Self { now, address: None, user_agent: None, request_id, actor: None, revoked }
+        Self {
+            now,
+            address: None,
+            user_agent: None,
+            request_id,
+            actor: None,
+            authority: Authority::None,
+            note: None,
+            revoked: RevocationNumber::default(),
+        }
+    }
+
+    /// The same, done for this reason.
+    #[must_use]
+    pub fn because(self, note: Option<Note>) -> Self {
+        Self { note, ..self }
     }
 
     /// The same, done by this user.

@@ -10,6 +10,7 @@ pub mod audit_chain;
 pub mod ceremonies;
 pub mod challenges;
 mod connection;
+pub mod directory;
 pub mod erasure;
 mod error;
 pub mod holders;

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use shared::policy::UpstreamName;
 
-use super::{Failure, Report, opened::Opened};
+use super::{Failure, Report, opened::Opened, operator::Reason};
 use crate::{
     config::{Config, Source},
     domain::{RotatedKey, WithdrawnKey},
@@ -21,6 +21,8 @@ pub(super) enum Key {
         /// Change the secret of refresh tokens instead; those of the one before stay good while they last.
         #[arg(long)]
         refresh: bool,
+        #[command(flatten)]
+        why: Reason,
     },
     /// Make everything that a key signed worthless.
     Withdraw(Withdraw),
@@ -39,19 +41,23 @@ pub(super) struct Withdraw {
     /// The key's id; `origin key list` shows all.
     // One in 64 begins with a hyphen: it is base64url.
     #[arg(allow_hyphen_values = true)]
-    kid: String,
+    pub(super) kid: String,
     /// Do it: whoever holds a token of this key has to renew it.
     #[arg(long)]
-    yes: bool,
+    pub(super) yes: bool,
+    #[command(flatten)]
+    why: Reason,
 }
 
 impl Key {
     pub(super) async fn run(self, source: &Source) -> Result<Report, Failure> {
         match self {
             Self::List => list(&Opened::new(source).await?).await,
-            Self::Rotate { refresh: false } => rotate(&Opened::new(source).await?).await,
-            Self::Rotate { refresh: true } => rotate_refresh(&Opened::new(source).await?).await,
-            Self::Withdraw(withdraw) => withdraw.run(&Opened::new(source).await?).await,
+            Self::Rotate { refresh: false, why } => rotate(&Opened::new(source).await?.because(why)).await,
+            Self::Rotate { refresh: true, why } => {
+                rotate_refresh(&Opened::new(source).await?.because(why)).await
+            }
+            Self::Withdraw(withdraw) => withdraw.run(Opened::new(source).await?).await,
             Self::Rewrap => rewrap(&Opened::new(source).await?).await,
             Self::Seal { upstream } => seal(&Config::load(source)?, &upstream),
         }
@@ -95,15 +101,16 @@ async fn rotate_refresh(Opened { domain, context }: &Opened) -> Result<Report, F
 }
 
 impl Withdraw {
-    async fn run(self, Opened { domain, context }: &Opened) -> Result<Report, Failure> {
-        let Self { kid, yes } = self;
+    async fn run(self, opened: Opened) -> Result<Report, Failure> {
+        let Self { kid, yes, why } = self;
         if !yes {
             return Err(Failure::new(
                 "whoever holds a token that this key signed has to renew it",
                 "say --yes if that is meant",
             ));
         }
-        let WithdrawnKey { number, promoted, sessions } = domain.withdraw_key(context, &kid).await?;
+        let Opened { domain, context } = opened.because(why);
+        let WithdrawnKey { number, promoted, sessions } = domain.withdraw_key(&context, &kid).await?;
         let mut text = format!("withdrawn; live sessions that must renew their token: at most {sessions}");
         if let Some(promoted) = &promoted {
             text.push_str(&format!("\n{promoted} signs now"));

@@ -3,7 +3,10 @@
 
 use shared::id::{RequestId, UserId};
 
-use super::Failure;
+use super::{
+    Failure,
+    operator::{self, Reason},
+};
 use crate::{
     app::{self, open_domain},
     clock::Clock,
@@ -13,7 +16,7 @@ use crate::{
     store::{self, Store},
 };
 
-/// An open domain, and the context of a command's acts: no user's, at no address.
+/// An open domain, and the context of a command's acts: an operator's, at no address.
 pub(super) struct Opened {
     pub(super) domain: Domain,
     pub(super) context: Context,
@@ -31,6 +34,7 @@ impl Opened {
         let random = Random.bytes().map_err(domain::Error::from)?;
         let mut context = Context::new(now, RequestId::new(now, random));
         context.user_agent = Some("origin command".to_owned());
+        context.authority = operator::authority();
         Ok(Self { domain, context })
     }
 
@@ -40,19 +44,15 @@ impl Opened {
         self.domain.find_user_by_email(email).await?.ok_or_else(unknown)
     }
 
-    /// The users, page by page, all of them.
-    pub(super) async fn users(&self) -> Result<Vec<User>, Failure> {
-        const PAGE: u32 = 500;
-        let mut users: Vec<User> = Vec::new();
-        loop {
-            let after: Option<UserId> = users.last().map(|user| user.id);
-            let page = self.domain.list_users(after, PAGE).await?;
-            let last = page.len() < PAGE as usize;
-            users.extend(page);
-            if last {
-                return Ok(users);
-            }
-        }
+    /// The user of this id.
+    pub(super) async fn user_of(&self, id: UserId) -> Result<User, Failure> {
+        let unknown = || Failure::new("there is no user of this id", "`origin user list` shows all");
+        self.domain.find_user(id).await?.ok_or_else(unknown)
+    }
+
+    /// The same, with why the command is given.
+    pub(super) fn because(self, why: Reason) -> Self {
+        Self { context: self.context.because(why.reason), ..self }
     }
 }
 
@@ -97,7 +97,10 @@ impl From<domain::Error> for Failure {
             }
             domain::Error::LastAdmin => Self::new(error.to_string(), "make another one first"),
             domain::Error::UnknownRole(_) => Self::new(error.to_string(), "name a role of the policy file"),
-            domain::Error::AddressTaken => Self::new(error.to_string(), "`origin user list` shows all"),
+            domain::Error::AddressTaken => Self::new(error.to_string(), "`origin user find` shows it"),
+            domain::Error::NoMail => {
+                Self::new(error.to_string(), "set COUNTERSIGN_SMTP_URL, or leave --invite out")
+            }
             domain::Error::PasswordTooShort { .. }
             | domain::Error::PasswordTooLong { .. }
             | domain::Error::PasswordUnusable

@@ -36,19 +36,7 @@ impl Report {
 
     /// A table with a head; columns are as wide as their widest cell.
     pub fn table(head: &[&str], rows: &[Vec<String>], json: Value) -> Self {
-        let width = |column: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-            cells.chain(head.get(column).map(|title| title.chars().count())).max().unwrap_or_default()
-        };
-        let widths: Vec<usize> = (0..head.len()).map(width).collect();
-        let line = |cells: Vec<&str>| {
-            let padded: Vec<String> =
-                cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-            padded.join("  ").trim_end().to_owned()
-        };
-        let mut lines = vec![line(head.to_vec())];
-        lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
-        Self { text: lines.join("\n"), json, is_whole: true }
+        Self { text: table(head, rows).join("\n"), json, is_whole: true }
     }
 
     /// The same, of something that was not done in all its parts: the exit code says so.
@@ -69,6 +57,23 @@ impl Report {
         let _ = writeln!(std::io::stdout(), "{line}");
         code
     }
+}
+
+/// The lines of a table, the head first; columns are as wide as their widest cell.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(head.get(column).map(|title| title.chars().count())).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |cells: Vec<&str>| {
+        let padded: Vec<String> =
+            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(head.to_vec())];
+    lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
+    lines
 }
 
 /// Why a command did not do what it was asked, and what to do about it.

@@ -1,15 +1,17 @@
-//! `origin role`: grant, revoke.
+//! `origin role`: list, grant, revoke.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use shared::role::RoleName;
+use shared::role::{Permission, RoleName};
 
-use super::{Failure, Report, opened::Opened};
+use super::{Failure, Report, opened::Opened, operator::Reason, user::Which};
 use crate::config::Source;
 
-/// What there is to do with the roles of users.
+/// What there is to do with roles.
 #[derive(Debug, Subcommand)]
 pub(super) enum Role {
+    /// Show the policy's roles, what each grants, and how many users have it.
+    List,
     /// Give a user a role.
     Grant(Change),
     /// Take a role from a user.
@@ -19,26 +21,32 @@ pub(super) enum Role {
 /// Whose role, and which.
 #[derive(Debug, Args)]
 pub(super) struct Change {
-    /// The user's address.
-    #[arg(long)]
-    email: String,
+    #[command(flatten)]
+    which: Which,
     /// The role.
     #[arg(long)]
     role: RoleName,
+    #[command(flatten)]
+    why: Reason,
 }
 
 impl Role {
     pub(super) async fn run(self, source: &Source) -> Result<Report, Failure> {
         let opened = Opened::new(source).await?;
-        let Opened { domain, context } = &opened;
-        let (Self::Grant(change) | Self::Revoke(change)) = &self;
-        let Change { email, role } = change;
-        let user = opened.user(email).await?;
-        let changed = match &self {
-            Self::Grant(_) => domain.grant_role(context, user.id, role).await?,
-            Self::Revoke(_) => domain.revoke_role(context, user.id, role).await?,
+        let (change, has) = match self {
+            Self::List => return list(&opened).await,
+            Self::Grant(change) => (change, true),
+            Self::Revoke(change) => (change, false),
         };
-        let has = matches!(self, Self::Grant(_));
+        let Change { which, role, why } = change;
+        let user = which.of(&opened).await?;
+        let Opened { domain, context } = opened.because(why);
+        let changed = if has {
+            domain.grant_role(&context, user.id, &role).await?
+        } else {
+            domain.revoke_role(&context, user.id, &role).await?
+        };
+        let email = &user.email;
         let text = match (has, changed) {
             (true, true) => format!("{email} now has the role {role}"),
             (true, false) => format!("{email} has the role {role} already"),
@@ -51,4 +59,25 @@ impl Role {
         )
         .revoking(context.revoked.get()))
     }
+}
+
+async fn list(opened: &Opened) -> Result<Report, Failure> {
+    let policy = opened.domain.policy();
+    let counted = opened.domain.count_roles().await?;
+    let mut names: Vec<RoleName> = policy.roles().cloned().collect();
+    // A role that only users have grants nothing.
+    names.extend(counted.iter().map(|(role, _)| role.clone()));
+    names.sort();
+    names.dedup();
+    let (mut rows, mut json) = (Vec::new(), Vec::new());
+    for role in names {
+        let users = counted.iter().find(|(counted, _)| *counted == role).map_or(0, |(_, users)| *users);
+        let granted = policy.permissions(std::slice::from_ref(&role));
+        let granted: Vec<&str> = granted.iter().map(Permission::as_str).collect();
+        let is_known = policy.has_role(&role);
+        json.push(json!({ "role": role, "permissions": granted, "users": users, "in_policy": is_known }));
+        let granted = if is_known { granted.join(" ") } else { "(not in the policy)".to_owned() };
+        rows.push(vec![role.to_string(), users.to_string(), granted]);
+    }
+    Ok(Report::table(&["role", "users", "grants"], &rows, json!({ "roles": json })))
 }

@@ -2,22 +2,27 @@
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use shared::id::SessionId;
+use shared::id::{SessionId, UserId};
 
-use super::{Failure, Report, opened::Opened};
-use crate::{config::Source, http::rfc3339};
+use super::{
+    Failure, Report,
+    listing::{Listing, PAGE},
+    opened::Opened,
+    operator::Reason,
+};
+use crate::{config::Source, domain::Session as Live, http::rfc3339};
 
 /// What there is to do with sessions.
 #[derive(Debug, Subcommand)]
 pub(super) enum Session {
-    /// Show the live sessions of a user.
+    /// Show the live sessions of everybody, or of one user, the newest first.
     List {
-        /// The user's address.
+        /// Only those of the user of this address.
         #[arg(long)]
-        email: String,
+        email: Option<String>,
     },
     /// End a session, all of a user, or all there are.
-    End(End),
+    End(Ending),
 }
 
 /// Which sessions to end.
@@ -35,43 +40,67 @@ pub(super) struct End {
     all: bool,
 }
 
+/// Which sessions to end, and why.
+#[derive(Debug, Args)]
+pub(super) struct Ending {
+    #[command(flatten)]
+    end: End,
+    #[command(flatten)]
+    why: Reason,
+}
+
 impl Session {
-    pub(super) async fn run(self, source: &Source) -> Result<Report, Failure> {
+    pub(super) async fn run(self, source: &Source, as_json: bool) -> Result<Report, Failure> {
         let opened = Opened::new(source).await?;
         match self {
-            Self::List { email } => list(&opened, &email).await,
-            Self::End(end) => end.run(&opened).await,
+            Self::List { email: None } => list(&opened, None, as_json).await,
+            Self::List { email: Some(email) } => {
+                list(&opened, Some(opened.user(&email).await?.id), as_json).await
+            }
+            Self::End(Ending { end, why }) => end.run(&opened.because(why)).await,
         }
     }
 }
 
-async fn list(opened: &Opened, email: &str) -> Result<Report, Failure> {
-    let user = opened.user(email).await?;
-    let sessions = opened.domain.list_sessions(user.id, opened.context.now).await?;
-    let mut rows = Vec::with_capacity(sessions.len());
-    let mut json: Vec<Value> = Vec::with_capacity(sessions.len());
-    for session in sessions {
-        rows.push(vec![
-            session.id.to_string(),
-            session.kind.to_string(),
-            session.device.clone().unwrap_or_default(),
-            session.address.clone().unwrap_or_default(),
-            rfc3339(session.created_at),
-            rfc3339(session.last_seen_at),
-        ]);
-        json.push(json!({
-            "id": session.id.to_string(),
-            "kind": session.kind.to_string(),
-            "device": session.device,
-            "address": session.address,
-            "user_agent": session.user_agent,
-            "created_at": rfc3339(session.created_at),
-            "last_seen_at": rfc3339(session.last_seen_at),
-            "expires_at": rfc3339(session.expires_at),
-        }));
+async fn list(opened: &Opened, user: Option<UserId>, as_json: bool) -> Result<Report, Failure> {
+    let head = &["id", "user", "kind", "device", "address", "created", "last seen"];
+    let mut listing = Listing::new(head, "sessions", as_json);
+    let mut after = None;
+    loop {
+        let page = opened.domain.find_sessions(user, after, PAGE, opened.context.now).await?;
+        let entries = page.sessions.iter().map(|session| (row(session), json_of(session))).collect();
+        after = page.next;
+        if !listing.page(entries) || after.is_none() {
+            listing.end();
+            return Ok(Report::silent());
+        }
     }
-    let head = ["id", "kind", "device", "address", "created", "last seen"];
-    Ok(Report::table(&head, &rows, json!({ "sessions": json })))
+}
+
+fn row(session: &Live) -> Vec<String> {
+    vec![
+        session.id.to_string(),
+        session.user.to_string(),
+        session.kind.to_string(),
+        session.device.clone().unwrap_or_default(),
+        session.address.clone().unwrap_or_default(),
+        rfc3339(session.created_at),
+        rfc3339(session.last_seen_at),
+    ]
+}
+
+fn json_of(session: &Live) -> Value {
+    json!({
+        "id": session.id.to_string(),
+        "user": session.user.to_string(),
+        "kind": session.kind.to_string(),
+        "device": session.device,
+        "address": session.address,
+        "user_agent": session.user_agent,
+        "created_at": rfc3339(session.created_at),
+        "last_seen_at": rfc3339(session.last_seen_at),
+        "expires_at": rfc3339(session.expires_at),
+    })
 }
 
 impl End {

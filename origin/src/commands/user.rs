@@ -1,57 +1,103 @@
-//! `origin user`: create, disable, enable, reset second factors, list; `import` is in [`super::import`].
+//! `origin user`: list, find, show, create, disable, enable, verify, reset second factors; `import` is in
+//! [`super::import`].
 
 use std::io::Read as _;
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
-use shared::role::RoleName;
+use shared::{id::UserId, role::RoleName};
 
-use super::{Failure, Report, import::Import, opened::Opened};
+use super::{
+    Failure, Report,
+    import::Import,
+    listing::{Listing, PAGE},
+    opened::Opened,
+    operator::Reason,
+};
 use crate::{
     config::Source,
-    domain::{self, User as Account},
+    domain::{self, User as Account, UserQuery, UserState},
     http::rfc3339,
-    random::Random,
 };
 
 /// What there is to do with users.
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
-    /// Make an account. Without a password given, one is made up and printed once.
+    /// Show all accounts, or those of a role or state, oldest first.
+    List(Filter),
+    /// Show the accounts whose address begins with this.
+    Find {
+        /// The beginning of an address, or a whole one; capitals make no difference.
+        #[arg(value_name = "ADDRESS")]
+        prefix: String,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Show one account: roles, state, second factors, live sessions.
+    Show(Which),
+    /// Make an account. Without more said, a password is made up and printed once.
     Create(Create),
     /// Make the accounts of another system, with the hashes of their passwords.
     Import(Import),
     /// Lock an account; all its sessions end.
-    Disable {
-        /// The account's address.
-        #[arg(long)]
-        email: String,
-    },
-    /// Unlock an account.
-    Enable {
-        /// The account's address.
-        #[arg(long)]
-        email: String,
-    },
+    Disable(Act),
+    /// Unlock an account. Its sessions stay ended.
+    Enable(Act),
+    /// Take an account's address for its owner's, who has proven it otherwise than by a mail.
+    Verify(Act),
     /// What there is beside an account's password.
     #[command(subcommand)]
     SecondFactor(SecondFactor),
-    /// Show all accounts.
-    List,
 }
 
 /// What there is to do with second factors.
 #[derive(Debug, Subcommand)]
 pub(super) enum SecondFactor {
-    /// Remove an account's app and recovery codes, for whoever has lost both; all its sessions end. Make sure
-    /// who asks for it: the password alone is enough afterwards.
-    Reset {
-        /// The account's address.
-        #[arg(long)]
-        email: String,
-    },
+    /// Remove an account's app, passkeys and recovery codes, for whoever has lost them; all its sessions end.
+    /// Make sure who asks for it: the password alone is enough afterwards.
+    Reset(Act),
+}
+
+/// Which accounts.
+#[derive(Debug, Args)]
+pub(super) struct Filter {
+    /// Only those who have this role.
+    #[arg(long)]
+    role: Option<RoleName>,
+    /// Only those in this state.
+    #[arg(long)]
+    state: Option<State>,
+}
+
+/// Whether somebody can log in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum State {
+    /// They can.
+    Enabled,
+    /// They cannot.
+    Disabled,
+}
+
+/// Which account.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Which {
+    /// The account's address.
+    #[arg(long)]
+    email: Option<String>,
+    /// The account's id.
+    #[arg(long)]
+    id: Option<UserId>,
+}
+
+/// An account, and why something is done to it.
+#[derive(Debug, Args)]
+pub(super) struct Act {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    why: Reason,
 }
 
 /// A new account.
@@ -66,52 +112,92 @@ pub(super) struct Create {
     /// Read the password from standard input, up to its end.
     #[arg(long)]
     password_stdin: bool,
+    /// Send a link to the address by which its owner chooses the password.
+    #[arg(long, conflicts_with = "password_stdin")]
+    invite: bool,
+    #[command(flatten)]
+    why: Reason,
 }
 
 impl User {
-    pub(super) async fn run(self, source: &Source) -> Result<Report, Failure> {
+    pub(super) async fn run(self, source: &Source, as_json: bool) -> Result<Report, Failure> {
         let opened = Opened::new(source).await?;
-        let Opened { domain, context } = &opened;
         match self {
-            Self::Create(create) => create.run(&opened).await,
+            Self::List(filter) => list(&opened, filter.query(), as_json).await,
+            Self::Find { prefix, filter } => {
+                let query = UserQuery { email_prefix: Some(prefix), ..filter.query() };
+                list(&opened, query, as_json).await
+            }
+            Self::Show(which) => show(&opened, &which.of(&opened).await?).await,
+            Self::Create(create) => create.run(opened).await,
             Self::Import(import) => import.run(&opened).await,
-            Self::Disable { email } => {
-                let user = opened.user(&email).await?;
-                domain.disable(context, user.id).await?;
+            Self::Disable(act) => {
+                let (Opened { domain, context }, user) = act.begin(opened).await?;
+                domain.disable(&context, user.id).await?;
                 Ok(done("disabled; all sessions have ended", &user).revoking(context.revoked.get()))
             }
-            Self::Enable { email } => {
-                let user = opened.user(&email).await?;
-                domain.enable(context, user.id).await?;
+            Self::Enable(act) => {
+                let (Opened { domain, context }, user) = act.begin(opened).await?;
+                domain.enable(&context, user.id).await?;
                 Ok(done("enabled", &user))
             }
-            Self::SecondFactor(SecondFactor::Reset { email }) => {
-                let user = opened.user(&email).await?;
-                match domain.reset_second_factors(context, user.id).await {
-                    Err(domain::Error::NotFound) => {
-                        Err(Failure::new("the account has no second factor", "there is nothing to reset"))
-                    }
-                    ended => {
-                        ended?;
-                        let what = "no second factor any more; all sessions have ended";
-                        Ok(done(what, &user).revoking(context.revoked.get()))
-                    }
-                }
+            Self::Verify(act) => {
+                let (Opened { domain, context }, user) = act.begin(opened).await?;
+                domain.mark_verified(&context, user.id).await?;
+                Ok(done("the address is verified", &user).revoking(context.revoked.get()))
             }
-            Self::List => Ok(list(&opened.users().await?)),
+            Self::SecondFactor(SecondFactor::Reset(act)) => reset(act.begin(opened).await?).await,
         }
     }
 }
 
+impl Filter {
+    fn query(self) -> UserQuery {
+        let state = self.state.map(|state| match state {
+            State::Enabled => UserState::Enabled,
+            State::Disabled => UserState::Disabled,
+        });
+        UserQuery { role: self.role, state, ..UserQuery::default() }
+    }
+}
+
+impl Which {
+    /// The account that is meant.
+    pub(super) async fn of(&self, opened: &Opened) -> Result<Account, Failure> {
+        match (&self.email, self.id) {
+            (Some(email), _) => opened.user(email).await,
+            (None, Some(id)) => opened.user_of(id).await,
+            // The command line asks for one of the two.
+            (None, None) => Err(Failure::new("no account was named", "give --email or --id")),
+        }
+    }
+}
+
+impl Act {
+    /// Finds the account, and notes why.
+    async fn begin(self, opened: Opened) -> Result<(Opened, Account), Failure> {
+        let user = self.which.of(&opened).await?;
+        Ok((opened.because(self.why), user))
+    }
+}
+
 impl Create {
-    async fn run(self, Opened { domain, context }: &Opened) -> Result<Report, Failure> {
-        let (password, made_up) =
-            if self.password_stdin { (read_password()?, false) } else { (make_password()?, true) };
-        let secret = Some(password.expose_secret());
-        let id = domain.create_user(context, &self.email, secret, &self.roles).await?;
-        let mut text = format!("created {} as {id}", self.email);
-        let mut json = json!({ "id": id.to_string(), "email": self.email, "roles": self.roles });
-        if made_up {
+    async fn run(self, opened: Opened) -> Result<Report, Failure> {
+        let Self { email, roles, password_stdin, invite, why } = self;
+        let Opened { domain, context } = opened.because(why);
+        let (id, made_up) = if invite {
+            (domain.invite_user(&context, &email, &roles).await?, None)
+        } else {
+            let password = if password_stdin { read_password()? } else { domain.make_password()? };
+            let id = domain.create_user(&context, &email, Some(password.expose_secret()), &roles).await?;
+            (id, Some(password).filter(|_| !password_stdin))
+        };
+        let mut text = format!("created {email} as {id}");
+        let mut json = json!({ "id": id.to_string(), "email": email, "roles": roles });
+        if invite {
+            text.push_str("\na link to choose the password is on its way there");
+        }
+        if let Some(password) = made_up {
             text.push_str(&format!("\npassword: {}", password.expose_secret()));
             json["password"] = password.expose_secret().into();
         }
@@ -119,10 +205,17 @@ impl Create {
     }
 }
 
-/// A password of 160 random bits.
-fn make_password() -> Result<SecretString, Failure> {
-    let random: [u8; 20] = Random.bytes().map_err(domain::Error::from)?;
-    Ok(Base64UrlUnpadded::encode_string(&random).into())
+async fn reset((Opened { domain, context }, user): (Opened, Account)) -> Result<Report, Failure> {
+    match domain.reset_second_factors(&context, user.id).await {
+        Err(domain::Error::NotFound) => {
+            Err(Failure::new("the account has no second factor", "there is nothing to reset"))
+        }
+        ended => {
+            ended?;
+            let what = "no second factor any more; all sessions have ended";
+            Ok(done(what, &user).revoking(context.revoked.get()))
+        }
+    }
 }
 
 /// The password on standard input, without the line end that a shell puts there.
@@ -137,36 +230,70 @@ fn read_password() -> Result<SecretString, Failure> {
     Ok(password.strip_suffix('\r').unwrap_or(password).into())
 }
 
-fn list(users: &[Account]) -> Report {
-    let state = |user: &Account| if user.disabled_at.is_some() { "disabled" } else { "enabled" };
-    let roles = |user: &Account| user.roles.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let rows: Vec<Vec<String>> = users
-        .iter()
-        .map(|user| {
-            vec![
-                user.id.to_string(),
-                user.email.clone(),
-                roles(user).join(","),
-                state(user).into(),
-                rfc3339(user.created_at),
-            ]
-        })
-        .collect();
-    let json: Vec<Value> = users
-        .iter()
-        .map(|user| {
-            json!({
-                "id": user.id.to_string(),
-                "email": user.email,
-                "roles": roles(user),
-                "epoch": user.epoch,
-                "created_at": rfc3339(user.created_at),
-                "verified_at": user.verified_at.map(rfc3339),
-                "disabled_at": user.disabled_at.map(rfc3339),
-            })
-        })
-        .collect();
-    Report::table(&["id", "email", "roles", "state", "created"], &rows, json!({ "users": json }))
+async fn list(opened: &Opened, mut query: UserQuery, as_json: bool) -> Result<Report, Failure> {
+    let mut listing = Listing::new(&["id", "email", "roles", "state", "created"], "users", as_json);
+    loop {
+        let page = opened.domain.find_users(&query, PAGE).await?;
+        let is_read = listing.page(page.users.iter().map(|user| (row(user), json_of(user))).collect());
+        query.after = page.next;
+        if query.after.is_none() || !is_read {
+            listing.end();
+            return Ok(Report::silent());
+        }
+    }
+}
+
+async fn show(Opened { domain, context }: &Opened, user: &Account) -> Result<Report, Failure> {
+    let factors = domain.second_factors(user.id).await?;
+    let sessions = domain.list_sessions(user.id, context.now).await?.len();
+    let mut json = json_of(user);
+    json["second_factors"] = json!({
+        "totp": factors.totp.map(rfc3339), "passkeys": factors.passkeys, "recovery_codes": factors.recovery_codes,
+    });
+    json["sessions"] = sessions.into();
+    let since =
+        |moment: Option<_>| moment.map_or_else(|| "no".to_owned(), |at| format!("since {}", rfc3339(at)));
+    let lines = [
+        ("id", user.id.to_string()),
+        ("email", user.email.clone()),
+        ("roles", roles(user).join(", ")),
+        ("created", rfc3339(user.created_at)),
+        ("verified", since(user.verified_at)),
+        ("disabled", since(user.disabled_at)),
+        ("app for codes", since(factors.totp)),
+        ("passkeys", factors.passkeys.to_string()),
+        ("recovery codes", factors.recovery_codes.to_string()),
+        ("live sessions", sessions.to_string()),
+    ];
+    let lines: Vec<String> = lines.iter().map(|(name, value)| format!("{name:14}  {value}")).collect();
+    Ok(Report::new(lines.join("\n"), json))
+}
+
+fn roles(user: &Account) -> Vec<String> {
+    user.roles.iter().map(ToString::to_string).collect()
+}
+
+fn row(user: &Account) -> Vec<String> {
+    let state = if user.disabled_at.is_some() { "disabled" } else { "enabled" };
+    vec![
+        user.id.to_string(),
+        user.email.clone(),
+        roles(user).join(","),
+        state.to_owned(),
+        rfc3339(user.created_at),
+    ]
+}
+
+fn json_of(user: &Account) -> Value {
+    json!({
+        "id": user.id.to_string(),
+        "email": user.email,
+        "roles": roles(user),
+        "epoch": user.epoch,
+        "created_at": rfc3339(user.created_at),
+        "verified_at": user.verified_at.map(rfc3339),
+        "disabled_at": user.disabled_at.map(rfc3339),
+    })
 }
 
 fn done(what: &str, user: &Account) -> Report {

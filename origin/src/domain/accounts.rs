@@ -1,9 +1,12 @@
 //! Accounts: who there is, and who may no longer.
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use secrecy::SecretString;
 use shared::{id::UserId, role::RoleName};
 
 use super::{
     Context, Domain, Error, User,
+    administration::Act,
     admission::{Budget, Subject},
     audit::{Event, Kind},
     email::EmailAddress,
@@ -70,9 +73,6 @@ impl Domain {
         roles: &[RoleName],
     ) -> Result<UserId, Error> {
         let address = EmailAddress::parse(email)?;
-        for role in roles {
-            self.must_have_role(role)?;
-        }
         let hash = match password {
             Some(password) => {
                 let password = Password::chosen(password, &address, &self.0.settings)?;
@@ -80,14 +80,56 @@ impl Domain {
             }
             None => None,
         };
-        let mut transaction = self.0.store.begin().await?;
-        let user = self
-            .insert_user(&mut transaction, context, &address, hash.as_ref(), roles)
-            .await?
-            .ok_or(Error::AddressTaken)?;
-        let event = Event::success(Kind::AccountCreated).subject(user).roles(roles);
+        let (transaction, user, event) =
+            self.insert_for_another(context, &address, hash.as_ref(), roles).await?;
         self.commit(transaction, context, event).await?;
         Ok(user)
+    }
+
+    /// Makes an account for somebody else, who chooses the password by a link in a mail.
+    ///
+    /// # Errors
+    /// Those of [`create_user`](Self::create_user), and [`Error::NoMail`].
+    pub async fn invite_user(
+        &self,
+        context: &Context,
+        email: &str,
+        roles: &[RoleName],
+    ) -> Result<UserId, Error> {
+        self.mail_settings()?;
+        let address = EmailAddress::parse(email)?;
+        let (mut transaction, user, event) = self.insert_for_another(context, &address, None, roles).await?;
+        let link = Link::invitation(user, &address);
+        self.post_link(&mut transaction, context, &link, Posted::Sent).await?;
+        self.commit(transaction, context, event.because("invited")).await?;
+        self.hurry_mail();
+        Ok(user)
+    }
+
+    /// A password of 160 random bits, for whoever is told of it and keeps it or chooses another.
+    ///
+    /// # Errors
+    /// [`Error::Random`] when there is no randomness.
+    pub fn make_password(&self) -> Result<SecretString, Error> {
+        let random: [u8; 20] = self.0.random.bytes()?;
+        Ok(Base64UrlUnpadded::encode_string(&random).into())
+    }
+
+    /// A new account by an administrator, and what is to be recorded of it.
+    async fn insert_for_another(
+        &self,
+        context: &Context,
+        address: &EmailAddress,
+        password_hash: Option<&PasswordHash>,
+        roles: &[RoleName],
+    ) -> Result<(Transaction, UserId, Event), Error> {
+        for role in roles {
+            self.must_have_role(role)?;
+        }
+        let mut transaction = self.administer(context, Act::NewAccount(roles)).await?;
+        let user = self.insert_user(&mut transaction, context, address, password_hash, roles).await?;
+        let user = user.ok_or(Error::AddressTaken)?;
+        Ok((transaction, user, Event::success(Kind::AccountCreated).subject(user).roles(roles)))
     }
 
     /// The roles of an account to which nobody gave any.
@@ -129,8 +171,7 @@ impl Domain {
     /// # Errors
     /// [`Error::NotFound`] when there is no such user, [`Error::LastAdmin`] when nobody else administers.
     pub async fn disable(&self, context: &Context, user: UserId) -> Result<(), Error> {
-        let mut transaction = self.0.store.begin().await?;
-        users::lock_admins(&mut transaction, self.0.store.dialect()).await?;
+        let mut transaction = self.administer(context, Act::Account(user)).await?;
         let Some(epoch) = users::disable(&mut transaction, user, context.now).await? else {
             return self.must_be_disabled(transaction, user).await;
         };
@@ -146,7 +187,7 @@ impl Domain {
     /// # Errors
     /// [`Error::NotFound`] when there is no such user.
     pub async fn enable(&self, context: &Context, user: UserId) -> Result<(), Error> {
-        let mut transaction = self.0.store.begin().await?;
+        let mut transaction = self.administer(context, Act::Account(user)).await?;
         if !users::enable(&mut transaction, user).await? {
             return self.must_exist(transaction, user).await;
         }
@@ -161,7 +202,7 @@ impl Domain {
     }
 
     /// Nothing was changed: because nothing had to be, or because there is nobody?
-    async fn must_exist(&self, mut transaction: Transaction, user: UserId) -> Result<(), Error> {
+    pub(super) async fn must_exist(&self, mut transaction: Transaction, user: UserId) -> Result<(), Error> {
         let found = users::by_id(&mut *transaction, user).await?;
         transaction.rollback().await.map_err(store::Error::from)?;
         found.map(|_| ()).ok_or(Error::NotFound)
@@ -182,13 +223,5 @@ impl Domain {
     pub async fn find_user_by_email(&self, email: &str) -> Result<Option<User>, Error> {
         let address = EmailAddress::parse(email)?;
         Ok(users::by_email(self.0.store.reads(), address.lookup()).await?)
-    }
-
-    /// Users in the order in which they were made, from after the given one.
-    ///
-    /// # Errors
-    /// [`Error::Store`] when the database fails.
-    pub async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, Error> {
-        Ok(users::list(self.0.store.reads(), after, limit).await?)
     }
 }

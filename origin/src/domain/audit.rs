@@ -16,7 +16,7 @@ use shared::{
 
 pub(super) use self::key::{AUDIT, Recorder};
 use super::{
-    Context, Domain, Error,
+    Authority, Context, Domain, Error,
     admission::{Budget, Subject},
     device,
     principal::Principal,
@@ -28,7 +28,8 @@ use crate::store::{
 };
 
 /// What of an event's details names a person, by name: it goes when that person goes.
-const PERSONAL: [&str; 2] = ["email", "before"];
+/// A note is whatever somebody wrote about that person.
+const PERSONAL: [&str; 3] = ["email", "before", "note"];
 
 words! {
     /// What happened. The words are for keeps: whoever evaluates the log relies on them.
@@ -186,6 +187,20 @@ impl Event {
         self.detail("roles", roles)
     }
 
+    /// On whose authority it was done, and why. The session is the one that it was done to, if it was done to
+    /// one, and else the one that it was done in.
+    fn by_authority_of(mut self, context: &Context) -> Self {
+        if let Some(note) = &context.note {
+            self = self.detail("note", note.as_str());
+        }
+        match &context.authority {
+            Authority::None => self,
+            Authority::Operator { name } => self.detail("operator", name.as_str()),
+            Authority::Administrator { session, .. } if self.session.is_none() => self.session(*session),
+            Authority::Administrator { session, .. } => self.detail("actor_session", session.to_string()),
+        }
+    }
+
     /// Appends the event in a transaction.
     pub(super) async fn insert(
         self,
@@ -193,19 +208,20 @@ impl Event {
         context: &Context,
         recorder: &Recorder,
     ) -> Result<(), Error> {
+        let event = self.by_authority_of(context);
         let (personal, detail): (Map<_, _>, Map<_, _>) =
-            self.detail.into_iter().partition(|(name, _)| PERSONAL.contains(&name.as_str()));
+            event.detail.into_iter().partition(|(name, _)| PERSONAL.contains(&name.as_str()));
         let text = |members: Map<_, _>| (!members.is_empty()).then(|| Value::Object(members).to_string());
         let mut record = Record {
             version: rows::VERSION,
             id: EventId::new(context.now, recorder.random().bytes()?).to_string(),
             at: context.now.millis(),
-            kind: self.kind.as_str().to_owned(),
-            outcome: if self.success { "success" } else { "failure" }.to_owned(),
-            reason: self.reason.map(str::to_owned),
+            kind: event.kind.as_str().to_owned(),
+            outcome: if event.success { "success" } else { "failure" }.to_owned(),
+            reason: event.reason.map(str::to_owned),
             actor: context.actor.map(|id| id.to_string()),
-            subject: self.subject.map(|id| id.to_string()),
-            session: self.session.map(|id| id.to_string()),
+            subject: event.subject.map(|id| id.to_string()),
+            session: event.session.map(|id| id.to_string()),
             address: context.address.map(|address| address.to_string()),
             user_agent: device::user_agent(context.user_agent.as_deref()),
             request_id: context.request_id.to_string(),

@@ -1,8 +1,11 @@
 //! Proving that one reads the mail of one's address: at registration, and whenever it is asked for. It grows
 //! the epoch, so that the next token says so.
 
+use shared::id::UserId;
+
 use super::{
     Context, Domain, Error, User,
+    administration::Act,
     audit::{Event, Kind as EventKind},
     mail::digest_of,
 };
@@ -64,6 +67,21 @@ impl Domain {
             }
             _ => self.refuse_link(context, EventKind::EmailVerified).await,
         }
+    }
+
+    /// Takes a user's address for proven, for an administrator who knows it otherwise. Of one that was proven
+    /// before nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such user; those of authority that is missing.
+    pub async fn mark_verified(&self, context: &Context, user: UserId) -> Result<(), Error> {
+        let mut transaction = self.administer(context, Act::Account(user)).await?;
+        let Some(epoch) = users::verify(&mut transaction, user, context.now).await? else {
+            return self.must_exist(transaction, user).await;
+        };
+        let event = Event::success(EventKind::EmailVerified).subject(user).because("by_administrator");
+        self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
+        Ok(())
     }
 
     async fn verify(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::role::RoleName;
+use shared::role::{Permission, RoleName};
 
 use super::{
     email::InvalidEmail, passwords::Predictable, second_factors::SecondStep, second_step::SecondStepAsked,
@@ -78,6 +78,9 @@ pub enum Error {
     /// The policy has no such role.
     #[error("the policy has no role {0}")]
     UnknownRole(RoleName),
+    /// A page was asked for after one of another query.
+    #[error("the page before was of another query")]
+    ForeignCursor,
     /// There is no such thing, or it is somebody else's.
     #[error("there is no such thing")]
     NotFound,
@@ -102,6 +105,15 @@ pub enum Error {
         /// How long it takes until the next one is let through.
         wait: Duration,
     },
+    /// Who administers does not have the permission that it takes, or no longer.
+    #[error("the permission {0} is missing")]
+    MissingPermission(Permission),
+    /// Who administers would do it to themselves.
+    #[error("nobody does this to their own account")]
+    OwnAccount,
+    /// It is about rights that who administers does not have.
+    #[error("it takes the permission {0}, which whoever asks for it does not have")]
+    BeyondOwnRights(Permission),
     /// Nobody would be left to administer.
     #[error("it is the last administrator")]
     LastAdmin,

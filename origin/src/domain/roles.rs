@@ -4,6 +4,7 @@ use shared::{id::UserId, role::RoleName};
 
 use super::{
     Context, Domain, Error,
+    administration::Act,
     audit::{Event, Kind},
 };
 use crate::store::{self, revocations::Revocation, sessions, users};
@@ -15,7 +16,7 @@ impl Domain {
     /// [`Error::UnknownRole`] when the policy does not have it, [`Error::NotFound`] without such a user.
     pub async fn grant_role(&self, context: &Context, user: UserId, role: &RoleName) -> Result<bool, Error> {
         self.must_have_role(role)?;
-        let mut transaction = self.0.store.begin().await?;
+        let mut transaction = self.administer(context, Act::Role(user, role)).await?;
         // The user's row first: a login that read the old roles makes no session after this.
         let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
         if !users::insert_role(&mut transaction, user, role, context.now).await? {
@@ -37,8 +38,7 @@ impl Domain {
     /// # Errors
     /// [`Error::NotFound`] without such a user, [`Error::LastAdmin`] when nobody else administers.
     pub async fn revoke_role(&self, context: &Context, user: UserId, role: &RoleName) -> Result<bool, Error> {
-        let mut transaction = self.0.store.begin().await?;
-        users::lock_admins(&mut transaction, self.0.store.dialect()).await?;
+        let mut transaction = self.administer(context, Act::Role(user, role)).await?;
         let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
         if !users::delete_role(&mut transaction, user, role).await? {
             let found = users::by_id(&mut *transaction, user).await?;

@@ -9,10 +9,11 @@ use shared::{
 
 use super::{
     Context, Domain, EndReason, Error, Principal, Session,
+    administration::Act,
     audit::{Event, Kind},
     keys,
 };
-use crate::store::{self, keys as key_rows, revocations::Revocation, sessions, users};
+use crate::store::{self, Transaction, keys as key_rows, revocations::Revocation, sessions, users};
 
 impl Domain {
     /// The user's live sessions, the one seen last first.
@@ -59,7 +60,8 @@ impl Domain {
     /// # Errors
     /// [`Error::Store`] when the database fails.
     pub async fn end_all_own(&self, context: &Context, principal: &Principal) -> Result<u64, Error> {
-        self.end_all_sessions(context, principal.user).await
+        let transaction = self.0.store.begin().await?;
+        self.end_all_of(transaction, context, principal.user).await
     }
 
     /// Ends anybody's session, for an administrator.
@@ -68,11 +70,9 @@ impl Domain {
     /// [`Error::NotFound`] when there is none, or it is over.
     pub async fn end_session(&self, context: &Context, session: SessionId) -> Result<(), Error> {
         let found = sessions::by_id(self.0.store.reads(), session).await?.ok_or(Error::NotFound)?;
-        if self.end(context, session, found.user, EndReason::Ended).await? {
-            Ok(())
-        } else {
-            Err(Error::NotFound)
-        }
+        let transaction = self.administer(context, Act::Sessions(found.user)).await?;
+        let ended = self.end_in(transaction, context, session, found.user, EndReason::Ended).await?;
+        if ended { Ok(()) } else { Err(Error::NotFound) }
     }
 
     /// Ends all sessions of a user, and outdates what was issued in them. How many.
@@ -80,7 +80,16 @@ impl Domain {
     /// # Errors
     /// [`Error::NotFound`] when there is no such user.
     pub async fn end_all_sessions(&self, context: &Context, user: UserId) -> Result<u64, Error> {
-        let mut transaction = self.0.store.begin().await?;
+        let transaction = self.administer(context, Act::Sessions(user)).await?;
+        self.end_all_of(transaction, context, user).await
+    }
+
+    async fn end_all_of(
+        &self,
+        mut transaction: Transaction,
+        context: &Context,
+        user: UserId,
+    ) -> Result<u64, Error> {
         // The user's row first. One rule for all sessions, instead of one for each.
         let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
         let ended = sessions::end_all(&mut transaction, user, None, EndReason::Ended, context.now).await?;
@@ -95,7 +104,7 @@ impl Domain {
     /// # Errors
     /// [`Error::Store`] when the database fails; then nothing is changed.
     pub async fn end_everybodys_sessions(&self, context: &Context) -> Result<u64, Error> {
-        let mut transaction = self.0.store.begin().await?;
+        let mut transaction = self.administer(context, Act::Site).await?;
         key_rows::begin_change(&mut transaction).await?;
         let withdrawn = keys::withdraw_all(&mut transaction, context.now).await?;
         self.maker(context).signing_keys(&mut transaction).await?;
@@ -116,7 +125,18 @@ impl Domain {
         user: UserId,
         reason: EndReason,
     ) -> Result<bool, Error> {
-        let mut transaction = self.0.store.begin().await?;
+        let transaction = self.0.store.begin().await?;
+        self.end_in(transaction, context, session, user, reason).await
+    }
+
+    async fn end_in(
+        &self,
+        mut transaction: Transaction,
+        context: &Context,
+        session: SessionId,
+        user: UserId,
+        reason: EndReason,
+    ) -> Result<bool, Error> {
         users::lock(&mut transaction, self.0.store.dialect(), user).await?;
         if !sessions::end(&mut transaction, session, user, reason, context.now).await? {
             transaction.rollback().await.map_err(store::Error::from)?;

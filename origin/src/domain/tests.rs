@@ -2,10 +2,12 @@
 //! `TEST_POSTGRES_URL` says where one is, in a schema of its own for each test.
 
 mod accounts;
+mod administration;
 mod administrators;
 mod admission;
 mod audit_chain;
 mod authentication;
+mod directory;
 mod key_states;
 mod keys;
 mod login;
@@ -40,8 +42,8 @@ use shared::{
 use tempfile::TempDir;
 
 use super::{
-    Attempt, AuditRow, BrowserLogin, Context, Domain, Error, Hashing, Limit, Limits, MailSettings,
-    MasterKeys, PasskeySettings, Principal, RoleLimits, Settings, TokenGrant,
+    Attempt, AuditRow, Authority, BrowserLogin, Context, Cursor, Domain, Error, Hashing, Limit, Limits,
+    MailSettings, MasterKeys, PasskeySettings, Principal, RoleLimits, Settings, TokenGrant, User, UserQuery,
 };
 use crate::{random::Random, store::Store};
 
@@ -83,6 +85,7 @@ impl World {
         Context {
             address: Some([192, 0, 2, 1].into()),
             user_agent: Some("test/1".to_owned()),
+            authority: Authority::Operator { name: "tester".to_owned() },
             ..Context::new(time(seconds), RequestId::new(time(seconds), [7; 10]))
         }
     }
@@ -119,6 +122,11 @@ impl World {
     async fn is_alive(&self, seconds: u64, grant: &TokenGrant) -> bool {
         let context = self.at(seconds);
         self.domain.by_session(&context, grant.session, Credential::Bearer).await.unwrap().is_some()
+    }
+
+    /// All users.
+    async fn users(&self) -> Vec<User> {
+        self.domain.find_users(&UserQuery::default(), 100).await.unwrap().users
     }
 
     /// The whole audit log.

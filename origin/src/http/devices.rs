@@ -93,13 +93,6 @@ impl UserView {
     }
 }
 
-impl Devices {
-    /// The sessions of somebody else, none of them the current one.
-    pub(super) fn of_another(sessions: Vec<Session>) -> Self {
-        Self { sessions: sessions.into_iter().map(|session| Device::new(session, None)).collect() }
-    }
-}
-
 impl Device {
     fn new(session: Session, current: Option<SessionId>) -> Self {
         Self {

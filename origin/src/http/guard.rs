@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{Context, Principal},
+    domain::{Authority, Context, Principal},
 };
 
 /// Anybody may call. What is presented is not looked at, so a dead cookie is in nobody's way.
@@ -158,34 +158,75 @@ macro_rules! permissions {
 permissions! {
     /// To see users.
     UsersRead "users:read"
+    /// To make accounts for others.
+    UsersCreate "users:create"
+    /// To disable users, and to enable them.
+    UsersDisable "users:disable"
+    /// To take an address for a user's own.
+    UsersVerify "users:verify"
+    /// To give roles, and to take them.
+    RolesGrant "roles:grant"
     /// To see the sessions of others.
     SessionsRead "sessions:read"
     /// To end the sessions of others.
     SessionsEnd "sessions:end"
+    /// To take away what a user lost, and is asked for at login.
+    SecondFactorsReset "second_factors:reset"
+    /// To see the keys that sign, none of their secrets.
+    KeysRead "keys:read"
+    /// To let the next key sign.
+    KeysRotate "keys:rotate"
+    /// To make everything worthless that a key signed.
+    KeysWithdraw "keys:withdraw"
+}
+
+/// How recent a login has to be, as a type.
+pub(super) trait Login {
+    /// Whether the user has to have proven not long ago to be who they are.
+    const IS_RECENT: bool;
+}
+
+/// However long ago.
+pub(super) struct AnyLogin;
+
+impl Login for AnyLogin {
+    const IS_RECENT: bool = false;
+}
+
+/// Not long ago: for what a session that an administrator left open must not be enough for.
+pub(super) struct RecentLogin;
+
+impl Login for RecentLogin {
+    const IS_RECENT: bool = true;
 }
 
 /// Whoever has a permission.
-pub(super) struct Permitted<P> {
-    /// What an act of theirs is recorded with.
+pub(super) struct Permitted<P, L = AnyLogin> {
+    /// What an act of theirs is recorded with, by the authority of that permission.
     pub context: Context,
-    permission: PhantomData<P>,
+    asked: PhantomData<(P, L)>,
 }
 
-impl<P: NamedPermission> Guard for Permitted<P> {
-    const REQUIREMENT: Requirement = Requirement::Permission(P::NAME);
+impl<P: NamedPermission, L: Login> Guard for Permitted<P, L> {
+    const REQUIREMENT: Requirement =
+        if L::IS_RECENT { Requirement::FreshPermission(P::NAME) } else { Requirement::Permission(P::NAME) };
 }
 
-impl<P: NamedPermission + Send> FromRequestParts<App> for Permitted<P> {
+impl<P: NamedPermission + Send, L: Login + Send> FromRequestParts<App> for Permitted<P, L> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let SignedIn { principal, context } = SignedIn::from_request_parts(parts, app).await?;
+        let SignedIn { principal, mut context } = SignedIn::from_request_parts(parts, app).await?;
         let permission: Permission = P::NAME.parse().map_err(|_| Kind::Internal)?;
         if !app.policy().grants(&principal.roles, &permission) {
             return Err(denied(app, &context, Problem::forbidden(permission), Some(&principal)).await);
         }
-        must_be(app.policy().assurance(&permission), app, &context, &principal).await?;
-        Ok(Self { context, permission: PhantomData })
+        let asked = app.policy().assurance(&permission);
+        let recent = Assurance::recent(app.domain.settings().fresh_login);
+        let asked = if L::IS_RECENT { asked.and(recent) } else { asked };
+        must_be(asked, app, &context, &principal).await?;
+        context.authority = Authority::Administrator { session: principal.session, permission };
+        Ok(Self { context, asked: PhantomData })
     }
 }
 

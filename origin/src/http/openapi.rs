@@ -118,8 +118,18 @@ pub(super) fn require(operation: &mut Operation, requirement: Requirement) {
             refuse(operation, "401", text);
             Some(either())
         }
-        Requirement::Permission(permission) => {
-            let note = format!("Needs the permission `{permission}`.");
+        Requirement::Permission(permission) | Requirement::FreshPermission(permission) => {
+            let recent = if requirement == Requirement::Permission(permission) {
+                ""
+            } else {
+                refuse(
+                    operation,
+                    "401",
+                    "No good credential was presented, or the login is not recent enough.",
+                );
+                ", and a recent login"
+            };
+            let note = format!("Needs the permission `{permission}`{recent}.");
             operation.description = Some(
                 operation.description.take().map_or_else(|| note.clone(), |text| format!("{text}\n\n{note}")),
             );

@@ -55,6 +55,8 @@ pub(super) fn of(error: Error) -> Problem {
         Error::UnknownRole(role) => {
             Problem::new(Kind::UnknownRole).with_detail(format!("The policy has no role `{role}`."))
         }
+        Error::ForeignCursor => Problem::new(Kind::MalformedRequest)
+            .with_detail("after is the `next` of the page before, of the same query."),
         Error::NotFound => Kind::NotFound.into(),
         Error::Unauthenticated => Kind::Unauthenticated.into(),
         Error::InvalidToken | Error::InvalidGrant => Kind::InvalidToken.into(),
@@ -63,6 +65,12 @@ pub(super) fn of(error: Error) -> Problem {
             let seconds = u32::try_from(whole_seconds(wait)).unwrap_or(u32::MAX);
             Problem::new(Kind::TooManyRequests).with_retry_after(seconds)
         }
+        Error::MissingPermission(permission) => Problem::forbidden(permission),
+        Error::OwnAccount => {
+            Problem::new(Kind::OwnAccount).with_detail("Another administrator has to do it.")
+        }
+        Error::BeyondOwnRights(permission) => Problem::new(Kind::BeyondOwnRights)
+            .with_detail(format!("It is for somebody who has the permission `{permission}`, as you do not.")),
         Error::LastAdmin => Kind::LastAdmin.into(),
         Error::TooSoon { .. } => Problem::new(Kind::Conflict).with_detail(format!("{error}.")),
         Error::WentBack { .. } => {

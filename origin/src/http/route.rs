@@ -20,6 +20,8 @@ pub enum Requirement {
     FreshSecondFactor,
     /// A live session whose user has this permission.
     Permission(&'static str),
+    /// The same, whose user has proven not long ago to be who they are.
+    FreshPermission(&'static str),
     /// A call that the edge itself signed.
     EdgeCall,
     /// Nothing, and not to be reached through the edge.

@@ -32,6 +32,14 @@ pub(super) struct SecondFactorsView {
     recovery_codes: u64,
 }
 
+impl SecondFactorsView {
+    /// The second factors of a user.
+    pub(super) fn new(factors: SecondFactors) -> Self {
+        let SecondFactors { totp, passkeys, recovery_codes } = factors;
+        Self { totp: totp.map(|at| TotpView { confirmed_at: Time(at) }), passkeys, recovery_codes }
+    }
+}
+
 /// An app that makes codes.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TotpView {
@@ -76,9 +84,7 @@ pub(super) async fn list(
     State(app): State<App>,
 ) -> Result<Json<SecondFactorsView>, Problem> {
     let factors = app.domain.second_factors(principal.user).await.map_err(problems::of)?;
-    let totp = factors.totp.map(|at| TotpView { confirmed_at: Time(at) });
-    let SecondFactors { passkeys, recovery_codes, .. } = factors;
-    Ok(Json(SecondFactorsView { totp, passkeys, recovery_codes }))
+    Ok(Json(SecondFactorsView::new(factors)))
 }
 
 /// Begin to set up an app

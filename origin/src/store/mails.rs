@@ -16,6 +16,8 @@ words! {
         VerifyAddress = "verify_address",
         /// Choose a new password.
         ResetPassword = "reset_password",
+        /// An account was made for you: choose its password.
+        Invitation = "invitation",
         /// To the new address: prove that it is yours.
         ConfirmNewAddress = "confirm_new_address",
         /// To the address until now: agree to the change.

@@ -223,7 +223,7 @@ pub async fn live_of<'e>(
     rows.iter().map(session).collect()
 }
 
-fn session(row: &AnyRow) -> Result<Session, Error> {
+pub(super) fn session(row: &AnyRow) -> Result<Session, Error> {
     let end = match (row.time_or_null("ended_at")?, row.parsed_or_null("end_reason")?) {
         (Some(at), Some(reason)) => Some((at, reason)),
         (None, None) => None,

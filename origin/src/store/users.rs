@@ -122,7 +122,7 @@ macro_rules! user_columns {
     };
 }
 
-fn user(row: &AnyRow) -> Result<User, Error> {
+pub(super) fn user(row: &AnyRow) -> Result<User, Error> {
     Ok(User {
         id: row.parsed("id")?,
         email: row.text("email")?,
@@ -176,20 +176,6 @@ pub async fn credentials_by_id<'e>(
         .fetch_optional(executor)
         .await?;
     row.as_ref().map(credentials).transpose()
-}
-
-/// Users in the order in which they were made, from after the given one.
-pub async fn list<'e>(
-    executor: impl AnyExecutor<'e>,
-    after: Option<UserId>,
-    limit: u32,
-) -> Result<Vec<User>, Error> {
-    let rows = sqlx::query(concat!(user_columns!(), "WHERE u.id > $1 ORDER BY u.id LIMIT $2"))
-        .bind(after.map(|id| id.to_string()).unwrap_or_default())
-        .bind(i64::from(limit))
-        .fetch_all(executor)
-        .await?;
-    rows.iter().map(user).collect()
 }
 
 /// Takes the user's row for this transaction, so that what ends sessions and what begins them cannot

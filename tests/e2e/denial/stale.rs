@@ -21,7 +21,9 @@ async fn what_asks_for_a_fresh_login_takes_no_old_one() {
         move_back(&system, LONG_AGO).await;
         let callers = Caller::both_of(system.at(door), &user).await;
         system.advance(LONG_AGO).await;
-        let asks = |row: &table::Row| matches!(row.needs, Needs::FreshLogin | Needs::MyTwoFactors);
+        let asks = |row: &table::Row| {
+            matches!(row.needs, Needs::FreshLogin | Needs::FreshPermission(_) | Needs::MyTwoFactors)
+        };
         let rows = reached(&owner).filter(|(reached, row, ..)| *reached == door && asks(row));
         let mut tried = 0;
         for (_, _, method, path) in rows {

@@ -3,7 +3,8 @@
 use shared::credential::Credential::{self, Bearer, Session};
 
 use self::Needs::{
-    EdgeCall, FreshLogin, MyTwoFactors, Nothing, Permission, SignedIn, SignedInBy, TwoFactors, VerifiedEmail,
+    EdgeCall, FreshLogin, FreshPermission, MyTwoFactors, Nothing, Permission, SignedIn, SignedInBy,
+    TwoFactors, VerifiedEmail,
 };
 use self::Reached::{AtOrigin, AtTheEdge, Both};
 
@@ -26,6 +27,8 @@ pub(super) enum Needs {
     FreshLogin,
     SignedInBy(Credential),
     Permission(&'static str),
+    /// The same, by a user who has proven not long ago to be who they are.
+    FreshPermission(&'static str),
     /// This permission, and a recent login by two factors.
     TwoFactors(&'static str),
     /// A session whose user's address is verified.
@@ -56,7 +59,7 @@ const fn any(path: &'static str, needs: Needs) -> Row {
     Row { method: None, path, needs, reached: AtTheEdge }
 }
 
-pub(super) const ROWS: [Row; 59] = [
+pub(super) const ROWS: [Row; 72] = [
     row("GET", "/login", Nothing, Both),
     row("POST", "/auth/register", Nothing, Both),
     row("POST", "/auth/sessions", Nothing, Both),
@@ -97,8 +100,21 @@ pub(super) const ROWS: [Row; 59] = [
     row("DELETE", "/auth/sessions/current", SignedIn, Both),
     row("DELETE", "/auth/sessions", SignedIn, Both),
     row("GET", "/admin/users", Permission("users:read"), Both),
+    row("POST", "/admin/users", FreshPermission("users:create"), Both),
+    row("GET", "/admin/users/{id}", Permission("users:read"), Both),
+    row("POST", "/admin/users/{id}/disable", FreshPermission("users:disable"), Both),
+    row("POST", "/admin/users/{id}/enable", FreshPermission("users:disable"), Both),
+    row("POST", "/admin/users/{id}/verify", Permission("users:verify"), Both),
+    row("POST", "/admin/users/{id}/roles", FreshPermission("roles:grant"), Both),
+    row("DELETE", "/admin/users/{id}/roles/{role}", FreshPermission("roles:grant"), Both),
+    row("DELETE", "/admin/users/{id}/second-factors", FreshPermission("second_factors:reset"), Both),
     row("GET", "/admin/users/{id}/sessions", Permission("sessions:read"), Both),
+    row("GET", "/admin/sessions", Permission("sessions:read"), Both),
+    row("DELETE", "/admin/users/{id}/sessions", Permission("sessions:end"), Both),
     row("DELETE", "/admin/sessions/{id}", Permission("sessions:end"), Both),
+    row("GET", "/admin/keys", Permission("keys:read"), Both),
+    row("POST", "/admin/keys/rotate", Permission("keys:rotate"), Both),
+    row("DELETE", "/admin/keys/{kid}", FreshPermission("keys:withdraw"), Both),
     row("POST", "/edge/state", EdgeCall, AtOrigin),
     row("POST", "/edge/assertions", EdgeCall, AtOrigin),
     row("POST", "/edge/check", EdgeCall, AtOrigin),
@@ -141,7 +157,11 @@ impl Row {
     /// A path that the row's matches; an id in it is the owner's.
     pub(super) fn path_of(&self, owner: &Owner) -> String {
         let id = if self.path.starts_with("/admin/users") { &owner.user } else { &owner.session };
-        self.path.replace("{id}", id).replace("**", "a/b")
+        self.path
+            .replace("{id}", id)
+            .replace("{role}", "viewer")
+            .replace("{kid}", "no-such-key")
+            .replace("**", "a/b")
     }
 
     /// Whether it asks for anybody to be signed in.

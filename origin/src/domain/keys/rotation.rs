@@ -6,9 +6,10 @@ use super::{KeyState, SigningKeyRow, rows};
 use crate::{
     domain::{
         Context, Domain, Error,
+        administration::Act,
         audit::{Event, Kind},
     },
-    store,
+    store::{self, Transaction},
 };
 
 /// How long a key still verifies after the last token that it signed has expired: the clock tolerance of
@@ -30,12 +31,17 @@ impl Domain {
     /// # Errors
     /// [`Error::TooSoon`] when the next key has not been published for long enough.
     pub async fn rotate_key(&self, context: &Context) -> Result<RotatedKey, Error> {
-        self.rotate_from(context, None).await
+        let transaction = self.administer(context, Act::Site).await?;
+        self.rotate_from(transaction, context, None).await
     }
 
     /// Rotates away from this current key, or from whichever it is.
-    async fn rotate_from(&self, context: &Context, from: Option<&str>) -> Result<RotatedKey, Error> {
-        let mut transaction = self.0.store.begin().await?;
+    async fn rotate_from(
+        &self,
+        mut transaction: Transaction,
+        context: &Context,
+        from: Option<&str>,
+    ) -> Result<RotatedKey, Error> {
         rows::begin_change(&mut transaction).await?;
         let keys = rows::all(&mut *transaction).await?;
         let (current, next) = (in_state(&keys, KeyState::Current)?, in_state(&keys, KeyState::Next)?);
@@ -73,7 +79,8 @@ impl Domain {
         if context.now < current.changed_at + self.0.settings.key_rotation {
             return Ok(None);
         }
-        match self.rotate_from(context, Some(&current.kid)).await {
+        let transaction = self.0.store.begin().await?;
+        match self.rotate_from(transaction, context, Some(&current.kid)).await {
             Ok(rotated) => Ok(Some(rotated)),
             // Another origin was first, or an operator; or the next key has still to become known.
             Err(Error::TooSoon { .. } | Error::Contended) => Ok(None),

@@ -6,6 +6,7 @@ use super::{KeyState, SigningKeyRow, making::Maker, rotation::in_state, rows};
 use crate::{
     domain::{
         Context, Domain, Error,
+        administration::Act,
         audit::{Event, Kind},
     },
     store::{self, Transaction, revocations::Revocation},
@@ -29,7 +30,7 @@ impl Domain {
     /// # Errors
     /// [`Error::NotFound`] when there is no such key, or it was withdrawn before.
     pub async fn withdraw_key(&self, context: &Context, kid: &str) -> Result<WithdrawnKey, Error> {
-        let mut transaction = self.0.store.begin().await?;
+        let mut transaction = self.administer(context, Act::Site).await?;
         rows::begin_change(&mut transaction).await?;
         let keys = rows::all(&mut *transaction).await?;
         let key = keys.iter().find(|key| key.kid == kid).ok_or(Error::NotFound)?;

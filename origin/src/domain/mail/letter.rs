@@ -69,6 +69,17 @@ pub(super) fn write(kind: Kind, facts: Facts<'_>) -> Letter {
                 Text("If it was not you, you need not do anything. Your password stays as it is.".to_owned()),
             ],
         ),
+        Kind::Invitation => (
+            "An account was made for you",
+            vec![
+                Text(format!("Somebody who runs {site_name} made an account there for this e-mail address.")),
+                Text("Choose its password:".to_owned()),
+                Link { label: "Choose the password", url: with_token("/reset") },
+                Text(holds),
+                Text("After that another link can be asked for:".to_owned()),
+                Link { label: "Ask for another link", url: to("/forgot") },
+            ],
+        ),
         Kind::ConfirmNewAddress => (
             "Confirm your new e-mail address",
             vec![
@@ -218,11 +229,12 @@ fn in_words(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 12] = [
+    const KINDS: [Kind; 13] = [
         Kind::VerifyAddress,
         Kind::ResetPassword,
         Kind::ConfirmNewAddress,
         Kind::ConfirmOldAddress,
+        Kind::Invitation,
         Kind::AddressChanged,
         Kind::PasswordChanged,
         Kind::SecondFactorAdded,
@@ -260,12 +272,13 @@ mod tests {
             (Kind::ConfirmNewAddress, "/verify?token=T0-_ken"),
             (Kind::ConfirmOldAddress, "/verify?token=T0-_ken"),
             (Kind::ResetPassword, "/reset?token=T0-_ken"),
+            (Kind::Invitation, "/reset?token=T0-_ken"),
         ] {
             let text = letter(kind, "").text;
             assert!(text.contains(&format!("https://id.example.com{link}\n")), "{kind}: {text}");
             assert!(text.contains("good for 30 minutes and counts once"), "{kind}: {text}");
         }
-        for kind in &KINDS[4..] {
+        for kind in &KINDS[5..] {
             let kind = *kind;
             let Letter { text, html, .. } = letter(kind, "");
             assert!(!text.contains("T0-_ken") && !html.contains("T0-_ken"), "{kind}");

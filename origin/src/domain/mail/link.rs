@@ -26,6 +26,8 @@ use crate::{
 pub(in crate::domain) struct Link<'a> {
     /// What it is good for.
     pub(in crate::domain) purpose: Purpose,
+    /// The mail that it is in.
+    pub(in crate::domain) kind: Kind,
     /// Whose it is; made up where there is nobody.
     pub(in crate::domain) user: UserId,
     /// The user's address now, in its lookup form.
@@ -78,7 +80,7 @@ impl Domain {
         mail_tokens::put(transaction, &token).await?;
         let kind = match posted {
             Posted::Instead(kind) => kind,
-            Posted::Sent | Posted::Never => kind_of(link.purpose),
+            Posted::Sent | Posted::Never => link.kind,
         };
         let mail = NewMail {
             id,
@@ -130,14 +132,25 @@ impl<'a> Link<'a> {
     /// A link for a user, sent to the user's address.
     pub(in crate::domain) fn new(purpose: Purpose, user: UserId, address: &'a EmailAddress) -> Self {
         let (email_lookup, to) = (address.lookup(), address.as_str());
-        Self { purpose, user, email_lookup, to, new_email: None, session: None }
+        Self { purpose, kind: kind_of(purpose), user, email_lookup, to, new_email: None, session: None }
+    }
+
+    /// A link by which the user of a new account chooses the first password.
+    pub(in crate::domain) fn invitation(user: UserId, address: &'a EmailAddress) -> Self {
+        Self { kind: Kind::Invitation, ..Self::new(Purpose::Reset, user, address) }
     }
 
     const fn lifetime(&self, settings: &MailSettings) -> Duration {
-        match self.purpose {
-            Purpose::Reset => settings.reset,
-            Purpose::Verify | Purpose::ChangeFrom | Purpose::ChangeTo => settings.verification,
-        }
+        lifetime(self.kind, settings)
+    }
+}
+
+/// How long the link in a mail is good, once the mail was handed over.
+pub(super) const fn lifetime(kind: Kind, settings: &MailSettings) -> Duration {
+    // Who is invited did not ask for the mail, and may not look for days; it opens what is still empty.
+    match kind {
+        Kind::ResetPassword => settings.reset,
+        _ => settings.verification,
     }
 }
 

@@ -10,7 +10,7 @@ use shared::{id::MailId, time::Timestamp};
 
 use super::{
     letter::{self, Facts, Letter},
-    link::text_of,
+    link::{lifetime, text_of},
 };
 use crate::{
     domain::{
@@ -109,7 +109,7 @@ impl Domain {
         let facts = Facts {
             site: &settings.public_url,
             token: &token,
-            lifetime: if mail.kind == Kind::ResetPassword { settings.reset } else { settings.verification },
+            lifetime: lifetime(mail.kind, settings),
             about: mail.about.as_deref().unwrap_or_default(),
         };
         Ok(Outgoing {

@@ -11,6 +11,7 @@ use super::{RecoveryCode, SecondStep, TotpSecret, factors, place, recovery_code}
 use crate::{
     domain::{
         BrowserCredentials, Context, Domain, Error, Principal,
+        administration::Act,
         audit::{Event, Kind},
     },
     store::{
@@ -168,7 +169,7 @@ impl Domain {
     /// # Errors
     /// [`Error::NotFound`] when there is no such user, or no second factor.
     pub async fn reset_second_factors(&self, context: &Context, user: UserId) -> Result<u64, Error> {
-        let mut transaction = self.0.store.begin().await?;
+        let mut transaction = self.administer(context, Act::Account(user)).await?;
         let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
         let has_totp = factors::remove(&mut transaction, user).await?;
         let had_codes = recovery_codes::remove_all(&mut transaction, user).await? > 0;

@@ -21,7 +21,7 @@ async fn registering_a_known_address_is_answered_alike_and_changes_nothing() {
     for w in World::each().await {
         w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
         w.domain.register(&w.at(1), "ada@example.TEST", NEW_PASSWORD).await.unwrap();
-        assert_eq!(w.domain.list_users(None, 10).await.unwrap().len(), 1);
+        assert_eq!(w.users().await.len(), 1);
         assert!(w.domain.login_token(&w.at(2), &Attempt::new(EMAIL, PASSWORD)).await.is_ok());
         assert_eq!(w.events("account.registered").await, ["success", "failure address_taken"]);
     }
@@ -46,7 +46,7 @@ async fn an_account_needs_an_address_and_a_password_that_can_be_used() {
         }
         let long = "p".repeat(10 << 20);
         assert!(matches!(register(EMAIL, &long).await, Err(Error::PasswordTooLong { .. })));
-        assert_eq!(w.domain.list_users(None, 10).await.unwrap(), []);
+        assert_eq!(w.users().await, []);
         // 128 characters of four bytes each, and 15 that are no more than that after NFC.
         register("b@example.test", &('\u{1f400}'..='\u{1f47f}').collect::<String>()).await.unwrap();
         let accented = |letters: &str| letters.chars().flat_map(|c| [c, '\u{301}']).collect::<String>();
@@ -65,7 +65,7 @@ async fn an_administrator_is_told_that_an_address_is_taken() {
         let unknown =
             w.domain.create_user(&w.at(0), "b@example.test", None, &["emperor".parse().unwrap()]).await;
         assert!(matches!(unknown, Err(Error::UnknownRole(role)) if role.as_str() == "emperor"));
-        assert_eq!(w.domain.list_users(None, 10).await.unwrap().len(), 1);
+        assert_eq!(w.users().await.len(), 1);
     }
 }
 
@@ -168,12 +168,19 @@ async fn users_are_listed_page_by_page_in_the_order_they_came() {
             let context = w.at(n);
             ids.push(w.domain.create_user(&context, &format!("u{n}@example.test"), None, &[]).await.unwrap());
         }
-        let page = async |after| -> Vec<UserId> {
-            w.domain.list_users(after, 2).await.unwrap().into_iter().map(|user| user.id).collect()
+        let page = async |after: Option<Cursor>| {
+            let query = UserQuery { after, ..UserQuery::default() };
+            let page = w.domain.find_users(&query, 2).await.unwrap();
+            let ids: Vec<UserId> = page.users.into_iter().map(|user| user.id).collect();
+            (ids, page.next)
         };
-        assert_eq!(page(None).await, ids[..2]);
-        assert_eq!(page(Some(ids[1])).await, ids[2..4]);
-        assert_eq!(page(Some(ids[3])).await, ids[4..]);
-        assert_eq!(page(Some(ids[4])).await, []);
+        let mut next = None;
+        for (expected, has_more) in [(&ids[..2], true), (&ids[2..4], true), (&ids[4..], false)] {
+            let (found, then) = page(next).await;
+            assert_eq!(found, expected);
+            assert_eq!(then, has_more.then(|| Cursor::User(*found.last().unwrap())));
+            next = then;
+        }
+        assert_eq!(page(Some(Cursor::User(ids[4]))).await, (Vec::new(), None));
     }
 }

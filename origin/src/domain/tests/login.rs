@@ -90,7 +90,7 @@ async fn whatever_is_wrong_the_answer_is_the_same_and_the_log_says_why() {
         let wrong = log.iter().find(|event| event.reason.as_deref() == Some("wrong_password")).unwrap();
         assert_eq!((wrong.subject, wrong.actor), (Some(user), None));
         let invalid = log.iter().find(|event| event.reason.as_deref() == Some("invalid_address")).unwrap();
-        assert_eq!(invalid.detail, None);
+        assert_eq!(invalid.detail.as_deref(), Some(r#"{"operator":"tester"}"#));
         assert_eq!(w.domain.list_sessions(user, time(0)).await.unwrap(), []);
     }
 }

@@ -62,7 +62,7 @@ async fn the_password_alone_makes_a_challenge_and_the_code_a_session() {
         let log = w.log().await;
         let event = log.iter().rfind(|event| event.kind == "login").unwrap();
         assert_eq!((event.success, event.actor, event.session), (true, Some(app.user), Some(login.session)));
-        assert_eq!(event.detail.as_deref(), Some(r#"{"second_step":"totp"}"#));
+        assert!(event.detail.as_deref().unwrap_or_default().contains(r#""second_step":"totp""#));
     }
 }
 

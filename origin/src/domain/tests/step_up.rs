@@ -36,7 +36,7 @@ async fn a_browsers_session_goes_on_with_a_login_of_now_and_another_handle() {
         assert_ne!(now.csrf_token, login.credentials.csrf_token);
         let event = w.log().await.into_iter().rfind(|event| event.kind == "session.reauthenticated").unwrap();
         assert_eq!((event.actor, event.session), (Some(me.user), Some(me.session)));
-        assert_eq!(event.detail.as_deref(), Some(r#"{"amr":"pwd"}"#));
+        assert!(event.detail.unwrap().contains(r#""amr":"pwd""#));
     }
 }
 

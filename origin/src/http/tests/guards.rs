@@ -5,16 +5,36 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 
 use super::world::{EMAIL, World};
-use crate::http::{Requirement, document, table};
+use crate::{
+    domain::is_administrative,
+    http::{Requirement, Route, document, table},
+};
 
 const NO_ID: &str = "018f0000-0000-7000-8000-000000000000";
+
+/// A path of the route, with ids of nothing.
+fn path_of(route: &Route) -> String {
+    route.path.replace("{id}", NO_ID).replace("{role}", "viewer").replace("{kid}", "none")
+}
+
+#[test]
+fn every_permission_that_is_asked_for_makes_an_administrator() {
+    let mut count = 0;
+    for route in table() {
+        if let Requirement::Permission(name) | Requirement::FreshPermission(name) = route.requirement {
+            assert!(is_administrative(&name.parse().unwrap()), "{name}");
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count}");
+}
 
 #[tokio::test]
 async fn every_route_refuses_whom_its_requirement_excludes() {
     let world = World::new().await;
     let (viewer, _) = world.tokens(EMAIL).await;
     for route in table() {
-        let path = route.path.replace("{id}", NO_ID);
+        let path = path_of(&route);
         let anonymous = world.call(route.method, &path, &[]).await.status;
         let bad = world.call(route.method, &path, &[("authorization", "Bearer bad")]).await;
         let (expected_anonymous, expected_bad) = match route.requirement {
@@ -25,12 +45,15 @@ async fn every_route_refuses_whom_its_requirement_excludes() {
             Requirement::SignedIn
             | Requirement::FreshLogin
             | Requirement::FreshSecondFactor
-            | Requirement::Permission(_) => (401, "/problems/invalid-token"),
+            | Requirement::Permission(_)
+            | Requirement::FreshPermission(_) => (401, "/problems/invalid-token"),
             Requirement::EdgeCall => (401, "/problems/bad-seal"),
         };
         assert_eq!(anonymous.as_u16(), expected_anonymous, "{} {path}", route.method);
         assert_eq!(bad.problem(), expected_bad, "{} {path}", route.method);
-        if let Requirement::Permission(permission) = route.requirement {
+        if let Requirement::Permission(permission) | Requirement::FreshPermission(permission) =
+            route.requirement
+        {
             let refused = world.call(route.method, &path, &[("authorization", &viewer)]).await;
             assert_eq!(refused.status, StatusCode::FORBIDDEN, "{} {path}", route.method);
             let scope = format!("scope=\"{permission}\"");
@@ -68,7 +91,7 @@ fn the_document_says_what_each_route_asks() {
 async fn the_policy_has_every_route_that_is_not_for_edge_or_operators() {
     let world = World::new().await;
     for route in table() {
-        let path = shared::path::CanonicalPath::parse(&route.path.replace("{id}", NO_ID)).unwrap();
+        let path = shared::path::CanonicalPath::parse(&path_of(&route)).unwrap();
         let known = world.app.policy().route(route.method, &path);
         let wanted = match route.requirement {
             Requirement::EdgeCall | Requirement::Operators => None,
@@ -76,7 +99,9 @@ async fn the_policy_has_every_route_that_is_not_for_edge_or_operators() {
             Requirement::SignedIn | Requirement::FreshLogin | Requirement::FreshSecondFactor => {
                 Some("SignedIn".to_owned())
             }
-            Requirement::Permission(name) => Some(format!("Permission(Permission({name:?}))")),
+            Requirement::Permission(name) | Requirement::FreshPermission(name) => {
+                Some(format!("Permission(Permission({name:?}))"))
+            }
         };
         let found = known.ok().map(|route| format!("{:?}", route.allow));
         assert_eq!(found, wanted, "{} {}", route.method, route.path);

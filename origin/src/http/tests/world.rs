@@ -20,7 +20,7 @@ use crate::{
     app::{self, App},
     clock::Clock,
     config::{Config, Source},
-    domain::Context,
+    domain::{Authority, Context},
     http::router,
     random::Random,
 };
@@ -85,7 +85,8 @@ impl World {
     /// What an operator's act is recorded with.
     pub(super) fn context(&self) -> Context {
         let now = self.app.clock.now();
-        Context::new(now, RequestId::new(now, Random.bytes().unwrap()))
+        let authority = Authority::Operator { name: "tester".to_owned() };
+        Context { authority, ..Context::new(now, RequestId::new(now, Random.bytes().unwrap())) }
     }
 
     pub(super) async fn create(&self, email: &str, roles: &[&str]) {

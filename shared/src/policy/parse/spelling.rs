@@ -1,20 +1,24 @@
 //! What a misspelled word was meant to be.
 
 /// The one of the known words that the word was most likely meant to be, if any is near enough: at most a
-/// third of its letters changed, added, left out or swapped.
+/// third of its letters changed, added, left out or swapped; of a permission, at most a third of either half.
 #[must_use]
 pub fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let length = word.chars().count();
-    if length > 64 {
+    if word.chars().count() > 64 {
         return None;
     }
-    let bound = (length / 3).max(1);
     known
         .into_iter()
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= bound)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .filter(|candidate| match (word.split_once(':'), candidate.split_once(':')) {
+            // `users:create` is no slip of `users:read`.
+            (Some((resource, action)), Some(other)) => is_near(resource, other.0) && is_near(action, other.1),
+            _ => is_near(word, candidate),
+        })
+        .min_by_key(|candidate| distance(word, candidate))
+}
+
+fn is_near(word: &str, candidate: &str) -> bool {
+    distance(word, candidate) <= (word.chars().count() / 3).max(1)
 }
 
 /// Optimal string alignment: single edits and swaps of neighbours, without regard to case or `-` and `_`.
@@ -58,6 +62,14 @@ mod tests {
             (&"x".repeat(1000), None),
         ] {
             assert_eq!(closest(word, known), meant, "{word}");
+        }
+        for (permission, meant) in [
+            ("users:raed", Some("users:read")),
+            ("user:read", Some("users:read")),
+            ("users:create", None),
+            ("keys:read", None),
+        ] {
+            assert_eq!(closest(permission, ["users:read", "public"]), meant, "{permission}");
         }
     }
 
