@@ -7,6 +7,7 @@
 
 mod fixture;
 
+mod admin;
 mod attacks;
 mod contract;
 mod cross_site;

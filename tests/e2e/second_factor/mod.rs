@@ -16,7 +16,7 @@ use crate::fixture::{Browser, Door, Mobile, System, User};
 const PAYOUT: &str = "/api/payouts/7";
 
 /// An app on somebody's phone, as a scan of the URI made it. It has a clock of its own.
-struct Authenticator {
+pub(crate) struct Authenticator {
     uri: String,
 }
 
@@ -74,7 +74,7 @@ impl Enrolled {
 }
 
 /// Sets up an app in this browser, and gives it with the recovery codes.
-async fn enrol(browser: &mut Browser) -> (Authenticator, Vec<String>) {
+pub(crate) async fn enrol(browser: &mut Browser) -> (Authenticator, Vec<String>) {
     let begun = browser.post("/auth/second-factors/totp", &json!({})).await.is(201).json();
     let app = Authenticator { uri: begun["uri"].as_str().expect("a URI").to_owned() };
     let code = json!({"code": app.code()});
