@@ -31,10 +31,16 @@ use crate::config::Source;
 #[command(name = "origin", version, disable_help_subcommand = true)]
 pub struct Cli {
     /// A TOML file with settings; the environment wins over it.
-    #[arg(long, global = true, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "COUNTERSIGN_CONFIG",
+        help_heading = "For every command"
+    )]
     config: Option<PathBuf>,
     /// Print one line of JSON instead of text.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "For every command")]
     json: bool,
     #[command(subcommand)]
     command: Command,

@@ -44,9 +44,9 @@ pub(super) enum User {
     Disable(Act),
     /// Unlock an account. Its sessions stay ended.
     Enable(Act),
-    /// Take an account's address for its owner's, who has proven it otherwise than by a mail.
+    /// Take an account's address for verified, where its owner has proven it otherwise than by a mail.
     Verify(Act),
-    /// What there is beside an account's password.
+    /// Second factors of an account: reset.
     #[command(subcommand)]
     SecondFactor(SecondFactor),
 }
@@ -73,9 +73,9 @@ pub(super) struct Filter {
 /// Whether somebody can log in.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum State {
-    /// They can.
+    /// Those who can log in.
     Enabled,
-    /// They cannot.
+    /// Those who cannot.
     Disabled,
 }
 
@@ -107,7 +107,7 @@ pub(super) struct Create {
     #[arg(long)]
     email: String,
     /// A role; repeat it for several.
-    #[arg(long = "role", default_value = "viewer")]
+    #[arg(long = "role", value_name = "ROLE", default_value = "viewer")]
     roles: Vec<RoleName>,
     /// Read the password from standard input, up to its end.
     #[arg(long)]

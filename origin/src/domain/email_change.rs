@@ -100,11 +100,24 @@ impl Domain {
         }
         mail_tokens::remove_of(&mut transaction, user.id).await?;
         let changed = users::change_email(&mut transaction, user.id, new.as_str(), new.lookup(), context.now);
-        let Some(epoch) = changed.await? else {
-            // Somebody else has it by now. All of this change is over.
+        let taken = || {
             let event = Event::failure(EventKind::EmailChanged, "address_taken").subject(user.id);
-            self.commit(transaction, &context, event.detail("email", new.lookup())).await?;
-            return Err(Error::InvalidLink);
+            event.detail("email", new.lookup())
+        };
+        let epoch = match changed.await {
+            Ok(Some(epoch)) => epoch,
+            // Somebody else has it by now. All of this change is over.
+            Ok(None) => {
+                self.commit(transaction, &context, taken()).await?;
+                return Err(Error::InvalidLink);
+            }
+            // At this very moment: the database takes nothing more in this transaction.
+            Err(error) if error.is_violation_of(users::ADDRESS_UNIQUE) => {
+                drop(transaction);
+                self.record_alone(&context, taken()).await?;
+                return Err(Error::InvalidLink);
+            }
+            Err(error) => return Err(error.into()),
         };
         let reason = EndReason::Ended;
         let ended = sessions::end_all(&mut transaction, user.id, token.session, reason, context.now).await?;

@@ -43,6 +43,15 @@ pub enum Error {
     Database(#[source] sqlx::Error),
 }
 
+impl Error {
+    /// Whether this constraint of the schema stood in the way.
+    #[must_use]
+    pub fn is_violation_of(&self, constraint: &str) -> bool {
+        let Self::Database(sqlx::Error::Database(cause)) = self else { return false };
+        cause.constraint() == Some(constraint)
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match error {

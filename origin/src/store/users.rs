@@ -380,8 +380,11 @@ pub async fn verify(transaction: &mut Transaction, id: UserId, now: Timestamp) -
     row.map(|row| row.count("epoch")).transpose()
 }
 
+/// What an address runs against that somebody else takes at the same moment.
+pub const ADDRESS_UNIQUE: &str = "users_email_lookup_unique";
+
 /// Gives a user another address, which is proven, at a new epoch. The epoch; none when the address is
-/// somebody else's.
+/// somebody else's. A violation of [`ADDRESS_UNIQUE`] when it became that at this moment.
 pub async fn change_email(
     transaction: &mut Transaction,
     id: UserId,

@@ -259,7 +259,7 @@ impl World {
         self.domain.request_email_change(&self.at(seconds), me, new, PASSWORD).await.unwrap();
         let mails = self.mail(seconds).await;
         let to = |address: &str| token(mails.iter().find(|mail| mail.to == address).unwrap());
-        (to(EMAIL), to(new))
+        (to(&me.email), to(new))
     }
 }
 
@@ -335,6 +335,45 @@ async fn an_address_that_is_taken_meanwhile_stays_its_owners() {
         assert_eq!(w.me().await.email, EMAIL);
         assert!(is_refused(w.confirm(3, &new).await));
         assert_eq!(w.events("email.changed").await, ["failure address_taken"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_take_the_same_address_at_once_one_has_it() {
+    for w in World::each().await {
+        for round in 0..10 {
+            let new = format!("wanted{round}@example.test");
+            let mut tokens = Vec::new();
+            for n in 0..2 {
+                let email = format!("u{round}-{n}@example.test");
+                w.user(&email, &[]).await;
+                let attempt = Attempt::new(&email, PASSWORD);
+                let login = w.domain.login_browser(&w.at(0), &attempt).await.unwrap();
+                let me = w.principal(1, &login).await;
+                let (old_end, new_end) = w.ask_for(1, &me, &new).await;
+                w.confirm(2, &old_end).await.unwrap();
+                tokens.push(new_end);
+            }
+            let confirmed = at_once(2, |n| {
+                let (w, token) = (w.clone(), tokens[n].clone());
+                Box::pin(async move { w.confirm(3, &token).await })
+            })
+            .await;
+            let is_changed = |outcome: &&Result<Confirmed, Error>| matches!(outcome, Ok(Confirmed::Change));
+            assert_eq!(confirmed.iter().filter(is_changed).count(), 1, "{confirmed:?}");
+            assert_eq!(
+                confirmed
+                    .into_iter()
+                    .filter_map(Result::err)
+                    .filter(|error| matches!(error, Error::InvalidLink))
+                    .count(),
+                1
+            );
+        }
+        assert_eq!(
+            w.events("email.changed").await.iter().filter(|event| event.starts_with("failure")).count(),
+            10
+        );
     }
 }
 
