@@ -52,9 +52,15 @@ pub async fn users<'e>(
     };
     let mut conditions = vec!["1 = 1".to_owned()];
     let (mut from, mut id) = ("users AS u", "u.id");
-    if let Some(role) = filter.role {
-        (from, id) = ("user_roles AS w JOIN users AS u ON u.id = w.user_id", "w.user_id");
-        conditions.push(format!("w.role = {}", bind(role.as_str())));
+    if let Some(role) = filter.role.map(RoleName::as_str) {
+        if filter.prefix.is_none() {
+            (from, id) = ("user_roles AS w JOIN users AS u ON u.id = w.user_id", "w.user_id");
+            conditions.push(format!("w.role = {}", bind(role)));
+        } else {
+            // In the order of addresses, of which there are fewer than of those who have a common role.
+            let has = "EXISTS (SELECT 1 FROM user_roles AS w WHERE w.user_id = u.id AND w.role = ";
+            conditions.push(format!("{has}{})", bind(role)));
+        }
     }
     if let Some(email) = filter.email {
         conditions.push(format!("u.email_lookup = {}", bind(email)));
