@@ -169,11 +169,16 @@ async fn measure(
         must_equal(measured.first().map_or(&first, |other| &other.first), &first, case)?;
         measured.push(Measured { first, times: Vec::with_capacity(rounds) });
     }
+    let cases = group.cases.len();
     for round in 0..rounds {
-        for place in 0..group.cases.len() {
-            // Every case comes at every place, and after every other one.
-            let turned = (place + round) % group.cases.len();
-            let at = if round % 2 == 0 { turned } else { group.cases.len() - 1 - turned };
+        if round > 0 && round.is_multiple_of(rounds.div_ceil(10)) {
+            eprintln!("  {}: {} of {} attempts", group.name, round * cases, rounds * cases);
+        }
+        // Every case comes at every place, and then again the other way round.
+        let is_backwards = (round / cases) % 2 == 1;
+        for place in 0..cases {
+            let turned = (place + round) % cases;
+            let at = if is_backwards { cases - 1 - turned } else { turned };
             let answer = attempt(&mut connection, &group.cases[at]).await?;
             must_equal(&measured[at].first, &answer, &group.cases[at])?;
             measured[at].times.push(answer.time);
