@@ -1,6 +1,7 @@
 //! The command line: what there is to say, who does it, and how it ends. A command gives a [`Report`],
 //! printed as text or as JSON, or a [`Failure`]: one sentence with its remedy, and an exit code of 1.
 
+mod audit;
 mod config;
 mod database;
 mod import;
@@ -64,6 +65,9 @@ enum Command {
     /// Keys: list, rotate and withdraw those that sign, print the one that a service checks seals with.
     #[command(subcommand)]
     Key(key::Key),
+    /// The audit log: list, verify, export.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// The database: say that it was restored.
     #[command(subcommand)]
     Database(database::Database),
@@ -106,6 +110,7 @@ impl Command {
             Self::Role(role) => role.run(source).await,
             Self::Session(session) => session.run(source, as_json).await,
             Self::Key(key) => key.run(source).await,
+            Self::Audit(audit) => audit.run(source).await,
             Self::Database(database) => database.run(source).await,
             Self::Policy(policy) => policy.run(source),
             Self::Config(config) => config.run(source),

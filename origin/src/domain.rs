@@ -57,6 +57,10 @@ pub use self::{
     admission::whole_seconds,
     assertions::{RenewedAssertion, Rights},
     attempt::Attempt,
+    audit::{
+        reading::Extent as AuditExtent,
+        verification::{Fault as AuditFault, Verified as AuditVerified, Verifier as AuditVerifier},
+    },
     directory::{Cursor, SessionPage, UserPage, UserQuery, UserState},
     email_verification::Confirmed,
     error::Error,
@@ -81,7 +85,8 @@ pub use self::{
 };
 use self::{audit::Recorder, keys::KeyRing, passkeys::RelyingParty, passwords::Passwords, vault::Vault};
 pub use crate::store::{
-    audit::AuditRow,
+    audit::{AuditRow, Record as AuditRecord, Search as AuditSearch},
+    audit_chain::{Link as AuditLink, Signed as AuditSigned},
     revocations::Extent,
     sessions::{EndReason, Kind, Session},
     users::User,

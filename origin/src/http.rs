@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admin;
+mod audit;
 mod body;
 mod client;
 mod cookies;
@@ -114,6 +115,8 @@ pub fn table() -> Vec<Route> {
         admin::keys::list,
         admin::keys::rotate,
         admin::keys::withdraw,
+        audit::list,
+        audit::checkpoint,
         discovery::jwks,
         discovery::metadata,
         discovery::openapi,

@@ -26,7 +26,12 @@ pub async fn keep(app: App) {
                     rules_removed,
                     limits_removed,
                     mails_removed,
+                    events_removed,
+                    audit_fault,
                 } = done;
+                if let Some(fault) = audit_fault {
+                    tracing::error!(fault, "the audit log is not intact, so nothing of it is removed");
+                }
                 tracing::info!(
                     rotated,
                     keys_removed,
@@ -34,6 +39,7 @@ pub async fn keep(app: App) {
                     rules_removed,
                     limits_removed,
                     mails_removed,
+                    events_removed,
                     "upkeep"
                 );
             }

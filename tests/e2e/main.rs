@@ -9,6 +9,7 @@ mod fixture;
 
 mod admin;
 mod attacks;
+mod audit;
 mod contract;
 mod cross_site;
 mod denial;

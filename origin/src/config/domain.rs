@@ -48,6 +48,7 @@ pub(super) fn read(
         key_rotation: read.seconds("key_rotation_seconds", 30 * DAY, 2..=YEAR),
         key_publish: read.seconds("key_publish_seconds", 600, 1..=30 * DAY),
         session_retention: read.seconds("session_retention_seconds", 30 * DAY, 0..=10 * YEAR),
+        audit_retention: read_audit_retention(read),
         mail,
     };
     if settings.retry < settings.grace {
@@ -59,6 +60,17 @@ pub(super) fn read(
         read.fault("key_rotation_seconds", "it is shorter than key_publish_seconds", remedy);
     }
     settings
+}
+
+/// For ever, unless the operator decides that evidence goes. A few days are at least needed to look at it.
+fn read_audit_retention(read: &mut Reader<'_>) -> Option<Duration> {
+    const KEY: &str = "audit_retention_seconds";
+    let within = |text: &str| {
+        text.parse().ok().filter(|seconds| *seconds == 0 || (DAY..=100 * YEAR).contains(seconds))
+    };
+    let remedy = "give 0 to keep it for ever, or at least 86400, a day";
+    let seconds = read.parsed(KEY, within, "a time for which the audit log can be kept", remedy)?;
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 /// The domain that is set, or else the host of the first own origin that has a name: what has none, such as

@@ -6,6 +6,7 @@ pub(super) const KNOWN: &[&str] = &[
     "algorithm",
     "assertion_seconds",
     "audience",
+    "audit_retention_seconds",
     "authority",
     "client_id",
     "database_url",

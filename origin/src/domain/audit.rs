@@ -6,7 +6,10 @@ mod canonical;
 pub mod chain;
 mod erasure;
 mod key;
+pub mod reading;
+mod retention;
 pub mod statement;
+pub mod verification;
 
 use serde_json::{Map, Value};
 use shared::{
@@ -14,6 +17,8 @@ use shared::{
     role::RoleName,
 };
 
+#[cfg(test)]
+pub(super) use self::canonical::link as canonical_link;
 pub(super) use self::key::{AUDIT, Recorder};
 use super::{
     Authority, Context, Domain, Error,

@@ -11,7 +11,9 @@ use super::{
     audit::{Event, Kind},
     keys,
 };
-use crate::store::{keys as key_rows, mail_tokens, mails, meta, revocations::Revocation, secrets, sessions};
+use crate::store::{
+    audit_chain, keys as key_rows, mail_tokens, mails, meta, revocations::Revocation, secrets, sessions,
+};
 
 /// What a new incarnation began with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,7 @@ impl Domain {
         // What was used, or went out, after the backup was made would be good, or go out, again.
         mail_tokens::remove_all(&mut transaction).await?;
         let mails = mails::give_all_up(&mut transaction, "the database was restored", context.now).await?;
+        let audit_number = audit_chain::head(&mut *transaction).await?.map_or(0, |head| head.number);
         let incarnation = maker.incarnation()?;
         meta::set(&mut transaction, meta::INCARNATION, &incarnation).await?;
         meta::remove(&mut transaction, meta::WENT_BACK).await?;
@@ -52,7 +55,9 @@ impl Domain {
             .detail("incarnation", incarnation.as_str())
             .detail("keys_withdrawn", withdrawn.len())
             .detail("sessions_ended", sessions)
-            .detail("mails_given_up", mails);
+            .detail("mails_given_up", mails)
+            // After it the log goes on, whatever had been linked there before.
+            .detail("audit_number", audit_number);
         // One rule tells of them all: of a new incarnation an edge takes nothing but the document's keys.
         let rule = Revocation::Key(withdrawn.last().map_or("", String::as_str));
         let number = self.commit_revoking(transaction, context, event, rule).await?;

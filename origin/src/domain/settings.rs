@@ -52,6 +52,8 @@ pub struct Settings {
     pub key_publish: Duration,
     /// How long what is over is kept: ended and expired sessions, what is left of withdrawn keys.
     pub session_retention: Duration,
+    /// How long the audit log is kept; for ever where this is none.
+    pub audit_retention: Option<Duration>,
     /// How mail is used, where any is sent.
     pub mail: Option<MailSettings>,
 }

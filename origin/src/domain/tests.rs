@@ -6,6 +6,8 @@ mod administration;
 mod administrators;
 mod admission;
 mod audit_chain;
+mod audit_load;
+mod audit_verification;
 mod authentication;
 mod directory;
 mod key_states;
@@ -194,6 +196,7 @@ fn settings() -> Settings {
         key_rotation: Duration::from_secs(30 * DAY),
         key_publish: Duration::from_secs(10 * MINUTE),
         session_retention: Duration::from_secs(30 * DAY),
+        audit_retention: None,
         mail: Some(mail_settings()),
     }
 }

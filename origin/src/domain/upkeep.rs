@@ -30,12 +30,16 @@ pub struct Upkeep {
     pub limits_removed: u64,
     /// The mails that went, and the tokens of their links.
     pub mails_removed: u64,
+    /// The events of the audit log that went.
+    pub events_removed: u64,
+    /// What is wrong with the audit log, of which nothing goes then.
+    pub audit_fault: Option<String>,
 }
 
 impl Domain {
     /// Rotates keys that are due, removes those that are over, purges sessions that have been over for the
-    /// retention time, prunes the revocation log, forgets attempts that are forgiven, and removes mail that is
-    /// over.
+    /// retention time, prunes the revocation log, forgets attempts that are forgiven, removes mail that is
+    /// over, and what is too old of the audit log.
     ///
     /// # Errors
     /// Of the first of these that fails; the next time it goes on there.
@@ -48,7 +52,17 @@ impl Domain {
         let rules_removed = self.prune_revocations(context).await?;
         let limits_removed = self.forget_attempts(context).await?;
         let mails_removed = self.purge_mails(context).await?;
-        Ok(Upkeep { rotated, keys_removed, sessions_removed, rules_removed, limits_removed, mails_removed })
+        let (events_removed, fault) = self.retire_audit(context).await?;
+        Ok(Upkeep {
+            rotated,
+            keys_removed,
+            sessions_removed,
+            rules_removed,
+            limits_removed,
+            mails_removed,
+            events_removed,
+            audit_fault: fault.map(|fault| fault.to_string()),
+        })
     }
 
     /// How long to wait before the next time: a minute, or less where keys live for minutes.

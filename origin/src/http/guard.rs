@@ -178,6 +178,8 @@ permissions! {
     KeysRotate "keys:rotate"
     /// To make everything worthless that a key signed.
     KeysWithdraw "keys:withdraw"
+    /// To read the audit log.
+    AuditRead "audit:read"
 }
 
 /// How recent a login has to be, as a type.

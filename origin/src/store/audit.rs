@@ -81,6 +81,16 @@ pub struct AuditRow {
     pub personal: Option<String>,
 }
 
+impl AuditRow {
+    /// All details, those that name a person among them.
+    #[must_use]
+    pub fn details(&self) -> serde_json::Map<String, serde_json::Value> {
+        let parts = [&self.detail, &self.personal];
+        let objects = parts.into_iter().flatten().filter_map(|text| serde_json::from_str(text).ok());
+        objects.flat_map(|object: serde_json::Map<_, _>| object).collect()
+    }
+}
+
 /// Appends an event. It counts when the transaction commits, together with what it tells of.
 pub async fn insert(transaction: &mut Transaction, event: &Record) -> Result<(), Error> {
     sqlx::query(

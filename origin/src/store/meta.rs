@@ -14,6 +14,9 @@ pub const KEY_GENERATION: &str = "key_generation";
 /// The name of what proves that the database went back in time; there is none until it did.
 pub const WENT_BACK: &str = "went_back";
 
+/// The name of where the chain of the audit log ends, signed with every batch of links.
+pub const AUDIT_HEAD: &str = "audit_head";
+
 /// The name whose lock whoever takes an administrator away holds.
 pub const ADMINISTRATORS: &str = "administrators";
 

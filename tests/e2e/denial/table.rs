@@ -59,7 +59,7 @@ const fn any(path: &'static str, needs: Needs) -> Row {
     Row { method: None, path, needs, reached: AtTheEdge }
 }
 
-pub(super) const ROWS: [Row; 72] = [
+pub(super) const ROWS: [Row; 74] = [
     row("GET", "/login", Nothing, Both),
     row("POST", "/auth/register", Nothing, Both),
     row("POST", "/auth/sessions", Nothing, Both),
@@ -115,6 +115,8 @@ pub(super) const ROWS: [Row; 72] = [
     row("GET", "/admin/keys", Permission("keys:read"), Both),
     row("POST", "/admin/keys/rotate", Permission("keys:rotate"), Both),
     row("DELETE", "/admin/keys/{kid}", FreshPermission("keys:withdraw"), Both),
+    row("GET", "/admin/audit", Permission("audit:read"), Both),
+    row("GET", "/admin/audit/checkpoint", Permission("audit:read"), Both),
     row("POST", "/edge/state", EdgeCall, AtOrigin),
     row("POST", "/edge/assertions", EdgeCall, AtOrigin),
     row("POST", "/edge/check", EdgeCall, AtOrigin),

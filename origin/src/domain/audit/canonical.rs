@@ -31,7 +31,7 @@ pub(super) fn personal_digest(record: &Record, salt: &[u8]) -> [u8; 32] {
 }
 
 /// The hash of a link to an event, after the hash before it. The salt is not in it, nor is what it salts.
-pub(super) fn link(link: &Link, record: &Record, previous: &[u8; 32]) -> [u8; 32] {
+pub(in crate::domain) fn link(link: &Link, record: &Record, previous: &[u8; 32]) -> [u8; 32] {
     let mut bytes = Canonical::of("countersign audit link 1");
     bytes.bytes(previous);
     bytes.number(link.number);

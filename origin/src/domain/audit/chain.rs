@@ -1,5 +1,6 @@
 //! The chain. An event commits with its act and waits; right after, one origin, the leader, links what waits, a
-//! batch at a time, and now and then signs for how far it has come. So no login waits for another's, and the
+//! batch at a time, and signs for how far it has come: with every batch in one place, and now and then for keeps.
+//! So no login waits for another's, and the
 //! order is that of the linking, fixed once.
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::{
         self, Transaction,
         audit::Record,
         audit_chain::{self as rows, Head, Link, Proof, Waiting},
+        meta,
     },
 };
 
@@ -138,13 +140,16 @@ pub(super) async fn link(
         rows::insert(transaction, &links).await?;
         linked.events = rows::forget_waiting(transaction, before).await?;
     }
-    if let Some(last) = last
-        && head.number > last.number
-        && is_due(head.number - last.number, Timestamp::from_millis(last.at), now)
-    {
-        let checkpoint = last.next(&head, now).sign(recorder)?;
+    let Some(mut last) = last else { return Ok(linked) };
+    if head.number > last.number && is_due(head.number - last.number, last.time(), now) {
+        last = last.next(&head, now);
+        let checkpoint = last.sign(recorder)?;
         rows::insert_checkpoint(transaction, &checkpoint, now).await?;
         linked.checkpoint = Some(checkpoint.statement);
+    }
+    if linked.events > 0 || linked.checkpoint.is_some() {
+        let end = last.next(&head, now).sign(recorder)?;
+        meta::set(transaction, meta::AUDIT_HEAD, &end.statement).await?;
     }
     Ok(linked)
 }

@@ -10,9 +10,10 @@ use crate::{
 };
 
 impl Domain {
-    /// Erases from all events by and about a user what names them: addresses, user agents, e-mail addresses.
+    /// Erases from all events by and about a user what names them: addresses, user agents, e-mail addresses, notes.
     /// `emails` are those that the account had, also as they are looked up by: events that know no user may name
-    /// them. Where somebody else did something to the user, from where they did it stays. How many events.
+    /// them. From where somebody else did something to the user stays where nothing in the event names the user. How
+    /// many events.
     ///
     /// It takes effect with the transaction, which should end soon: nothing is linked meanwhile.
     ///

@@ -72,6 +72,11 @@ impl Checkpoint {
         }
     }
 
+    /// When it was signed.
+    pub(in crate::domain) const fn time(&self) -> Timestamp {
+        Timestamp::from_millis(self.at)
+    }
+
     /// Where the chain ended when it was signed; none when its hash is none.
     pub(in crate::domain) fn head(&self) -> Option<Head> {
         let hash = Base64UrlUnpadded::decode_vec(&self.hash).ok()?.try_into().ok()?;
@@ -113,6 +118,8 @@ pub struct Exported {
     pub hash: String,
     /// When this was signed, in milliseconds since the epoch.
     pub at: i64,
+    /// Whether the chain ended there.
+    pub is_whole: bool,
 }
 
 impl Statement for Exported {

@@ -40,7 +40,9 @@ pub(super) async fn tamper(w: &World, statements: &[&str]) {
         }
     }
     for statement in statements {
-        assert!(run(w, statement).await.unwrap() > 0, "{statement}");
+        let changed = run(w, statement).await.unwrap();
+        let is_of_a_table = statement.contains(" TABLE ");
+        assert!(changed > 0 || is_of_a_table, "{statement}");
     }
     for (_, trigger) in &triggers {
         run(w, trigger).await.unwrap();

@@ -1,0 +1,353 @@
+//! Verifying the chain: link by link, from a checkpoint on, in the memory of a few. It asks nobody: the links come
+//! from the database, or from a file on another machine.
+
+use std::{collections::BTreeMap, fmt};
+
+use shared::{jwt::keys::PublicKey, time::Timestamp};
+
+use super::{
+    Kind, Recorder, canonical,
+    chain::UPGRADE,
+    statement::{Checkpoint, Exported, Statement as _, encode},
+};
+use crate::store::{
+    audit::Record,
+    audit_chain::{Head, Link, Proof, Signed},
+};
+
+/// What is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The number in the chain, of what has one.
+    pub number: Option<u64>,
+    /// The id of the event, if it is known.
+    pub event: Option<String>,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// What was found to be in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// The number of the last link that was not looked at: the chain begins after it.
+    pub after: u64,
+    /// The number of the last link.
+    pub number: u64,
+    /// The number of the last link that is signed for.
+    pub signed: u64,
+    /// How many checkpoints there were.
+    pub checkpoints: u64,
+    /// Of how many events what names a person was erased.
+    pub erased: u64,
+    /// How many events came from an origin of a version that proves nothing.
+    pub earlier_version: u64,
+    /// How many good events wait for their link.
+    pub waiting: u64,
+}
+
+/// A verification under way.
+#[derive(Debug)]
+pub struct Verifier {
+    key: PublicKey,
+    /// Where macs can be checked too.
+    recorder: Option<Recorder>,
+    head: Head,
+    last: Checkpoint,
+    /// Where the chain is signed to have ended at the least.
+    end: Option<Checkpoint>,
+    /// What was erased, by subject and actor, and no event has said so yet: the first of each.
+    erased: BTreeMap<(Option<String>, Option<String>), (u64, String)>,
+    found: Verified,
+}
+
+impl Verifier {
+    /// Begins after this checkpoint, which must be signed by the key.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it is not.
+    pub fn after(start: &Signed, key: &PublicKey) -> Result<Self, Fault> {
+        let read = Checkpoint::read(&start.statement, key).filter(|read| read.number == start.number);
+        let Some((last, head)) = read.and_then(|last| last.head().map(|head| (last, head))) else {
+            return Err(at_number(
+                start.number,
+                "the checkpoint that the chain begins at is not signed by the audit key",
+            ));
+        };
+        let found =
+            Verified { after: head.number, number: head.number, signed: head.number, ..Verified::default() };
+        Ok(Self { key: key.clone(), recorder: None, head, last, end: None, erased: BTreeMap::new(), found })
+    }
+
+    /// Checks macs as well.
+    pub(super) fn with(self, recorder: &Recorder) -> Self {
+        Self { recorder: Some(recorder.clone()), ..self }
+    }
+
+    /// Expects the chain to reach where it is signed to have ended.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it is not signed.
+    pub(super) fn reaching(self, end: Option<&str>) -> Result<Self, Fault> {
+        let Some(end) = end else { return Ok(self) };
+        match Checkpoint::read(end, &self.key) {
+            Some(end) => Ok(Self { end: Some(end), ..self }),
+            None => Err(Fault {
+                number: None,
+                event: None,
+                problem: "the end of the chain is not signed by the audit key".to_owned(),
+            }),
+        }
+    }
+
+    /// The number of the last link that was looked at.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.head.number
+    }
+
+    /// Takes the next link and its event.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it is not what follows.
+    pub fn link(&mut self, link: &Link, record: Option<&Record>) -> Result<(), Fault> {
+        let next = self.head.number + 1;
+        let fault =
+            |problem: &str| Err(Fault { event: Some(link.event.clone()), ..at_number(link.number, problem) });
+        if link.number != next {
+            let last = link.number.saturating_sub(1);
+            let what = if last == next {
+                "is missing".to_owned()
+            } else {
+                format!("and all up to {last} are missing")
+            };
+            return Err(at_number(next, &what));
+        }
+        let Some(record) = record else { return fault("the event is missing") };
+        if record.id != link.event {
+            return fault("the event has another id, or another one was put into its place");
+        }
+        let is_erased = link.salt.is_none();
+        match &link.salt {
+            Some(salt) if canonical::personal_digest(record, salt).as_slice() != link.personal_digest => {
+                return fault("what names a person in the event was altered, or erased without its salt");
+            }
+            None if names_somebody(record) => {
+                return fault("what names a person in the event was put in after it had been erased");
+            }
+            _ => {}
+        }
+        let hash = canonical::link(link, record, &self.head.hash);
+        if hash.as_slice() != link.hash {
+            return fault("the event was altered, or stands in another place than it was linked in");
+        }
+        match link.proof.parse() {
+            Ok(Proof::Mac) => {
+                if let Some(recorder) = &self.recorder
+                    && !is_erased
+                    && !recorder.wrote(record)
+                {
+                    return fault(
+                        "the event was altered, or was not written by origin, and the chain was made anew",
+                    );
+                }
+            }
+            Ok(Proof::EarlierVersion) if !self.is_upgraded() => self.found.earlier_version += 1,
+            _ => {
+                return fault(
+                    "the event was inserted, or altered before it was linked: origin did not write it",
+                );
+            }
+        }
+        if is_erased {
+            self.found.erased += 1;
+            let whose = (record.subject.clone(), record.actor.clone());
+            self.erased.entry(whose).or_insert_with(|| (link.number, link.event.clone()));
+        }
+        if let Some(end) = &self.end
+            && end.number == link.number
+            && end.hash != encode(&hash)
+        {
+            let after = self.last.number;
+            return fault(&format!(
+                "the chain was made anew: after {after} and up to here it is not what was signed"
+            ));
+        }
+        self.tells_of_erasure(record);
+        self.head = Head { number: link.number, hash };
+        self.found.number = link.number;
+        Ok(())
+    }
+
+    /// Takes links with their events, and each checkpoint after the link that it signs for. Without a link the first
+    /// checkpoint is taken: it signs for what is missing.
+    pub(super) fn take(
+        &mut self,
+        links: &[(Link, Option<Record>)],
+        checkpoints: &[Signed],
+    ) -> Result<(), Fault> {
+        let mut checkpoints = checkpoints.iter().peekable();
+        for (link, record) in links {
+            self.link(link, record.as_ref())?;
+            while let Some(signed) = checkpoints.next_if(|signed| signed.number <= link.number) {
+                self.checkpoint(signed)?;
+            }
+        }
+        checkpoints.next().map_or(Ok(()), |signed| self.checkpoint(signed))
+    }
+
+    /// Takes a checkpoint, after the link that it signs for.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it is not signed, or says something else than the chain.
+    pub fn checkpoint(&mut self, signed: &Signed) -> Result<(), Fault> {
+        let fault = |problem: &str| Err(at_number(signed.number, problem));
+        let read = Checkpoint::read(&signed.statement, &self.key).filter(|read| read.number == signed.number);
+        let Some(checkpoint) = read else { return fault("the checkpoint is not signed by the audit key") };
+        if checkpoint.number > self.head.number {
+            let next = self.head.number + 1;
+            return Err(at_number(
+                next,
+                &format!("and all up to {} are missing: they were signed for", signed.number),
+            ));
+        }
+        if checkpoint.previous != Some(self.last.number) || checkpoint.began_at != self.last.began_at {
+            return fault(&format!(
+                "a checkpoint before this one is missing, after that of {}",
+                self.last.number
+            ));
+        }
+        if checkpoint.hash != encode(&self.head.hash) {
+            let after = self.last.number;
+            return fault(&format!(
+                "the chain was made anew: after {after} and up to here it is not what was signed"
+            ));
+        }
+        self.found.checkpoints += 1;
+        self.found.signed = checkpoint.number;
+        self.last = checkpoint;
+        Ok(())
+    }
+
+    /// The same, of a statement that is said to be of this number.
+    ///
+    /// # Errors
+    /// Those of [`checkpoint`](Self::checkpoint).
+    pub fn checkpoint_of(&mut self, number: u64, statement: String) -> Result<(), Fault> {
+        self.checkpoint(&Signed { number, statement })
+    }
+
+    /// Takes an event that has no link yet.
+    pub(super) fn unlinked(&mut self, seq: u64, record: &Record, is_waiting: bool) -> Result<(), Fault> {
+        let fault = |problem: String| Err(Fault { number: None, event: Some(record.id.clone()), problem });
+        if !is_waiting {
+            return fault(format!(
+                "the event (row {seq}) was inserted, or its link was removed: it is not in the chain"
+            ));
+        }
+        let is_good = match (record.version, &self.recorder) {
+            (0, _) => !self.is_upgraded(),
+            (_, Some(recorder)) => recorder.wrote(record),
+            (_, None) => true,
+        };
+        if !is_good {
+            return fault(format!("the event (row {seq}) was inserted or altered: origin did not write it"));
+        }
+        self.found.waiting += 1;
+        self.tells_of_erasure(record);
+        Ok(())
+    }
+
+    /// Ends where the chain does, and there an export.
+    ///
+    /// # Errors
+    /// A [`Fault`] when something was erased of which no event tells.
+    pub fn finish(mut self) -> Result<Verified, Fault> {
+        if let Some(end) = &self.end {
+            if end.number > self.head.number {
+                let next = self.head.number + 1;
+                return Err(at_number(
+                    next,
+                    &format!("and all up to {} are missing: they were signed for", end.number),
+                ));
+            }
+            if end.previous.is_some_and(|previous| previous > self.last.number) {
+                return Err(at_number(end.previous.unwrap_or_default(), "the last checkpoint is missing"));
+            }
+            self.found.signed = self.found.signed.max(end.number);
+        } else if self.recorder.is_some() && self.head.number > 0 {
+            return Err(at_number(self.head.number, "the signed end of the chain is missing"));
+        }
+        match self.erased.into_values().min() {
+            Some((number, event)) => Err(Fault {
+                event: Some(event),
+                ..at_number(number, "what names a person in the event was erased, and no event says so")
+            }),
+            None => Ok(self.found),
+        }
+    }
+
+    /// What is wrong with an export that just stops.
+    #[must_use]
+    pub fn cut_off(&self) -> Fault {
+        at_number(self.head.number + 1, "and what follows was cut off: the end of the export is missing")
+    }
+
+    /// Ends where an export says that it ends, and nothing may follow. In a part of the log what was erased may be
+    /// told of later on.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it is not signed, or the export ends elsewhere.
+    pub fn finish_export(mut self, statement: &str, is_last: bool) -> Result<Verified, Fault> {
+        let fault = |problem: &str| Err(at_number(self.head.number, problem));
+        if !is_last {
+            return fault("something was added after the end of the export");
+        }
+        let Some(end) = Exported::read(statement, &self.key) else {
+            return fault("the end of the export is not signed by the audit key");
+        };
+        if end.number > self.head.number {
+            let next = self.head.number + 1;
+            return Err(at_number(next, &format!("and all up to {} are missing at the end", end.number)));
+        }
+        if (end.number, end.hash.as_str()) != (self.head.number, encode(&self.head.hash).as_str()) {
+            return fault("the export does not end as it was signed");
+        }
+        self.found.signed = end.number;
+        if end.is_whole { self.finish() } else { Ok(self.found) }
+    }
+
+    /// Whether no origin of an earlier version can have been running any more.
+    fn is_upgraded(&self) -> bool {
+        Timestamp::from_millis(self.last.at).since(Timestamp::from_millis(self.last.began_at)) > UPGRADE
+    }
+
+    fn tells_of_erasure(&mut self, record: &Record) {
+        if record.kind == Kind::PersonalDataErased.as_str() && record.version > 0 {
+            let whose = &record.subject;
+            // What names no user was found by the user's address.
+            self.erased.retain(|(subject, actor), _| {
+                !(subject == whose || actor == whose || (subject.is_none() && actor.is_none()))
+            });
+        }
+    }
+}
+
+fn names_somebody(record: &Record) -> bool {
+    let is_unparted = record.version == 0 && record.detail.is_some();
+    record.address.is_some() || record.user_agent.is_some() || record.personal.is_some() || is_unparted
+}
+
+fn at_number(number: u64, problem: &str) -> Fault {
+    Fault { number: Some(number), event: None, problem: problem.to_owned() }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.number, &self.event) {
+            (Some(number), Some(event)) => write!(f, "number {number}, event {event}: {}", self.problem),
+            (Some(number), None) => write!(f, "number {number}: {}", self.problem),
+            (None, Some(event)) => write!(f, "event {event}: {}", self.problem),
+            (None, None) => f.write_str(&self.problem),
+        }
+    }
+}
