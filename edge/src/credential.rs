@@ -87,11 +87,17 @@ fn bearer(authorization: &str) -> Option<&str> {
 impl Caller {
     /// The caller that verified claims speak of.
     #[must_use]
-    pub fn new(claims: Common, key: KeyId, credential: Credential, handle: Option<Digest>) -> Self {
-        let (issued, expires, authentication) = (claims.issued(), claims.expires(), claims.authentication());
-        let Common { sub: user, roles, sid: session, epoch, .. } = claims;
-        let subject = Subject { user, roles, session, credential, issued, expires };
-        Self { subject, epoch, authentication, key, handle, renewed: None }
+    pub fn new(claims: &Common, key: &KeyId, credential: Credential, handle: Option<Digest>) -> Self {
+        let subject = Subject {
+            user: claims.sub,
+            roles: claims.roles.clone(),
+            session: claims.sid,
+            credential,
+            issued: claims.issued(),
+            expires: claims.expires(),
+        };
+        let (epoch, authentication) = (claims.epoch, claims.authentication());
+        Self { subject, epoch, authentication, key: key.clone(), handle, renewed: None }
     }
 }
 

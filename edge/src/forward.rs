@@ -66,7 +66,9 @@ pub fn outgoing<'h>(
     set.push((REQUEST_ID_HEADER, id.to_string()));
     let query = sealable.query.map(|query| ["?", query].concat()).unwrap_or_default();
     let url = [&upstream.base, sealable.path.as_str(), &query].concat();
-    Outgoing { url, remove, set, body: None, cache: route.cache }
+    // The upstream's own grants go, whatever their names.
+    let wants_all = route.cors.is_some();
+    Outgoing { url, remove, set, body: None, cache: route.cache, wants_all }
 }
 
 /// Our cookies that the upstream does not get: the credential, unless the route passes it on, and what a

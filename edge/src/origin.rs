@@ -1,9 +1,9 @@
 //! What the edge asks of origin on its own behalf: the edge state, a new assertion, and whether a token
 //! still holds. Every call is signed, and every answer that matters is authenticated.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
     cookie::Handle,
     edge_call::{
@@ -161,8 +161,13 @@ fn refused(reply: &Reply) -> Failure {
 }
 
 fn kind(problem: &[u8]) -> Option<Kind> {
-    let problem: serde_json::Value = serde_json::from_slice(problem).ok()?;
-    Kind::from_type_uri(problem.get("type")?.as_str()?)
+    #[derive(Deserialize)]
+    struct Typed<'p> {
+        #[serde(borrow, rename = "type")]
+        uri: Cow<'p, str>,
+    }
+    let problem: Typed<'_> = serde_json::from_slice(problem).ok()?;
+    Kind::from_type_uri(&problem.uri)
 }
 
 /// The failure that an error in reading an answer is.

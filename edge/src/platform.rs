@@ -89,7 +89,13 @@ pub struct Outgoing<'h> {
     pub body: Option<Vec<u8>>,
     /// Whether the platform may answer from its cache: on nothing but public routes that ask for it.
     pub cache: bool,
+    /// Whether all headers of the answer are wanted, and not only [`READ_OF_ANSWERS`].
+    pub wants_all: bool,
 }
+
+/// The headers of an upstream's answer on which something depends, whatever the route.
+pub const READ_OF_ANSWERS: [&str; 5] =
+    ["set-cookie", "cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 
 /// An upstream's answer.
 pub struct Forwarded<R> {
@@ -97,7 +103,7 @@ pub struct Forwarded<R> {
     pub response: R,
     /// Its status; 101 when a WebSocket was opened.
     pub status: u16,
-    /// Its headers, names in lower case, several `set-cookie` as several.
+    /// Those of its headers that are wanted, names in lower case, several `set-cookie` as several.
     pub headers: Vec<(String, String)>,
 }
 

@@ -1,72 +1,79 @@
-//! Tokens whose signature has been found good, so that the next request with one does not pay for it
-//! again. Only the signature is remembered: key, times, revocation and policy are asked anew every time.
+//! Tokens that were found good, so that the next request with one does not pay for it again. Remembered is what
+//! cannot change: the signature, and what the token says. Key, times, revocation and policy are asked anew every
+//! time.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use shared::{
-    jwt::{
-        compact::Unverified,
-        keys::PublicKey,
-        verify::{CheckUnavailable, SignatureCheck},
-    },
+    claims::{AccessClaims, AssertionClaims, TokenClaims},
+    jwt::verify::Verified,
     secret::Digest,
 };
 
-/// The most tokens of one generation; an isolate remembers two of them, which is 256 KiB and some.
-const GENERATION: usize = 4096;
+/// The most tokens of one generation; an isolate remembers two of each kind of token, which is a few megabytes.
+const GENERATION: usize = 2048;
 
-/// The good tokens of one isolate, each as the SHA-256 of all its bytes.
+/// The good tokens of one isolate.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    access: Memory<Verified<AccessClaims>>,
+    assertions: Memory<Verified<AssertionClaims>>,
+}
+
+/// A kind of token that is remembered.
+pub trait Memorable: TokenClaims {
+    /// Where.
+    fn memory(remembered: &Remembered) -> &Memory<Verified<Self>>;
+}
+
+impl Memorable for AccessClaims {
+    fn memory(remembered: &Remembered) -> &Memory<Verified<Self>> {
+        &remembered.access
+    }
+}
+
+impl Memorable for AssertionClaims {
+    fn memory(remembered: &Remembered) -> &Memory<Verified<Self>> {
+        &remembered.assertions
+    }
+}
+
+/// What was found out about texts, each known by the SHA-256 of all its bytes.
 ///
 /// What was seen in the present generation or the one before is known. A full generation replaces the one
 /// before, so memory is bounded and what is in use stays.
-#[derive(Debug, Default)]
-pub struct Remembered {
-    present: RefCell<BTreeSet<[u8; 32]>>,
-    before: RefCell<BTreeSet<[u8; 32]>>,
+#[derive(Debug)]
+pub struct Memory<T> {
+    present: RefCell<Generation<T>>,
+    before: RefCell<Generation<T>>,
 }
 
-impl Remembered {
-    fn knows(&self, token: &[u8; 32]) -> bool {
-        if self.present.borrow().contains(token) {
-            return true;
+type Generation<T> = BTreeMap<[u8; 32], Rc<T>>;
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Self { present: RefCell::default(), before: RefCell::default() }
+    }
+}
+
+impl<T> Memory<T> {
+    /// What was kept of this text.
+    pub fn recall(&self, text: &Digest) -> Option<Rc<T>> {
+        if let Some(known) = self.present.borrow().get(text.as_bytes()) {
+            return Some(Rc::clone(known));
         }
-        let known = self.before.borrow().contains(token);
-        if known {
-            self.keep(*token);
-        }
-        known
+        let known = self.before.borrow().get(text.as_bytes()).cloned()?;
+        self.keep(text, Rc::clone(&known));
+        Some(known)
     }
 
-    fn keep(&self, token: [u8; 32]) {
+    /// Keeps this of a text.
+    pub fn keep(&self, text: &Digest, known: Rc<T>) {
         let mut present = self.present.borrow_mut();
-        present.insert(token);
+        present.insert(*text.as_bytes(), known);
         if present.len() >= GENERATION {
             *self.before.borrow_mut() = std::mem::take(&mut *present);
         }
-    }
-}
-
-/// A [`SignatureCheck`] that asks another only about tokens that are not remembered.
-pub struct Remembering<'a, C> {
-    /// What is remembered.
-    pub remembered: &'a Remembered,
-    /// Who is asked about the rest.
-    pub check: &'a C,
-}
-
-impl<C: SignatureCheck> SignatureCheck for Remembering<'_, C> {
-    /// A key's id is made from its bytes, and the token that is digested names the id: the digest stands
-    /// for the key as well.
-    async fn check(&self, key: &PublicKey, token: &Unverified<'_>) -> Result<bool, CheckUnavailable> {
-        let digest = *Digest::of(token.token().as_bytes()).as_bytes();
-        if self.remembered.knows(&digest) {
-            return Ok(true);
-        }
-        let good = self.check.check(key, token).await?;
-        if good {
-            self.remembered.keep(digest);
-        }
-        Ok(good)
     }
 }
 
@@ -74,22 +81,23 @@ impl<C: SignatureCheck> SignatureCheck for Remembering<'_, C> {
 mod tests {
     use super::*;
 
-    fn token(number: usize) -> [u8; 32] {
-        *Digest::of(&number.to_be_bytes()).as_bytes()
+    fn token(number: usize) -> Digest {
+        Digest::of(&number.to_be_bytes())
     }
 
     #[test]
     fn memory_is_bounded_and_what_is_in_use_stays() {
-        let remembered = Remembered::default();
+        let remembered = Memory::default();
         let in_use = token(usize::MAX);
-        remembered.keep(in_use);
+        remembered.keep(&in_use, Rc::new(usize::MAX));
         for number in 0..10 * GENERATION {
-            remembered.keep(token(number));
-            assert!(remembered.knows(&in_use));
+            remembered.keep(&token(number), Rc::new(number));
+            assert_eq!(remembered.recall(&in_use).as_deref(), Some(&usize::MAX));
         }
         let (present, before) = (remembered.present.borrow().len(), remembered.before.borrow().len());
         assert!(present < GENERATION && before <= GENERATION, "{present} {before}");
-        assert!(!remembered.knows(&token(0)));
-        assert!(remembered.knows(&token(10 * GENERATION - 1)));
+        assert_eq!(remembered.recall(&token(0)), None);
+        let last = 10 * GENERATION - 1;
+        assert_eq!(remembered.recall(&token(last)).as_deref(), Some(&last));
     }
 }

@@ -69,10 +69,9 @@ async fn assertion<P: Platform>(
     else {
         return Ok(None);
     };
-    let key = verified.key().clone();
-    let AssertionClaims { common, handle } = verified.into_claims();
-    let counts = handles.contains(&handle) && platform.now() < common.expires();
-    Ok(counts.then(|| Caller::new(common, key, Credential::Session, Some(handle))))
+    let AssertionClaims { common, handle } = verified.claims();
+    let counts = handles.contains(handle) && platform.now() < common.expires();
+    Ok(counts.then(|| Caller::new(common, verified.key(), Credential::Session, Some(*handle))))
 }
 
 /// The caller of a new assertion, and the cookie that hands it to the browser; nobody when the session is

@@ -3,18 +3,19 @@
 use std::{rc::Rc, time::Duration};
 
 use shared::{
-    claims::{AccessClaims, TokenClaims},
+    claims::AccessClaims,
     credential::Credential,
     jwt::verify::{Expected, Refused, Verified, verify},
+    secret::Digest,
 };
 
 use crate::{
     credential::{Caller, Checked, Presented},
     isolate::Edge,
     platform::Platform,
-    remember::Remembering,
+    remember::Memorable,
     settings::Settings,
-    state::{self, Patience, Unavailable},
+    state::{self, Patience, Snapshot, Unavailable},
 };
 
 /// Checks the bearer that was presented.
@@ -31,9 +32,8 @@ pub async fn bearer<P: Platform>(
     let lifetime = edge.settings.access_lifetime;
     Ok(match self::token::<AccessClaims, P>(edge, platform, token, lifetime, patience).await? {
         Ok(verified) => {
-            let key = verified.key().clone();
-            let AccessClaims(claims) = verified.into_claims();
-            Checked::Good(Box::new(Caller::new(claims, key, Credential::Bearer, None)))
+            let AccessClaims(claims) = verified.claims();
+            Checked::Good(Box::new(Caller::new(claims, verified.key(), Credential::Bearer, None)))
         }
         Err(refused) => Checked::Bad(refused),
     })
@@ -47,26 +47,43 @@ pub async fn bearer<P: Platform>(
 ///
 /// # Errors
 /// [`Unavailable`] when the keys cannot be had or signatures cannot be checked; nothing is accepted then.
-pub async fn token<C: TokenClaims, P: Platform>(
+pub async fn token<C: Memorable, P: Platform>(
     edge: &Rc<Edge>,
     platform: &P,
     token: &str,
     max_lifetime: Duration,
     patience: Patience,
-) -> Result<Result<Verified<C>, Refused>, Unavailable> {
-    let Settings { issuer, audience, fresh, .. } = &edge.settings;
-    let expected = Expected { issuer, audience, max_lifetime };
-    let check = &Remembering { remembered: &edge.remembered, check: platform };
+) -> Result<Result<Rc<Verified<C>>, Refused>, Unavailable> {
     let mut known = state::current(edge, platform, patience).await?;
-    let mut result: Result<Verified<C>, _> =
-        verify(token, &known.keys, check, &expected, platform.now()).await;
-    if matches!(result, Err(Refused::UnknownKey(_))) && known.age(platform.now()) > *fresh {
+    let mut result: Result<Rc<Verified<C>>, _> = by(&known, edge, platform, token, max_lifetime).await;
+    if matches!(result, Err(Refused::UnknownKey(_))) && known.age(platform.now()) > edge.settings.fresh {
         known = state::newer_than(edge, platform, Some(&known)).await?;
-        result = verify(token, &known.keys, check, &expected, platform.now()).await;
+        result = by(&known, edge, platform, token, max_lifetime).await;
     }
     match result {
         Ok(verified) if known.revokes(verified.claims().common()) => Ok(Err(Refused::Revoked)),
         Err(Refused::Unavailable) => Err(Unavailable),
         result => Ok(result),
     }
+}
+
+/// Verifies a token by the keys of this state. One that was found good before is not taken apart again: only
+/// its key and its times are asked anew.
+async fn by<C: Memorable, P: Platform>(
+    known: &Snapshot,
+    edge: &Edge,
+    platform: &P,
+    token: &str,
+    max_lifetime: Duration,
+) -> Result<Rc<Verified<C>>, Refused> {
+    let Settings { issuer, audience, .. } = &edge.settings;
+    let (memory, digest) = (C::memory(&edge.remembered), Digest::of(token.as_bytes()));
+    if let Some(verified) = memory.recall(&digest) {
+        return verified.still_holds(&known.keys, platform.now()).map(|()| verified);
+    }
+    let expected = Expected { issuer, audience, max_lifetime };
+    let verified = verify(token, &known.keys, platform, &expected, platform.now()).await?;
+    let verified = Rc::new(verified);
+    memory.keep(&digest, Rc::clone(&verified));
+    Ok(verified)
 }

@@ -2,20 +2,31 @@
 // whole step of a request's way in one crossing: a request is read as one text and built from one.
 // Lines never hold a line break, because no header value does.
 
-const encoder = new TextEncoder();
-
-/** Method, URL and peer, then every header: a line each. */
-export function read(request) {
-  let head = `${request.method}\n${request.url}\n${request.cf?.clientIp ?? ""}`;
+/** Method, URL and (where it is wanted) peer, then every header: a line each. */
+export function read(request, peer) {
+  let head = `${request.method}\n${request.url}\n${(peer && request.cf?.clientIp) || ""}`;
   for (const [name, value] of request.headers) head += `\n${name}:${value}`;
   return head;
 }
 
-/** Status, then every header: a line each, several `set-cookie` as several. */
-export function describe(response) {
-  let head = `${response.status}`;
-  for (const [name, value] of response.headers) head += `\n${name}:${value}`;
-  return head;
+/**
+ * The headers of an answer that are looked at, a line each, several `set-cookie` as several: those with one
+ * of the names, or all where there are no names. To ask for few is cheaper than to go through all.
+ */
+export function describe(response, names) {
+  const { headers } = response;
+  let lines = "";
+  if (names === undefined) {
+    for (const [name, value] of headers) lines += `${name}:${value}\n`;
+    return lines;
+  }
+  for (const name of names) {
+    const value = headers.get(name);
+    if (value === null) continue;
+    if (name !== "set-cookie") lines += `${name}:${value}\n`;
+    else for (const cookie of headers.getSetCookie()) lines += `${name}:${cookie}\n`;
+  }
+  return lines;
 }
 
 /** `-name` removes, `=name:value` replaces, `+name:value` adds. */
@@ -35,8 +46,32 @@ const UNCACHED = { redirect: "manual", cache: "no-store" };
 const CACHED = { redirect: "manual" };
 
 /**
- * Sends the request on, streaming its body unless it had to be read. It is async so that whatever is thrown
- * here is a rejection: an exception would leave the caller in WebAssembly without an answer for ever.
+ * Sends a request that has no body on, with exactly these headers: `plan` is method and URL, then names and
+ * values in turns, a line each. `passage` goes on with what comes of it.
+ */
+export async function send(passage, plan, cache, names) {
+  const lines = plan.split("\n");
+  const headers = {};
+  for (let at = 2; at < lines.length; at += 2) headers[lines[at]] = lines[at + 1];
+  const method = lines[0];
+  let answer;
+  try {
+    const how = cache ? { method, headers, ...CACHED } : { method, headers, ...UNCACHED };
+    answer = open(await fetch(lines[1], how));
+  } catch {
+    return passage.unanswered();
+  }
+  return passage.answered(answer, answer.status, describe(answer, names));
+}
+
+/** An answer whose headers can be changed. That of an open WebSocket would not survive it. */
+function open(response) {
+  return response.status === 101 ? response : new Response(response.body, response);
+}
+
+/**
+ * Sends the request on, streaming its body unless it had to be read. It is async so that whatever is thrown here is a rejection: an exception would leave the
+ * caller in WebAssembly without an answer for ever.
  */
 export async function forward(request, url, edits, body, cache) {
   const outgoing =
@@ -44,7 +79,7 @@ export async function forward(request, url, edits, body, cache) {
       ? new Request(url, request)
       : new Request(url, { method: request.method, headers: request.headers, body: content(body) });
   edit(outgoing.headers, edits);
-  return fetch(outgoing, cache ? CACHED : UNCACHED);
+  return open(await fetch(outgoing, cache ? CACHED : UNCACHED));
 }
 
 /** GET and HEAD can have no body, not even an empty one. */
@@ -53,8 +88,7 @@ function content(body) {
 }
 
 /** The upstream's answer, changed. */
-export function edited(response, edits) {
-  const answer = new Response(response.body, response);
+export function edited(answer, edits) {
   edit(answer.headers, edits);
   return answer;
 }
@@ -64,6 +98,11 @@ export function own(status, edits, body) {
   const headers = new Headers();
   edit(headers, edits);
   return new Response(body === "" ? null : body, { status, headers });
+}
+
+/** Lets time pass. */
+export function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Asks origin: status, the named header and the whole body, or an exception. */
@@ -124,32 +163,32 @@ async function gather(stream, limit) {
   return bytes;
 }
 
-// Imported keys may be used by any request; a promise may not, so only what was awaited is kept.
-const imported = new Map();
-const MOST_KEYS = 64;
+const ES256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const EDDSA = { name: "Ed25519" };
 
-const ALGORITHMS = {
-  ES256: {
-    key: { name: "ECDSA", namedCurve: "P-256" },
-    signature: { name: "ECDSA", hash: "SHA-256" },
-    raw: (point) => Uint8Array.of(4, ...point), // SEC 1 §2.3.3: not compressed
-  },
-  EdDSA: { key: { name: "Ed25519" }, signature: { name: "Ed25519" }, raw: (point) => point },
-};
-
-/** Whether the signature is the key's over the text; a key that is none is false. */
-export async function check(algorithm, point, signature, text) {
-  const { key, signature: parameters, raw } = ALGORITHMS[algorithm];
-  const id = algorithm + String.fromCharCode(...point);
-  let known = imported.get(id);
-  if (known === undefined) {
-    try {
-      known = await crypto.subtle.importKey("raw", raw(point), key, false, ["verify"]);
-    } catch {
-      return false;
-    }
-    if (imported.size >= MOST_KEYS) imported.clear();
-    imported.set(id, known);
+/** A key in the form in which the runtime uses it: `x || y` for ES256, 32 bytes for EdDSA; null if it is none. */
+export async function imported(point) {
+  const isCurve = point.byteLength === 64;
+  const bytes = isCurve ? Uint8Array.of(4, ...point) : point; // SEC 1 §2.3.3: not compressed
+  try {
+    return await crypto.subtle.importKey("raw", bytes, isCurve ? ES256 : EDDSA, false, ["verify"]);
+  } catch {
+    return null;
   }
-  return crypto.subtle.verify(parameters, known, signature, encoder.encode(text));
+}
+
+/** Whether the signature is the key's over the text. */
+export async function check(key, signature, text) {
+  return crypto.subtle.verify(key.algorithm.name === "ECDSA" ? ES256 : EDDSA, key, signature, text);
+}
+
+/** The same, and `passage` goes on with what was found out. */
+export async function checkOnTheWay(passage, key, signature, text) {
+  let good;
+  try {
+    good = await check(key, signature, text);
+  } catch {
+    return passage.checked(undefined);
+  }
+  return passage.checked(good);
 }

@@ -6,11 +6,15 @@ use web_sys::{Request, Response};
 
 #[wasm_bindgen(module = "/src/worker/glue.js")]
 extern "C" {
-    /// The request's head, as [`crate::request::Request::parse`] reads it.
-    pub(super) fn read(request: &Request) -> String;
+    /// The request's head, as [`crate::request::Request::parse`] reads it; the peer only where it is wanted.
+    pub(super) fn read(request: &Request, peer: bool) -> String;
 
-    /// Status and headers of an answer, a line each.
-    pub(super) fn describe(response: &Response) -> String;
+    /// Headers of an answer, a line each: those of the names in an array, or all without one.
+    pub(super) fn describe(response: &Response, names: &JsValue) -> String;
+
+    /// Sends a request without a body on, and lets a [`super::passage::Passage`] go on with the answer: a
+    /// promise of the response.
+    pub(super) fn send(passage: JsValue, plan: &str, cache: bool, names: &JsValue) -> JsValue;
 
     /// Sends the request on; an exception means that nobody answered.
     #[wasm_bindgen(catch)]
@@ -29,6 +33,10 @@ extern "C" {
     /// An answer of the edge itself.
     #[wasm_bindgen(catch)]
     pub(super) fn own(status: u16, edits: &str, body: &str) -> Result<Response, JsValue>;
+
+    /// Lets time pass.
+    #[wasm_bindgen(catch)]
+    pub(super) async fn pause(milliseconds: u32) -> Result<JsValue, JsValue>;
 
     /// Asks origin: an array of status, the value of the header `named`, and the body's bytes.
     #[wasm_bindgen(catch)]
@@ -53,14 +61,18 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(super) async fn whole(request: &Request, limit: u32) -> Result<JsValue, JsValue>;
 
+    /// A public key as the runtime uses it, or null when it is none.
+    #[wasm_bindgen(catch)]
+    pub(super) async fn imported(point: Box<[u8]>) -> Result<JsValue, JsValue>;
+
     /// Whether a signature is good.
     #[wasm_bindgen(catch)]
-    pub(super) async fn check(
-        algorithm: &str,
-        point: &[u8],
-        signature: &[u8],
-        text: &str,
-    ) -> Result<JsValue, JsValue>;
+    pub(super) async fn check(key: &JsValue, signature: &[u8], text: &[u8]) -> Result<JsValue, JsValue>;
+
+    /// The same, and lets a [`super::passage::Passage`] go on with it: a promise of the response.
+    #[wasm_bindgen(js_name = checkOnTheWay)]
+    pub(super) fn check_on_the_way(passage: JsValue, key: &JsValue, signature: &[u8], text: &[u8])
+    -> JsValue;
 }
 
 /// The parts of what [`call`] returns.

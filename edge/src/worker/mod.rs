@@ -1,16 +1,20 @@
 //! The border to Cloudflare Workers. Nothing else in this crate knows of it.
 
 mod glue;
+mod passage;
 mod platform;
 
 use std::{cell::RefCell, rc::Rc};
 
 use shared::problem::Kind;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use web_sys::{Request as JsRequest, Response as JsResponse};
-use worker::{Context, Env, event};
+use worker::{Context, Env, worker_sys::Context as JsContext};
 
-use self::platform::Workers;
+use self::{
+    passage::{Exchange, Passage},
+    platform::Workers,
+};
 use crate::{
     gateway,
     isolate::Edge,
@@ -26,20 +30,22 @@ thread_local! {
     static EDGE: RefCell<Option<Rc<Edge>>> = const { RefCell::new(None) };
 }
 
-/// Answers a request. It never passes one on for want of a decision: an exception is a 500.
-#[event(fetch)]
-async fn fetch(request: JsRequest, env: Env, context: Context) -> worker::Result<JsResponse> {
-    let head = glue::read(&request);
-    let platform = Workers::new(request, context);
-    let answer = match (Request::parse(&head), isolate(&env, &platform)) {
-        (Some(request), Some(edge)) => gateway::handle(&edge, &platform, &request).await,
-        (None, _) => reject::unread(&Kind::MalformedRequest.into()),
-        (_, None) => reject::unread(&Kind::Internal.into()),
-    };
-    // An upstream may answer what cannot be an answer here, such as a status that does not exist.
-    respond(answer)
-        .or_else(|_| respond(reject::unread(&Kind::BadGateway.into())))
-        .map_err(worker::Error::from)
+/// Answers a request: by a response, or a promise of one where something has to be waited for. It never passes
+/// a request on for want of a decision: an exception is a 500.
+#[wasm_bindgen]
+#[expect(unreachable_pub, reason = "it is reached from JavaScript")]
+pub fn fetch(request: JsRequest, env: Env, context: JsContext) -> JsValue {
+    let exchange = Rc::new(Exchange::default());
+    let platform = Workers::new(request, Context::new(context), Rc::clone(&exchange));
+    let edge = isolate(&env, &platform);
+    let head = platform.read(edge.as_ref().is_none_or(|edge| edge.settings.address_header.is_none()));
+    Passage::begin(exchange, async move {
+        match (Request::parse(&head), edge) {
+            (Some(request), Some(edge)) => gateway::handle(&edge, &platform, &request).await,
+            (None, _) => reject::unread(&Kind::MalformedRequest.into()),
+            (_, None) => reject::unread(&Kind::Internal.into()),
+        }
+    })
 }
 
 /// What this isolate has; nothing when a setting is wrong, and then the log says which.
@@ -63,7 +69,13 @@ fn variable(env: &Env, name: &str) -> Option<String> {
     js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?.as_string()
 }
 
+/// The response that an answer is. An upstream may answer what cannot be an answer here, such as a status that
+/// does not exist.
 fn respond(answer: Answer<JsResponse>) -> Result<JsResponse, JsValue> {
+    written(answer).or_else(|_| written(reject::unread(&Kind::BadGateway.into())))
+}
+
+fn written(answer: Answer<JsResponse>) -> Result<JsResponse, JsValue> {
     match answer {
         Answer::Own { status, headers, body } => glue::own(status, &platform::lines('+', &headers), &body),
         Answer::Edited(response, edits) => {

@@ -1,60 +1,165 @@
 //! [`Platform`] by Cloudflare Workers: the runtime's clock, randomness, WebCrypto and fetch.
 
-use std::{rc::Rc, time::Duration};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
 
+use js_sys::Array;
 use shared::{
     edge_state,
     jwt::{
         compact::Unverified,
-        keys::PublicKey,
+        keys::{KeyId, PublicKey},
         verify::{CheckUnavailable, SignatureCheck},
     },
     time::Timestamp,
 };
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, Response};
-use worker::{Context, Date, Delay};
+use worker::Context;
 
-use super::glue;
-use crate::platform::{BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, Reply, Unreachable};
+use super::{
+    glue,
+    passage::{Exchange, Outcome, Wanted},
+};
+use crate::platform::{
+    BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, READ_OF_ANSWERS, Reply, Unreachable,
+};
 
 /// How long a look into the location's cache may take, in milliseconds; a pull is not to wait for it.
 const AT_ONCE: u32 = 250;
 
+/// The most imported keys that are kept.
+const MOST_KEYS: usize = 64;
+
+/// How many random bytes are drawn at once: each draw is a crossing.
+const DRAWN: usize = 1024;
+
+thread_local! {
+    /// Keys that were imported: any request may use them, where a promise would be its own request's.
+    static KEYS: RefCell<BTreeMap<KeyId, JsValue>> = const { RefCell::new(BTreeMap::new()) };
+    /// Random bytes that nobody has had yet.
+    static RANDOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// [`READ_OF_ANSWERS`] as an array.
+    static NAMES: JsValue = READ_OF_ANSWERS.iter().map(|name| JsValue::from_str(name)).collect::<Array>().into();
+}
+
 /// One request in its isolate.
-#[derive(Clone)]
 pub(super) struct Workers {
     request: Request,
+    head: OnceCell<Rc<str>>,
     context: Rc<Context>,
+    exchange: Rc<Exchange>,
 }
 
 impl Workers {
-    pub(super) fn new(request: Request, context: Context) -> Self {
-        Self { request, context: Rc::new(context) }
+    pub(super) fn new(request: Request, context: Context, exchange: Rc<Exchange>) -> Self {
+        Self { request, head: OnceCell::new(), context: Rc::new(context), exchange }
+    }
+
+    /// The request's head, read once: with the peer's address only if that is `wanted`, since the runtime parses
+    /// all that it knows of the connection to tell it.
+    pub(super) fn read(&self, wanted: bool) -> Rc<str> {
+        Rc::clone(self.head.get_or_init(|| glue::read(&self.request, wanted).into()))
+    }
+
+    /// The plan by which `glue.js` sends this request on, if it can be sent so: without a body, and with headers
+    /// that are the same after having been text.
+    fn plan(&self, outgoing: &Outgoing<'_>) -> Option<String> {
+        let Outgoing { url, remove, set, .. } = outgoing;
+        let head = self.head.get().filter(|head| outgoing.body.is_none() && head.is_ascii())?;
+        let mut plan = String::with_capacity(url.len() + head.len() + 1024);
+        plan.push_str(head.split('\n').next().unwrap_or_default());
+        plan.push('\n');
+        plan.push_str(url);
+        let mut push =
+            |name: &str, value: &str| ["\n", name, "\n", value].iter().for_each(|part| plan.push_str(part));
+        for (name, value) in head.split('\n').skip(3).filter_map(|line| line.split_once(':')) {
+            match name {
+                "content-length" | "transfer-encoding" | "upgrade" => return None,
+                // The platform writes the one from the URL, and the other is no header to JavaScript.
+                "host" | "__proto__" => {}
+                _ if remove.contains(&name) || set.iter().any(|(set, _)| *set == name) => {}
+                _ => push(name, value),
+            }
+        }
+        set.iter().for_each(|(name, value)| push(name, value));
+        Some(plan)
+    }
+}
+
+/// What goes on in the background is no request's passage any more.
+impl Clone for Workers {
+    fn clone(&self) -> Self {
+        Self {
+            request: Clone::clone(&self.request),
+            head: self.head.clone(),
+            context: Rc::clone(&self.context),
+            exchange: Rc::new(Exchange::handed_over()),
+        }
     }
 }
 
 impl SignatureCheck for Workers {
     async fn check(&self, key: &PublicKey, token: &Unverified<'_>) -> Result<bool, CheckUnavailable> {
-        let algorithm = key.algorithm().name();
-        let good = glue::check(algorithm, key.bytes(), token.signature(), token.signing_input()).await;
-        good.ok().and_then(|good| good.as_bool()).ok_or(CheckUnavailable)
+        let Some(key) = imported(key).await? else { return Ok(false) };
+        let text = token.signing_input();
+        if self.exchange.is_handed_over() {
+            let good = glue::check(&key, token.signature(), text.as_bytes()).await;
+            return good.ok().and_then(|good| good.as_bool()).ok_or(CheckUnavailable);
+        }
+        let wanted = Wanted::Check { key, signature: *token.signature(), text: text.to_owned() };
+        match self.exchange.ask(wanted).await {
+            Outcome::Checked(Some(good)) => Ok(good),
+            _ => Err(CheckUnavailable),
+        }
     }
+}
+
+/// A key as the runtime uses it; none when it is not usable, such as a point off its curve.
+async fn imported(key: &PublicKey) -> Result<Option<JsValue>, CheckUnavailable> {
+    if let Some(known) = KEYS.with_borrow(|keys| keys.get(key.id()).cloned()) {
+        return Ok(Some(known));
+    }
+    let imported = glue::imported(key.bytes().into()).await.map_err(|_| CheckUnavailable)?;
+    if imported.is_null() {
+        return Ok(None);
+    }
+    KEYS.with_borrow_mut(|keys| {
+        if keys.len() >= MOST_KEYS {
+            keys.clear();
+        }
+        keys.insert(key.id().clone(), imported.clone());
+    });
+    Ok(Some(imported))
 }
 
 impl Platform for Workers {
     type Response = Response;
 
     fn now(&self) -> Timestamp {
-        let millis = i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_millis(millis)
+        // Whole milliseconds, far below the 2^53 up to which a double is exact.
+        Timestamp::from_millis(js_sys::Date::now() as i64)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the module that draws the edge's random bytes")]
     fn random<const N: usize>(&self) -> Result<[u8; N], NoRandomness> {
-        let mut bytes = [0; N];
-        getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
-        Ok(bytes)
+        RANDOM.with_borrow_mut(|left| {
+            if left.len() < N {
+                left.resize(DRAWN.max(N), 0);
+                getrandom::fill(left).map_err(|_| {
+                    left.clear();
+                    NoRandomness
+                })?;
+            }
+            let rest = left.len() - N;
+            let drawn = left[rest..].try_into().map_err(|_| NoRandomness);
+            left.truncate(rest);
+            drawn
+        })
     }
 
     fn log(&self, line: &str) {
@@ -83,17 +188,25 @@ impl Platform for Workers {
     }
 
     async fn forward(&self, outgoing: Outgoing<'_>) -> Result<Forwarded<Response>, Unreachable> {
-        let Outgoing { url, remove, set, body, cache } = outgoing;
-        let removed = remove.iter().map(|name| ["-", name].concat());
-        let edits: Vec<String> = removed.chain([lines('=', &set)]).collect();
-        let edits = edits.join("\n");
-        let body = body.map(Vec::into_boxed_slice);
-        let response = glue::forward(&self.request, &url, &edits, body, cache).await;
-        let response: Response = response.map_err(|_| Unreachable)?.unchecked_into();
-        let described = glue::describe(&response);
-        let mut lines = described.split('\n');
-        let status = lines.next().and_then(|status| status.parse().ok()).ok_or(Unreachable)?;
-        let headers = lines.filter_map(|line| line.split_once(':'));
+        let names = if outgoing.wants_all { JsValue::UNDEFINED } else { NAMES.with(Clone::clone) };
+        let plan = if self.exchange.is_handed_over() { None } else { self.plan(&outgoing) };
+        let (response, status, described) = if let Some(plan) = plan {
+            match self.exchange.ask(Wanted::Send { plan, cache: outgoing.cache, names }).await {
+                Outcome::Answered(response, status, described) => (response, status, described),
+                _ => return Err(Unreachable),
+            }
+        } else {
+            let Outgoing { url, remove, set, body, cache, .. } = outgoing;
+            let removed = remove.iter().map(|name| ["-", name].concat());
+            let edits: Vec<String> = removed.chain([lines('=', &set)]).collect();
+            let edits = edits.join("\n");
+            let body = body.map(Vec::into_boxed_slice);
+            let response = glue::forward(&self.request, &url, &edits, body, cache).await;
+            let response: Response = response.map_err(|_| Unreachable)?.unchecked_into();
+            let (status, described) = (response.status(), glue::describe(&response, &names));
+            (response, status, described)
+        };
+        let headers = described.split('\n').filter_map(|line| line.split_once(':'));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Forwarded { response, status, headers })
     }
@@ -105,7 +218,7 @@ impl Platform for Workers {
     }
 
     async fn pause(&self, duration: Duration) {
-        Delay::from(duration).await;
+        let _ = glue::pause(u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)).await;
     }
 
     fn in_background(&self, work: impl Future<Output = ()> + 'static) {

@@ -9,7 +9,10 @@ use super::{
     keys::{KeyId, KeySet, PublicKey},
     strict,
 };
-use crate::{claims::TokenClaims, time::Timestamp};
+use crate::{
+    claims::{Common, TokenClaims},
+    time::Timestamp,
+};
 
 /// How far the clocks of issuer and verifier may be apart.
 pub const TOLERANCE: Duration = Duration::from_secs(30);
@@ -20,6 +23,7 @@ pub const TOLERANCE: Duration = Duration::from_secs(30);
 pub struct Verified<C> {
     claims: C,
     key: KeyId,
+    not_before: Timestamp,
 }
 
 impl<C> Verified<C> {
@@ -29,16 +33,22 @@ impl<C> Verified<C> {
         &self.claims
     }
 
-    /// What the issuer says, for keeps.
-    #[must_use]
-    pub fn into_claims(self) -> C {
-        self.claims
-    }
-
     /// The key that signed it, by which it can be revoked.
     #[must_use]
     pub const fn key(&self) -> &KeyId {
         &self.key
+    }
+}
+
+impl<C: TokenClaims> Verified<C> {
+    /// Whether the token would be accepted once more: what it says does not change, but keys and time do.
+    ///
+    /// # Errors
+    /// [`Refused::UnknownKey`], [`Refused::Expired`] or [`Refused::NotYetValid`], as [`verify`] would say.
+    pub fn still_holds(&self, keys: &KeySet, now: Timestamp) -> Result<(), Refused> {
+        // A key's id is made from its bytes, so one of the same id is the same key.
+        keys.get(&self.key).ok_or_else(|| Refused::UnknownKey(self.key.clone()))?;
+        in_time(self.claims.common(), self.not_before, now)
     }
 }
 
@@ -98,8 +108,8 @@ pub async fn verify<C: TokenClaims>(
         Ok(false) => return Err(Refused::BadSignature),
         Err(CheckUnavailable) => return Err(Refused::Unavailable),
     }
-    let claims = accepted_claims(token.claims(), expected, now)?;
-    Ok(Verified { claims, key: key.id().clone() })
+    let (claims, not_before) = accepted_claims(token.claims(), expected, now)?;
+    Ok(Verified { claims, key: key.id().clone(), not_before })
 }
 
 /// The short and the full name of a media type (RFC 7515 §4.1.9).
@@ -111,7 +121,7 @@ fn accepted_claims<C: TokenClaims>(
     json: &[u8],
     expected: &Expected<'_>,
     now: Timestamp,
-) -> Result<C, Refused> {
+) -> Result<(C, Timestamp), Refused> {
     if !strict::is_plain_object(json) {
         return Err(Refused::InvalidClaims);
     }
@@ -123,19 +133,25 @@ fn accepted_claims<C: TokenClaims>(
     if common.aud != expected.audience {
         return Err(Refused::WrongAudience);
     }
-    if now >= common.expires() + TOLERANCE {
-        return Err(Refused::Expired);
-    }
-    if common.issued() > now + TOLERANCE || not_before(json)? > now + TOLERANCE {
-        return Err(Refused::NotYetValid);
-    }
+    let not_before = not_before(json)?;
+    in_time(common, not_before, now)?;
     if common.client_id.is_empty() || common.exp <= common.iat {
         return Err(Refused::InvalidClaims);
     }
     if common.expires().since(common.issued()) > expected.max_lifetime {
         return Err(Refused::LifetimeTooLong);
     }
-    Ok(claims)
+    Ok((claims, not_before))
+}
+
+fn in_time(claims: &Common, not_before: Timestamp, now: Timestamp) -> Result<(), Refused> {
+    if now >= claims.expires() + TOLERANCE {
+        Err(Refused::Expired)
+    } else if claims.issued() > now + TOLERANCE || not_before > now + TOLERANCE {
+        Err(Refused::NotYetValid)
+    } else {
+        Ok(())
+    }
 }
 
 /// Our issuer writes no `nbf`; one that is there counts all the same (RFC 7519 §4.1.5).

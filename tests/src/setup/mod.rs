@@ -128,7 +128,6 @@ pub fn everything(place: &Place) -> Result<(), Failure> {
     let _alone = place.lock()?;
     prepare(place)?;
     tool::wasm_bindgen(place)?;
-    tool::worker_build(place)?;
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! The packages of `package.json`: the Workers runtime, what worker-build calls, and a PostgreSQL for the tests.
+//! The packages of `package.json`: the Workers runtime, what makes a worker of WebAssembly, and a PostgreSQL for the
+//! tests.
 
 use std::env::consts::{ARCH, OS};
 use std::fs;
@@ -72,7 +73,7 @@ pub fn postgres(place: &Place) -> Result<PathBuf, Failure> {
 }
 
 /// A command of one of the packages.
-pub(super) fn command(place: &Place, name: &str) -> PathBuf {
+pub(crate) fn command(place: &Place, name: &str) -> PathBuf {
     place.root.join("node_modules/.bin").join(name)
 }
 

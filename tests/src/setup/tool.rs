@@ -1,4 +1,4 @@
-//! Tools that cargo installs, each at the version of the library that it belongs to. They take minutes to build, so
+//! Tools that cargo installs, at the version of the library that they belong to. They take minutes to build, so
 //! they are kept in the user's cache, where the next clone finds them.
 
 use std::fs;
@@ -18,14 +18,6 @@ use super::{cargo, say};
 /// When it cannot be installed.
 pub fn wasm_bindgen(place: &Place) -> Result<PathBuf, Failure> {
     installed(place, "wasm-bindgen-cli", "wasm-bindgen", &locked_version(&place.root, "wasm-bindgen")?)
-}
-
-/// What makes a worker out of the `edge` crate; it has the version of the `worker` library.
-///
-/// # Errors
-/// When it cannot be installed.
-pub fn worker_build(place: &Place) -> Result<PathBuf, Failure> {
-    installed(place, "worker-build", "worker-build", &locked_version(&place.root, "worker")?)
 }
 
 fn installed(place: &Place, package: &str, command: &str, version: &str) -> Result<PathBuf, Failure> {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use edge::platform::{BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, Reply, Unreachable};
+use edge::platform::{
+    BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, READ_OF_ANSWERS, Reply, Unreachable,
+};
 use jwt_simple::prelude::{
     ECDSAP256PublicKeyLike, ES256PublicKey, Ed25519PublicKey, EdDSAPublicKeyLike, NoCustomClaims,
     UnixTimeStamp, VerificationOptions,
@@ -100,7 +102,8 @@ impl Platform for InWorld {
         }
         let seen = Seen::new(self, &outgoing);
         self.world.0.seen.borrow_mut().push_back(seen);
-        let (status, headers) = self.world.0.upstream_answers.borrow().clone();
+        let (status, mut headers) = self.world.0.upstream_answers.borrow().clone();
+        headers.retain(|(name, _)| outgoing.wants_all || READ_OF_ANSWERS.contains(&name.as_str()));
         Ok(Forwarded { response: (), status, headers })
     }
 

@@ -39,7 +39,7 @@ fn an_assertion_is_no_access_token_nor_the_reverse() {
 #[test]
 fn a_token_of_an_earlier_version_tells_nothing_of_the_login() {
     let token = signed(&header().to_string(), &claims().to_string());
-    let earlier = check(&token).unwrap().into_claims();
+    let earlier = check(&token).unwrap().claims().clone();
     assert_eq!(earlier.0.authentication(), Authentication::default());
     let mut claims = claims();
     for (name, value) in
@@ -205,4 +205,22 @@ fn issuer_and_audience_are_ours_to_the_byte() {
 fn nbf_counts_where_it_is() {
     assert!(check_claim("nbf", Some(json!(NOW + 30))).is_ok());
     assert_eq!(check_claim("nbf", Some(json!(NOW + 31))), Err(Refused::NotYetValid));
+}
+
+#[test]
+fn what_was_verified_holds_as_long_as_it_would_be_accepted_once_more() {
+    let token = signed(&header().to_string(), &with(claims(), "nbf", Some(json!(NOW + 10))));
+    let verified = check(&token).unwrap();
+    let keys: KeySet = [es256(), ed25519()].into_iter().collect();
+    let mut outcomes = Vec::new();
+    for second in [-31, -30, -21, -20, 0, 629, 630, 10_000] {
+        let now = Timestamp::from_seconds(NOW + second);
+        let anew = check_as::<AccessClaims>(&token, now).map(drop);
+        assert_eq!(verified.still_holds(&keys, now), anew, "{second}");
+        outcomes.push(anew);
+    }
+    assert!(outcomes.contains(&Err(Refused::NotYetValid)) && outcomes.contains(&Err(Refused::Expired)));
+    let others: KeySet = [ed25519()].into_iter().collect();
+    let now = Timestamp::from_seconds(NOW);
+    assert_eq!(verified.still_holds(&others, now), Err(Refused::UnknownKey(es256().id().clone())));
 }
