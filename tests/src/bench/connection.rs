@@ -45,12 +45,28 @@ impl Connection {
     /// # Errors
     /// When the connection is lost, or the answer has no `Content-Length`.
     pub async fn post(&mut self, path: &str, json: &serde_json::Value) -> Result<Answer, Failure> {
-        let body = json.to_string();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.address,
-            body.len()
-        );
+        self.send("POST", path, &[("content-type", "application/json")], &json.to_string()).await
+    }
+
+    /// Sends a request and reads the answer.
+    ///
+    /// # Errors
+    /// When the connection is lost, or the answer has no `Content-Length`.
+    pub async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, Failure> {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        for (name, value) in headers {
+            request.extend([name, ": ", value, "\r\n"]);
+        }
+        if method != "GET" {
+            request.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        request.extend(["\r\n", body]);
         let began = Instant::now();
         self.stream.write_all(request.as_bytes()).await.map_err(lost)?;
         let status = self.line().await?.split(' ').nth(1).and_then(|status| status.parse().ok());

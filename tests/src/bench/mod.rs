@@ -2,6 +2,7 @@
 //! module of its own.
 
 pub mod connection;
+pub mod edge;
 pub mod login_timing;
 pub mod served;
 
@@ -12,6 +13,8 @@ use crate::setup::place::Place;
 /// What can be measured.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Bench {
+    /// What the edge costs, beside a worker that only forwards and beside hono with jose; needs wrk and nginx
+    Edge(edge::Options),
     /// Whether the ways in which a login fails can be told apart: by status, by body, by the time they take
     LoginTiming(login_timing::Options),
 }
@@ -24,6 +27,7 @@ pub async fn bench(place: &Place, bench: &Bench) -> Result<(), Failure> {
     let end = interruption(false)?;
     let measuring = async {
         match bench {
+            Bench::Edge(options) => edge::run(place, options).await,
             Bench::LoginTiming(options) => login_timing::run(place, options).await,
         }
     };

@@ -19,7 +19,7 @@ pub struct Served {
     /// Where it answers.
     pub address: SocketAddr,
     part: Part,
-    _data: Data,
+    data: Data,
 }
 
 impl Served {
@@ -57,7 +57,13 @@ impl Served {
         prepare(&issuer).await?;
         let mut part = Part::start("origin", issuer.serve(), &place.watchdog)?;
         until_ready(&mut part, address, "/health/ready", 200).await?;
-        Ok(Self { address, part, _data: data })
+        Ok(Self { address, part, data })
+    }
+
+    /// The secret that it shares with its edge.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.data.secrets.secret
     }
 
     /// Stops it.

@@ -37,12 +37,29 @@ impl Part {
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub fn start(
+    pub fn start(name: &'static str, command: Command, watchdog: &Arc<Watchdog>) -> Result<Self, Failure> {
+        Self::spawn(name, command, Stdio::piped(), watchdog)
+    }
+
+    /// Starts a part whose log nobody reads; what it says of its own failure is shown all the same.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn start_quietly(
         name: &'static str,
-        mut command: Command,
+        command: Command,
         watchdog: &Arc<Watchdog>,
     ) -> Result<Self, Failure> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        Self::spawn(name, command, Stdio::null(), watchdog)
+    }
+
+    fn spawn(
+        name: &'static str,
+        mut command: Command,
+        output: Stdio,
+        watchdog: &Arc<Watchdog>,
+    ) -> Result<Self, Failure> {
+        command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped()).process_group(0);
         let remedy = "run `cargo dev` again; it builds what is missing";
         let mut child = tokio::process::Command::from(command)
             .kill_on_drop(true)
@@ -61,6 +78,12 @@ impl Part {
             tail.follow(name, output);
         }
         Ok(Self { name, pid, child, tail, watched })
+    }
+
+    /// The process's id.
+    #[must_use]
+    pub const fn id(&self) -> i32 {
+        self.pid.as_raw_pid()
     }
 
     /// The name it was started by.

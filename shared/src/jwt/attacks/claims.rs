@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{NOW, check, check_as, check_claim, claims, es256, header, signed, with};
+use super::{NOW, check, check_as, check_claim, claims, ed25519, es256, header, signed, with};
 use crate::{
     authentication::{Authentication, Method},
     claims::{AccessClaims, AssertionClaims},
-    jwt::verify::Refused,
+    jwt::{keys::KeySet, verify::Refused},
     secret::Digest,
     time::Timestamp,
 };
