@@ -111,6 +111,26 @@ BEGIN
 END
 $$;
 
+-- What has been signed away has gone: nothing is put in its place.
+CREATE FUNCTION audit_links_go_on() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.number > audit_removable() THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END
+$$;
+
+-- An event waits until it is linked.
+CREATE FUNCTION audit_unlinked_stay() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM audit_links WHERE seq = OLD.seq) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END
+$$;
+
 -- The one that the chain begins at stays.
 CREATE FUNCTION audit_checkpoints_stay() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -143,6 +163,16 @@ CREATE TRIGGER audit_links_append_only BEFORE UPDATE ON audit_links FOR EACH ROW
         (OLD.number, OLD.seq, OLD.event, OLD.proof, OLD.personal_digest, OLD.hash)
         AND NEW.salt IS NULL
     ))
+    EXECUTE FUNCTION audit_is_append_only();
+
+CREATE TRIGGER audit_links_go_on BEFORE INSERT ON audit_links
+    FOR EACH ROW EXECUTE FUNCTION audit_links_go_on();
+
+CREATE TRIGGER audit_unlinked_stay BEFORE DELETE ON audit_unlinked
+    FOR EACH ROW EXECUTE FUNCTION audit_unlinked_stay();
+CREATE TRIGGER audit_unlinked_append_only BEFORE UPDATE ON audit_unlinked
+    FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_unlinked_is_not_truncated BEFORE TRUNCATE ON audit_unlinked
     EXECUTE FUNCTION audit_is_append_only();
 
 CREATE TRIGGER audit_links_stay BEFORE DELETE ON audit_links

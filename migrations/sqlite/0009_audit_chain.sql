@@ -100,6 +100,25 @@ BEGIN
     SELECT RAISE(ABORT, 'audit_events is append-only');
 END;
 
+-- What has been signed away has gone: nothing is put in its place.
+CREATE TRIGGER audit_links_go_on BEFORE INSERT ON audit_links
+WHEN NEW.number <= COALESCE((SELECT MAX(number) FROM audit_retention), 0)
+BEGIN
+    SELECT RAISE(ABORT, 'audit_links is append-only');
+END;
+
+-- An event waits until it is linked.
+CREATE TRIGGER audit_unlinked_stay BEFORE DELETE ON audit_unlinked
+WHEN NOT EXISTS (SELECT 1 FROM audit_links WHERE audit_links.seq = OLD.seq)
+BEGIN
+    SELECT RAISE(ABORT, 'audit_unlinked is append-only');
+END;
+
+CREATE TRIGGER audit_unlinked_append_only BEFORE UPDATE ON audit_unlinked
+BEGIN
+    SELECT RAISE(ABORT, 'audit_unlinked is append-only');
+END;
+
 CREATE TRIGGER audit_links_append_only BEFORE UPDATE ON audit_links
 WHEN NOT (
     NEW.number IS OLD.number AND NEW.seq IS OLD.seq AND NEW.event IS OLD.event AND NEW.proof IS OLD.proof

@@ -8,6 +8,8 @@ use crate::{app::App, domain, domain::audit::chain::Linked, telemetry};
 
 /// How often it is asked whether there is something to link.
 const INTERVAL: Duration = Duration::from_millis(200);
+/// The pause where the log does not end as it was signed, which does not mend itself.
+const TAMPERED: Duration = Duration::from_secs(30);
 /// The pause between batches, for those who want to write meanwhile.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -28,7 +30,7 @@ pub async fn keep(app: App) {
             Ok(_) => INTERVAL,
             Err(error) => {
                 tracing::error!(error = %telemetry::causes(&error), "the audit log cannot be linked");
-                INTERVAL
+                if matches!(error, domain::Error::AuditNotAsSigned) { TAMPERED } else { INTERVAL }
             }
         };
         tokio::time::sleep(pause).await;

@@ -77,6 +77,10 @@ pub(super) fn of(error: Error) -> Problem {
             tracing::error!(%error, "the database cannot be relied on");
             Kind::Unavailable.into()
         }
+        Error::AuditNotAsSigned => {
+            tracing::error!(%error, "the audit log cannot be relied on");
+            Kind::Unavailable.into()
+        }
         Error::Overloaded => Kind::Overloaded.into(),
         Error::Contended => Problem::new(Kind::Unavailable).with_detail("Try again."),
         Error::Store(store::Error::Unreachable(_)) => {

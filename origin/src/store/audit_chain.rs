@@ -6,6 +6,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 use super::{
     Error, Transaction,
     audit::{Record, digest, record},
+    meta,
     row::{Columns, as_number},
     words::words,
 };
@@ -153,6 +154,23 @@ pub async fn head<'e>(executor: impl AnyExecutor<'e>) -> Result<Option<Head>, Er
         .fetch_optional(executor)
         .await?;
     row.map(|row| Ok(Head { number: row.count("number")?, hash: digest(&row, "hash")? })).transpose()
+}
+
+/// Where the chain ends, and where it is signed to end, of one moment.
+pub async fn end<'e>(executor: impl AnyExecutor<'e>) -> Result<(Option<Head>, Option<String>), Error> {
+    let row = sqlx::query(
+        "SELECT (SELECT value FROM meta WHERE name = $1) AS statement, \
+         (SELECT MAX(number) FROM audit_links) AS number, \
+         (SELECT hash FROM audit_links ORDER BY number DESC LIMIT 1) AS hash",
+    )
+    .bind(meta::AUDIT_HEAD)
+    .fetch_one(executor)
+    .await?;
+    let head = match row.number_or_null("number")? {
+        Some(_) => Some(Head { number: row.count("number")?, hash: digest(&row, "hash")? }),
+        None => None,
+    };
+    Ok((head, row.text_or_null("statement")?))
 }
 
 /// Appends links.

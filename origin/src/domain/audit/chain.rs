@@ -9,7 +9,7 @@ use shared::{jwt::keys::PublicKey, time::Timestamp};
 
 use super::{
     Recorder, canonical,
-    statement::{Checkpoint, Statement as _},
+    statement::{Checkpoint, End, Statement as _, encode},
 };
 use crate::{
     domain::{Domain, Error},
@@ -58,7 +58,8 @@ impl Domain {
     /// Links what waits, at most a batch, unless another origin does. `holder` names this one.
     ///
     /// # Errors
-    /// [`Error::Store`] when the database fails; then nothing was linked.
+    /// [`Error::Store`] when the database fails, [`Error::AuditNotAsSigned`] when the chain ends elsewhere than
+    /// it was signed to; then nothing was linked.
     pub async fn link_audit(&self, holder: &str, now: Timestamp) -> Result<Linked, Error> {
         let waiting = self.audit_waiting().await?;
         if !has_work(&waiting, now) || !may_lead(&waiting, holder, now) {
@@ -125,6 +126,11 @@ pub(super) async fn link(
         Some(head) => head,
         None => beginning.unwrap_or(Head { number: 0, hash: canonical::GENESIS }),
     };
+    // Whoever put links in, or changed some since the last checkpoint, does not get them signed by what follows.
+    let end = meta::get(&mut **transaction, meta::AUDIT_HEAD).await?;
+    if !ends_as_signed(&head, end.as_deref(), recorder) {
+        return Err(Error::AuditNotAsSigned);
+    }
     let before = head.number;
     let began_at = last.as_ref().map(|checkpoint| Timestamp::from_millis(checkpoint.began_at));
     let mut linked = Linked { is_full: events.len() >= BATCH as usize, ..Linked::default() };
@@ -148,10 +154,17 @@ pub(super) async fn link(
         linked.checkpoint = Some(checkpoint.statement);
     }
     if linked.events > 0 || linked.checkpoint.is_some() {
-        let end = last.next(&head, now).sign(recorder)?;
+        let end = End(last.next(&head, now)).sign(recorder)?;
         meta::set(transaction, meta::AUDIT_HEAD, &end.statement).await?;
     }
     Ok(linked)
+}
+
+/// Before anything was linked there is no signed end.
+fn ends_as_signed(head: &Head, end: Option<&str>, recorder: &Recorder) -> bool {
+    let Some(end) = end else { return head.number == 0 };
+    End::read(end, recorder.public())
+        .is_some_and(|End(end)| end.number == head.number && end.hash == encode(&head.hash))
 }
 
 /// The link to an event after this head, all but its hash.

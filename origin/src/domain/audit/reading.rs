@@ -110,6 +110,10 @@ impl Domain {
             }
             progress(verifier.number() - first, total.max(verifier.number()) - first);
         }
+        let (head, end) = chain::end(reads).await?;
+        if let Err(fault) = verifier.nothing_after(head.as_ref(), end.as_deref()) {
+            return Ok(Err(fault));
+        }
         if let Some(seq) = chain::waiting_for_nothing(reads).await? {
             let problem = format!("an event (row {seq}) that waited to be linked is missing");
             return Ok(Err(Fault { number: None, event: None, problem }));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use shared::time::Timestamp;
+
 use super::{
     Event, Kind,
     statement::{Checkpoint, Retired, Statement as _},
@@ -43,7 +45,7 @@ impl Domain {
         let mut until = start.number;
         let old = rows::checkpoint_of(reads, context.now - retention, start.number + MOST).await?;
         if let Some(end) = old
-            && self.is_worth_it(&start, &end)
+            && self.is_worth_it(&start, &end, context.now - retention)
         {
             if let Err(fault) = self.verify_up_to(&start, end.number).await? {
                 // Unless another origin was first, and what is missing has gone as it should.
@@ -74,10 +76,12 @@ impl Domain {
         Ok((removed, None))
     }
 
-    fn is_worth_it(&self, start: &Signed, end: &Signed) -> bool {
+    /// What counts is when it was signed: the column beside it is anybody's who can write there.
+    fn is_worth_it(&self, start: &Signed, end: &Signed, before: Timestamp) -> bool {
         let read = |signed: &Signed| Checkpoint::read(&signed.statement, self.0.recorder.public());
         let (Some(start), Some(end)) = (read(start), read(end)) else { return false };
         end.number > start.number
+            && end.time() < before
             && (end.number - start.number > MOST / 2 || end.time().since(start.time()) >= LEAST)
     }
 

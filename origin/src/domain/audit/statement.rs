@@ -92,6 +92,20 @@ impl Statement for Checkpoint {
     }
 }
 
+/// Where the chain ends: signed with every batch of links, so that none can be cut off there or put in. It is no
+/// checkpoint, whoever puts it among them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(in crate::domain) struct End(pub(in crate::domain) Checkpoint);
+
+impl Statement for End {
+    const TYP: &'static str = "audit-end+jwt";
+
+    fn number(&self) -> u64 {
+        self.0.number
+    }
+}
+
 /// Up to where the chain may be removed. It begins at the checkpoint of this number then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retired {

@@ -8,7 +8,7 @@ use shared::{jwt::keys::PublicKey, time::Timestamp};
 use super::{
     Kind, Recorder, canonical,
     chain::UPGRADE,
-    statement::{Checkpoint, Exported, Statement as _, encode},
+    statement::{Checkpoint, End, Exported, Statement as _, encode},
 };
 use crate::store::{
     audit::Record,
@@ -89,13 +89,26 @@ impl Verifier {
     /// A [`Fault`] when it is not signed.
     pub(super) fn reaching(self, end: Option<&str>) -> Result<Self, Fault> {
         let Some(end) = end else { return Ok(self) };
-        match Checkpoint::read(end, &self.key) {
-            Some(end) => Ok(Self { end: Some(end), ..self }),
+        match End::read(end, &self.key) {
+            Some(End(end)) => Ok(Self { end: Some(end), ..self }),
             None => Err(Fault {
                 number: None,
                 event: None,
                 problem: "the end of the chain is not signed by the audit key".to_owned(),
             }),
+        }
+    }
+
+    /// Refuses links after the end as it is signed now: origin signs for those that it makes as it makes them.
+    pub(super) fn nothing_after(&self, head: Option<&Head>, end: Option<&str>) -> Result<(), Fault> {
+        // That it is missing is said at the end.
+        let Some(end) = end else { return Ok(()) };
+        let signed = End::read(end, &self.key).map_or(0, |End(end)| end.number);
+        match head {
+            Some(head) if head.number > signed => {
+                Err(at_number(signed + 1, "and what follows was put in: it is not signed for"))
+            }
+            _ => Ok(()),
         }
     }
 

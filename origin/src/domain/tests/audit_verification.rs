@@ -51,7 +51,7 @@ async fn is_found(statements: &[&str], number: impl Into<Option<u64>>, words: &s
         assert!(fault.problem.contains(words), "{statements:?}: {fault}");
         // It is not forgotten when the log goes on.
         w.tokens(60).await;
-        link(&w, 60).await;
+        let _ = w.domain.link_audit("one", time(60)).await;
         assert!(verify(&w).await.is_err(), "{statements:?}");
     }
 }
@@ -185,6 +185,46 @@ async fn what_is_put_in_is_found() {
     }
     // Without the trigger nobody ever links it.
     is_found(&[INSERT], None, "was inserted, or its link was removed").await;
+}
+
+/// To write where origin does takes no more than origin's rights, and to work out a hash no key.
+#[tokio::test]
+async fn what_was_put_in_is_not_signed_for_by_what_follows() {
+    use crate::{
+        domain::audit::canonical_link,
+        store::audit_chain::{self as rows, Link},
+    };
+    for w in worlds().await {
+        let planted = "INSERT INTO audit_events (id, at, kind, outcome, request_id, version) \
+                       SELECT 'planted', at, 'role.granted', outcome, request_id, version FROM audit_events \
+                       WHERE seq = (SELECT MAX(seq) FROM audit_events)";
+        run(&w, planted).await.unwrap();
+        assert!(run(&w, "DELETE FROM audit_unlinked").await.is_err(), "it waits");
+        let head = rows::head(w.store.reads()).await.unwrap().unwrap();
+        let mut transaction = w.store.begin().await.unwrap();
+        let waiting = rows::unlinked(&mut transaction, 10).await.unwrap();
+        let [(seq, record)] = &waiting[..] else { panic!("{waiting:?}") };
+        // As if its person had been erased: then there is no mac to be checked.
+        let (number, personal_digest) = (head.number + 1, vec![0; 32]);
+        let proof = "mac".to_owned();
+        let mut link =
+            Link { number, seq: *seq, event: record.id.clone(), proof, personal_digest, ..Link::default() };
+        link.hash = canonical_link(&link, record, &head.hash).to_vec();
+        rows::insert(&mut transaction, &[link]).await.unwrap();
+        transaction.commit().await.unwrap();
+        run(&w, "DELETE FROM audit_unlinked").await.unwrap();
+
+        let is_named = async || {
+            let fault = verify(&w).await.unwrap_err();
+            assert_eq!(fault.number, Some(number), "{fault}");
+            assert!(fault.problem.contains("it is not signed for"), "{fault}");
+        };
+        is_named().await;
+        w.tokens(60).await;
+        let refused = w.domain.link_audit("one", time(60)).await.unwrap_err();
+        assert!(matches!(refused, Error::AuditNotAsSigned), "{refused:?}");
+        is_named().await;
+    }
 }
 
 async fn verify_number(w: &World) -> u64 {
@@ -369,6 +409,28 @@ async fn what_is_too_old_goes_and_the_rest_can_still_be_verified() {
         let done = w.domain.upkeep(&w.at(40 * DAY)).await.unwrap();
         assert!(done.audit_fault.unwrap().contains("was altered"));
         assert_eq!(done.events_removed, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_signed_away_is_as_old_as_was_signed() {
+    let settings = Settings { audit_retention: Some(Duration::from_secs(30 * DAY)), ..settings() };
+    for w in World::each_with(settings).await {
+        w.user(EMAIL, &["viewer"]).await;
+        link(&w, 2 * DAY).await;
+        tamper(&w, &["UPDATE audit_checkpoints SET at = 0"]).await;
+        w.domain.upkeep(&w.at(2 * DAY + 1)).await.unwrap();
+        let verified = verify(&w).await.unwrap();
+        assert_eq!(verified.after, 0, "nothing went");
+        w.domain.upkeep(&w.at(33 * DAY)).await.unwrap();
+        assert!(verify(&w).await.unwrap().after > 0, "what is old enough goes");
+        // Nothing is put in its place.
+        let again = "INSERT INTO audit_links (number, seq, event, proof, personal_digest, hash) \
+                     SELECT 1, 1000, event, proof, personal_digest, hash FROM audit_links \
+                     WHERE number = (SELECT MAX(number) FROM audit_links)";
+        w.tokens(33 * DAY).await;
+        link(&w, 33 * DAY + 20).await;
+        assert!(run(&w, again).await.is_err());
     }
 }
 
