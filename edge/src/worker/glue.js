@@ -9,6 +9,11 @@ export function read(request, peer) {
   return head;
 }
 
+/** Whether the request has a body, which need not have a length: HTTP/2 sends none. */
+export function hasBody(request) {
+  return request.body !== null;
+}
+
 /**
  * The headers of an answer that are looked at, a line each, several `set-cookie` as several: those with one
  * of the names, or all where there are no names. To ask for few is cheaper than to go through all.
@@ -54,14 +59,15 @@ export async function send(passage, plan, cache, names) {
   const headers = {};
   for (let at = 2; at < lines.length; at += 2) headers[lines[at]] = lines[at + 1];
   const method = lines[0];
-  let answer;
+  let answer, described;
   try {
     const how = cache ? { method, headers, ...CACHED } : { method, headers, ...UNCACHED };
     answer = open(await fetch(lines[1], how));
+    described = describe(answer, names);
   } catch {
     return passage.unanswered();
   }
-  return passage.answered(answer, answer.status, describe(answer, names));
+  return passage.answered(answer, answer.status, described);
 }
 
 /** An answer whose headers can be changed. That of an open WebSocket would not survive it. */
@@ -70,8 +76,8 @@ function open(response) {
 }
 
 /**
- * Sends the request on, streaming its body unless it had to be read. It is async so that whatever is thrown here is a rejection: an exception would leave the
- * caller in WebAssembly without an answer for ever.
+ * Sends the request on, streaming its body unless it had to be read. It is async so that whatever is thrown
+ * here is a rejection: an exception would leave the caller in WebAssembly without an answer for ever.
  */
 export async function forward(request, url, edits, body, cache) {
   const outgoing =
@@ -190,5 +196,6 @@ export async function checkOnTheWay(passage, key, signature, text) {
   } catch {
     return passage.checked(undefined);
   }
-  return passage.checked(good);
+  // What is no boolean is no answer: a promise, say, would count as true on the other side.
+  return passage.checked(typeof good === "boolean" ? good : undefined);
 }

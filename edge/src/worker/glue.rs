@@ -9,6 +9,10 @@ extern "C" {
     /// The request's head, as [`crate::request::Request::parse`] reads it; the peer only where it is wanted.
     pub(super) fn read(request: &Request, peer: bool) -> String;
 
+    /// Whether the request has a body.
+    #[wasm_bindgen(js_name = hasBody)]
+    pub(super) fn has_body(request: &Request) -> bool;
+
     /// Headers of an answer, a line each: those of the names in an array, or all without one.
     pub(super) fn describe(response: &Response, names: &JsValue) -> String;
 

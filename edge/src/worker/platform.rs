@@ -71,8 +71,16 @@ impl Workers {
     fn plan(&self, outgoing: &Outgoing<'_>) -> Option<String> {
         let Outgoing { url, remove, set, .. } = outgoing;
         let head = self.head.get().filter(|head| outgoing.body.is_none() && head.is_ascii())?;
+        let method = head.split('\n').next().unwrap_or_default();
+        // The two that have none need not be asked.
+        if !matches!(method, "GET" | "HEAD") && glue::has_body(&self.request) {
+            return None;
+        }
+        // Whoever sends thousands of headers to be removed does not get them compared each with each.
+        let mut remove = remove.clone();
+        remove.sort_unstable();
         let mut plan = String::with_capacity(url.len() + head.len() + 1024);
-        plan.push_str(head.split('\n').next().unwrap_or_default());
+        plan.push_str(method);
         plan.push('\n');
         plan.push_str(url);
         let mut push =
@@ -82,7 +90,7 @@ impl Workers {
                 "content-length" | "transfer-encoding" | "upgrade" => return None,
                 // The platform writes the one from the URL, and the other is no header to JavaScript.
                 "host" | "__proto__" => {}
-                _ if remove.contains(&name) || set.iter().any(|(set, _)| *set == name) => {}
+                _ if remove.binary_search(&name).is_ok() || set.iter().any(|(set, _)| *set == name) => {}
                 _ => push(name, value),
             }
         }
