@@ -173,7 +173,7 @@ impl Domain {
     pub async fn disable(&self, context: &Context, user: UserId) -> Result<(), Error> {
         let mut transaction = self.administer(context, Act::Account(user)).await?;
         let Some(epoch) = users::disable(&mut transaction, user, context.now).await? else {
-            return self.must_be_disabled(transaction, user).await;
+            return self.must_be_disabled(transaction, context, user).await;
         };
         let ended =
             sessions::end_all(&mut transaction, user, None, EndReason::UserDisabled, context.now).await?;
@@ -195,10 +195,18 @@ impl Domain {
     }
 
     /// Nothing was changed: because nothing had to be, because it must not be, or because there is nobody?
-    async fn must_be_disabled(&self, mut transaction: Transaction, user: UserId) -> Result<(), Error> {
+    async fn must_be_disabled(
+        &self,
+        mut transaction: Transaction,
+        context: &Context,
+        user: UserId,
+    ) -> Result<(), Error> {
         let found = users::by_id(&mut *transaction, user).await?.ok_or(Error::NotFound)?;
         transaction.rollback().await.map_err(store::Error::from)?;
-        if found.disabled_at.is_some() { Ok(()) } else { Err(Error::LastAdmin) }
+        if found.disabled_at.is_some() {
+            return Ok(());
+        }
+        self.refuse(context, Some(user), Error::LastAdmin).await
     }
 
     /// Nothing was changed: because nothing had to be, or because there is nobody?

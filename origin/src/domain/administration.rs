@@ -85,8 +85,18 @@ impl Domain {
             Err(refusal) => refusal,
         };
         drop(transaction);
+        self.refuse(context, act.subject(), refusal).await
+    }
+
+    /// Records that an act of administration was refused. No transaction is open.
+    pub(super) async fn refuse<T>(
+        &self,
+        context: &Context,
+        subject: Option<UserId>,
+        refusal: Error,
+    ) -> Result<T, Error> {
         if let Some(reason) = refusal_word(&refusal) {
-            let event = Event::failure(Kind::RequestDenied, reason).subject(act.subject());
+            let event = Event::failure(Kind::RequestDenied, reason).subject(subject);
             self.record_refused(context, event).await?;
         }
         Err(refusal)
@@ -166,6 +176,7 @@ const fn refusal_word(error: &Error) -> Option<&'static str> {
         Error::MissingPermission(_) => Some("insufficient-scope"),
         Error::OwnAccount => Some("own-account"),
         Error::BeyondOwnRights(_) => Some("beyond-own-rights"),
+        Error::LastAdmin => Some("last-admin"),
         _ => None,
     }
 }

@@ -44,7 +44,11 @@ impl Domain {
             let found = users::by_id(&mut *transaction, user).await?;
             transaction.rollback().await.map_err(store::Error::from)?;
             let has_role = found.is_some_and(|user| user.roles.contains(role));
-            return if has_role { Err(Error::LastAdmin) } else { Ok(false) };
+            return if has_role {
+                self.refuse(context, Some(user), Error::LastAdmin).await
+            } else {
+                Ok(false)
+            };
         }
         let event = Event::success(Kind::RoleRevoked).subject(user).detail("role", role.as_str());
         let event = event.detail("epoch", epoch);

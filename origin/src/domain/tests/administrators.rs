@@ -17,6 +17,7 @@ async fn nobody_disables_the_last_administrator_or_takes_the_role() {
         // Nothing of the attempts is left.
         assert_eq!(w.domain.find_user(last).await.unwrap().unwrap().epoch, 1);
         assert_eq!(w.events("account.disabled").await, [""; 0]);
+        assert_eq!(w.events("request.denied").await, ["failure last-admin"; 2]);
 
         // One who is disabled is none.
         w.domain.grant_role(&w.at(1), other, &admin()).await.unwrap();
