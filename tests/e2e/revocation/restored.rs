@@ -22,7 +22,8 @@ async fn nothing_issued_before_a_restore_is_accepted_after_it() {
     ended.delete("/auth/sessions/current").await.is(204);
     let mut after = Mobile::of(&system.edge, &user).await;
     for edge in &system.edges {
-        until("the edge has heard", async || health(edge).await["number"].as_u64() >= Some(2)).await;
+        // The role that was granted, the first session that ended, and this one.
+        until("the edge has heard", async || health(edge).await["number"].as_u64() >= Some(3)).await;
         ended.through(edge).get("/api/echo").await.refused(401, "invalid-token");
     }
     let incarnation = health(&system.edge).await["incarnation"].clone();
