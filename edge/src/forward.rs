@@ -37,6 +37,12 @@ const HOP_BY_HOP: [&str; 8] = [
 /// Headers by which a shared cache between here and the client is told to keep an answer.
 const CACHE_CONTROLS: [&str; 3] = ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 
+/// The headers of an upstream's answer on which something depends, whatever the route.
+pub const READ_OF_ANSWERS: [&str; 5] = {
+    let [first, second, third] = CACHE_CONTROLS;
+    ["set-cookie", "cache-control", first, second, third]
+};
+
 /// The request as the upstream gets it.
 #[must_use]
 pub fn outgoing<'h>(

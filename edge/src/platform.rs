@@ -89,13 +89,9 @@ pub struct Outgoing<'h> {
     pub body: Option<Vec<u8>>,
     /// Whether the platform may answer from its cache: on nothing but public routes that ask for it.
     pub cache: bool,
-    /// Whether all headers of the answer are wanted, and not only [`READ_OF_ANSWERS`].
+    /// Whether all headers of the answer are wanted, and not only [`READ_OF_ANSWERS`](crate::forward::READ_OF_ANSWERS).
     pub wants_all: bool,
 }
-
-/// The headers of an upstream's answer on which something depends, whatever the route.
-pub const READ_OF_ANSWERS: [&str; 5] =
-    ["set-cookie", "cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 
 /// An upstream's answer.
 pub struct Forwarded<R> {

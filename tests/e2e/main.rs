@@ -20,6 +20,7 @@ mod import;
 mod journey;
 mod mail;
 mod mistakes;
+mod panic;
 mod passkeys;
 mod raw;
 mod revocation;

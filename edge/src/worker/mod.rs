@@ -39,6 +39,7 @@ pub fn fetch(request: JsRequest, env: Env, context: JsContext) -> JsValue {
     let platform = Workers::new(request, Context::new(context), Rc::clone(&exchange));
     let edge = isolate(&env, &platform);
     let head = platform.read(edge.as_ref().is_none_or(|edge| edge.settings.address_header.is_none()));
+    assert!(!cfg!(feature = "planted-panic") || !head.contains("/edge/panic\n"), "it was asked for");
     Passage::begin(exchange, async move {
         match (Request::parse(&head), edge) {
             (Some(request), Some(edge)) => gateway::handle(&edge, &platform, &request).await,
@@ -53,6 +54,9 @@ fn isolate(env: &Env, platform: &Workers) -> Option<Rc<Edge>> {
     if let Some(edge) = EDGE.with_borrow(Clone::clone) {
         return Some(edge);
     }
+    // After a panic nothing of this instance is called any more, and the entry begins with a new one. What
+    // `worker` sets here would begin it under a request that still waits with addresses of the old one.
+    wasm_bindgen::handler::set_on_abort(|| ());
     let complain = |fault: &dyn ToString| log::event(platform, "error", "not configured", &fault.to_string());
     let policy = policy::built_in().map_err(|error| complain(&error)).ok()?;
     let settings = Settings::read(&policy, |name| variable(env, name))

@@ -25,8 +25,9 @@ use super::{
     glue,
     passage::{Exchange, Outcome, Wanted},
 };
-use crate::platform::{
-    BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, READ_OF_ANSWERS, Reply, Unreachable,
+use crate::{
+    forward::READ_OF_ANSWERS,
+    platform::{BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, Reply, Unreachable},
 };
 
 /// How long a look into the location's cache may take, in milliseconds; a pull is not to wait for it.

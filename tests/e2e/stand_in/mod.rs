@@ -39,20 +39,21 @@ impl StandIn {
     /// The one that all tests share; each listens at paths of its own.
     pub(crate) async fn shared() -> &'static Self {
         static SHARED: OnceCell<StandIn> = OnceCell::const_new();
-        SHARED
-            .get_or_init(|| async {
-                let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-                let url = format!("http://{}", listener.local_addr().expect("its address"));
-                let places = Places::default();
-                let served = places.clone();
-                // A thread, because each test has a runtime of its own that ends with it.
-                thread::spawn(move || serve(&listener, &served));
-                let upstream = format!("UPSTREAM_DEMO={url}");
-                let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/stand_in/policy.toml");
-                let system = System::own(&["--policy", policy, "--set", &upstream]).await;
-                Self { system, url, places }
-            })
-            .await
+        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/stand_in/policy.toml");
+        SHARED.get_or_init(async || Self::with(&["--policy", policy]).await).await
+    }
+
+    /// One of the test's own, with options of `cargo dev up`.
+    pub(crate) async fn with(options: &[&str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let places = Places::default();
+        let served = places.clone();
+        // A thread, because each test has a runtime of its own that ends with it.
+        thread::spawn(move || serve(&listener, &served));
+        let upstream = format!("UPSTREAM_DEMO={url}");
+        let system = System::own(&[&["--set", &upstream], options].concat()).await;
+        Self { system, url, places }
     }
 
     /// The requests to this path from now on.

@@ -53,12 +53,13 @@ pub fn built(place: &Place, policy: Option<&Path>) -> Result<PathBuf, Failure> {
     with_features(place, policy, &[])
 }
 
-/// The directory of the built worker of the next version, with the example policy.
+/// The directory of the built worker of the next version, which panics when it is asked to, with the example
+/// policy.
 ///
 /// # Errors
 /// Those of [`built`].
 pub fn of_next_version(place: &Place) -> Result<PathBuf, Failure> {
-    with_features(place, None, &["--features", "next-version"])
+    with_features(place, None, &["--features", "next-version,planted-panic"])
 }
 
 fn with_features(place: &Place, policy: Option<&Path>, features: &[&str]) -> Result<PathBuf, Failure> {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use edge::platform::{
-    BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, READ_OF_ANSWERS, Reply, Unreachable,
-};
+use edge::forward::READ_OF_ANSWERS;
+use edge::platform::{BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, Reply, Unreachable};
 use jwt_simple::prelude::{
     ECDSAP256PublicKeyLike, ES256PublicKey, Ed25519PublicKey, EdDSAPublicKeyLike, NoCustomClaims,
     UnixTimeStamp, VerificationOptions,
