@@ -1,5 +1,6 @@
 //! `cargo dev bench login-timing`: whoever tries to log in learns nothing of whether there is an account, neither by
-//! what is answered nor by when. The ways to fail take turns, so that whatever else the machine does hits all alike.
+//! what is answered nor by when. The ways to fail take turns, each round in an order drawn anew, so
+//! that whatever else the machine does, and whatever an attempt leaves to the next, hits all alike.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use serde_json::json;
 use super::connection::{Answer, Connection};
 use super::served::Served;
 use crate::failure::Failure;
+use crate::random;
 use crate::setup::place::Place;
 use crate::setup::{self, Artifacts, binary};
 use crate::test_run;
@@ -137,7 +139,7 @@ pub(super) async fn run(place: &Place, options: &Options) -> Result<(), Failure>
     Ok(())
 }
 
-/// All cases of a group in turns, each round in another order.
+/// All cases of a group in turns, each round in an order drawn anew.
 async fn measure(
     place: &Place,
     program: &Path,
@@ -170,15 +172,13 @@ async fn measure(
         measured.push(Measured { first, times: Vec::with_capacity(rounds) });
     }
     let cases = group.cases.len();
+    let mut order: Vec<usize> = (0..cases).collect();
     for round in 0..rounds {
         if round > 0 && round.is_multiple_of(rounds.div_ceil(10)) {
             eprintln!("  {}: {} of {} attempts", group.name, round * cases, rounds * cases);
         }
-        // Every case comes at every place, and then again the other way round.
-        let is_backwards = (round / cases) % 2 == 1;
-        for place in 0..cases {
-            let turned = (place + round) % cases;
-            let at = if is_backwards { cases - 1 - turned } else { turned };
+        shuffle(&mut order)?;
+        for &at in &order {
             let answer = attempt(&mut connection, &group.cases[at]).await?;
             must_equal(&measured[at].first, &answer, &group.cases[at])?;
             measured[at].times.push(answer.time);
@@ -187,6 +187,15 @@ async fn measure(
     drop(connection);
     origin.stop().await;
     Ok(measured)
+}
+
+/// Fisher and Yates: any order is as likely as any other, so no case has a place or a neighbour of its own.
+fn shuffle(order: &mut [usize]) -> Result<(), Failure> {
+    for last in (1..order.len()).rev() {
+        let chance = u64::from_le_bytes(random::bytes()?) % (last as u64 + 1);
+        order.swap(last, chance as usize);
+    }
+    Ok(())
 }
 
 async fn attempt(connection: &mut Connection, case: &Case) -> Result<Answer, Failure> {
