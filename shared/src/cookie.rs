@@ -99,7 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mac::SharedSecret;
+    use crate::{mac::SharedSecret, mutation};
 
     fn key(byte: u8) -> MacKey {
         SharedSecret::new([byte; 32]).handle_key()
@@ -168,6 +168,13 @@ mod tests {
         assert_eq!(handles[0].digest(), handles[1].digest());
         assert_eq!(handles[0].digest(), Digest::of(&[7; 32]));
         assert_eq!(format!("{:?}", handles[0]), "Handle(…)");
+    }
+
+    #[test]
+    fn no_handle_that_was_changed_is_one() {
+        let handles = [[7; 32], [0; 32], [255; 32]].map(|random| Handle::mint(random, &key(1)).to_text());
+        let keys = MacKeys::from(key(1));
+        mutation::none_is_accepted(&handles, |text| Handle::parse(text, &keys).is_some());
     }
 
     proptest! {

@@ -16,6 +16,8 @@ pub mod id;
 pub mod identity;
 pub mod jwt;
 pub mod mac;
+#[cfg(test)]
+mod mutation;
 pub mod origin_check;
 pub mod path;
 pub mod policy;

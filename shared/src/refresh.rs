@@ -55,7 +55,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::mac::SharedSecret;
+    use crate::{mac::SharedSecret, mutation};
 
     fn key(byte: u8) -> MacKey {
         SharedSecret::new([byte; 32]).refresh_key()
@@ -63,6 +63,13 @@ mod tests {
 
     fn token(counter: u64) -> RefreshToken {
         RefreshToken { session: SessionId::from(Uuid::from_bytes([9; 16])), counter }
+    }
+
+    #[test]
+    fn no_token_that_was_changed_is_one() {
+        let tokens = [0, 4, 10, u64::MAX].map(|counter| token(counter).to_text(&key(1)));
+        let keys = key(1).into();
+        mutation::none_is_accepted(&tokens, |text| RefreshToken::parse(text, &keys).is_some());
     }
 
     /// A text with a good mac over whatever was asked for.

@@ -23,6 +23,7 @@ mod races;
 mod restore;
 mod revocation;
 mod rotation;
+mod rotation_model;
 mod second_factors;
 mod second_step;
 mod sessions;

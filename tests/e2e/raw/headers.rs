@@ -4,7 +4,7 @@ use super::ask;
 use crate::fixture::{Door, Echo, Mobile, RawAnswer, System};
 
 /// Of each header that says who calls, where from or for what, the name in one spelling.
-const IMPERSONATIONS: [&str; 28] = [
+pub(super) const IMPERSONATIONS: [&str; 28] = [
     "x-identity-subject",
     "x-identity-roles",
     "x-identity-session",
@@ -36,7 +36,7 @@ const IMPERSONATIONS: [&str; 28] = [
 ];
 
 /// The spellings of a name that some server reads as the name itself.
-fn spellings(name: &str) -> Vec<String> {
+pub(super) fn spellings(name: &str) -> Vec<String> {
     let title: String = name
         .split('-')
         .map(|word| word.chars().take(1).flat_map(char::to_uppercase).chain(word.chars().skip(1)).collect())
@@ -92,6 +92,25 @@ async fn an_ordinary_header_reaches_the_upstream() {
         assert_eq!(seen.values(name), [value]);
     }
     assert_eq!((seen.values("x-identit"), seen.values("designature")), (vec!["1"], vec!["1"]));
+}
+
+/// The edge builds the request in JavaScript, where objects have members of their own.
+#[tokio::test]
+async fn a_header_with_the_name_of_a_member_is_a_header_like_any_other() {
+    let system = System::shared().await;
+    let app = Mobile::of(&system.edge, &system.new_user().await).await;
+    let bearer = format!("Authorization: Bearer {}", app.access_token.expect("a token"));
+    let clean = echo(ask(&system.edge, "GET /api/echo", &[&bearer]).await);
+    let names = ["constructor", "toString", "hasOwnProperty", "valueOf", "0", "1", "length"];
+    let mut lines: Vec<String> = names.iter().map(|name| format!("{name}: kept")).collect();
+    lines.extend([bearer, "__proto__: x".to_owned(), "X-Twice: a".to_owned(), "X-Twice: b".to_owned()]);
+    let seen = echo(ask(&system.edge, "GET /api/echo", &lines).await);
+    for name in names {
+        assert_eq!(seen.values(&name.to_lowercase()), ["kept"], "{name}");
+    }
+    assert_eq!(seen.values("x-twice").join(", "), "a, b");
+    assert_eq!(seen.identity, clean.identity);
+    assert_eq!(seen.values("x-identity-subject"), clean.values("x-identity-subject"));
 }
 
 /// A proxy that honours `Connection` would drop the headers that it names (RFC 9110 §7.6.1), the seal among them.

@@ -4,8 +4,10 @@
 
 mod cookies;
 mod headers;
+mod hostile;
 mod hosts;
 mod malformed;
+mod mutated;
 mod paths;
 mod sizes;
 mod tokens;

@@ -13,6 +13,7 @@ use crate::{
         keys::{Algorithm, KeySet},
         verify::{Expected, Refused, verify},
     },
+    mutation,
     time::Timestamp,
 };
 
@@ -49,6 +50,14 @@ fn the_algorithm_is_the_keys_and_from_the_list() {
     // A key of one algorithm is not used with the other, even if the bytes would fit.
     let token = signed(&with(header(), "alg", Some("EdDSA".into())), &claims().to_string());
     assert_eq!(check(&token), Err(Refused::WrongAlgorithm));
+}
+
+#[test]
+fn no_token_that_was_changed_is_one() {
+    let other = with(claims(), "sub", Some("018f0000-0000-7000-8000-000000000009".into()));
+    let admin = with(claims(), "roles", Some(json!(["admin"])));
+    let tokens = [claims().to_string(), other, admin].map(|claims| signed(&header().to_string(), &claims));
+    mutation::none_is_accepted(&tokens, |text| check(text).is_ok());
 }
 
 #[test]

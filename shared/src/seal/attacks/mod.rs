@@ -5,7 +5,7 @@ mod spelling;
 use proptest::prelude::*;
 
 use super::*;
-use crate::mac::SharedSecret;
+use crate::{mac::SharedSecret, mutation};
 
 const NOW: i64 = 1_800_000_000;
 const HEADERS: [(&str, &str); 3] = [
@@ -133,6 +133,17 @@ fn a_single_flipped_bit_is_refused() {
             assert_eq!(check(&message).is_ok(), is_same, "{text} -> {flipped}");
         }
     }
+}
+
+#[test]
+fn no_seal_that_was_changed_is_one() {
+    let text = |seal: Seal| [seal.input, seal.signature].join("\n");
+    let later = sign(&message(&HEADERS), &key("demo"), Tag::Request, now(), MAX_LIFETIME / 2, nonce());
+    mutation::none_is_accepted(&[text(good_seal()), text(later.unwrap())], |text| {
+        let Some((input, signature)) = text.split_once('\n') else { return false };
+        let seal = Seal { input: input.to_owned(), signature: signature.to_owned() };
+        check(&message(&received(&HEADERS, &seal))).is_ok()
+    });
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! Whatever anybody does, in whatever order: a session's refresh tokens are worth what a simple model of them says, which
+//! knows no counters and no database.
+
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use tokio::runtime::Runtime;
+
+use super::*;
+
+/// How many orders of events are tried on each database.
+const CASES: u32 = 48;
+
+/// What can happen to a session.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Seconds go by.
+    Wait(u64),
+    /// A token is presented: the newest is 0, the one before it 1, and so on.
+    Present(usize),
+    /// The client logs out.
+    LogOut,
+    /// An operator disables the account, and enables it again.
+    Disable,
+    /// Origin is stopped and started.
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => prop::sample::select(vec![1, 29, 30, 31, HOUR, DAY - 1, DAY, DAY + 1]).prop_map(Step::Wait),
+        12 => (0_usize..4).prop_map(Step::Present),
+        1 => Just(Step::Restart),
+        1 => prop::sample::select(vec![Step::LogOut, Step::Disable]),
+    ]
+}
+
+/// What an honest client and a thief may expect.
+struct Model {
+    handed_out: Vec<String>,
+    /// The token that was exchanged last, when that was, and when it was last answered with a new child.
+    parent: Option<(usize, u64, u64)>,
+    is_over: bool,
+    is_stolen: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Same(String),
+    New,
+    Refused,
+}
+
+impl Model {
+    fn present(&mut self, at: usize, now: u64) -> Outcome {
+        let newest = self.handed_out.len() - 1;
+        if self.is_over {
+            return Outcome::Refused;
+        }
+        match self.parent {
+            _ if at == newest => self.parent = Some((at, now, now)),
+            Some((parent, _, answered)) if at == parent && now - answered <= 30 => {
+                return Outcome::Same(self.handed_out[newest].clone());
+            }
+            Some((parent, exchanged, _)) if at == parent && now - exchanged <= DAY => {
+                self.parent = Some((parent, exchanged, now));
+            }
+            _ => {
+                (self.is_over, self.is_stolen) = (true, true);
+                return Outcome::Refused;
+            }
+        }
+        Outcome::New
+    }
+}
+
+/// Takes the steps, with the model beside. Tells whether there was a theft.
+async fn take(w: &mut World, user: UserId, steps: &[Step]) -> Result<bool, TestCaseError> {
+    let first = w.tokens(0).await;
+    let mut model = Model {
+        handed_out: vec![first.refresh_token.clone()],
+        parent: None,
+        is_over: false,
+        is_stolen: false,
+    };
+    let mut now = 0;
+    for step in steps {
+        match *step {
+            Step::Wait(seconds) => now += seconds,
+            Step::Present(back) => {
+                let at = (model.handed_out.len() - 1).saturating_sub(back);
+                let expected = model.present(at, now);
+                let found = match w.refresh(now, &model.handed_out[at]).await {
+                    Ok(grant) if model.handed_out.contains(&grant.refresh_token) => {
+                        Outcome::Same(grant.refresh_token)
+                    }
+                    Ok(grant) => {
+                        model.handed_out.push(grant.refresh_token);
+                        Outcome::New
+                    }
+                    Err(Error::InvalidGrant) => Outcome::Refused,
+                    Err(error) => return Err(TestCaseError::fail(error.to_string())),
+                };
+                prop_assert_eq!(found, expected, "token {} at {}", at, now);
+            }
+            Step::LogOut => {
+                w.domain.revoke_refresh_token(&w.at(now), &model.handed_out[0]).await.unwrap();
+                model.is_over = true;
+            }
+            Step::Disable => {
+                w.domain.disable(&w.at(now), user).await.unwrap();
+                w.domain.enable(&w.at(now), user).await.unwrap();
+                model.is_over = true;
+            }
+            Step::Restart => w.domain = open(&w.store, settings(), MASTER_KEY, now).await.unwrap(),
+        }
+        prop_assert_eq!(w.is_alive(now, &first).await, !model.is_over);
+    }
+    Ok(model.is_stolen)
+}
+
+#[test]
+fn in_any_order_of_events_a_token_is_worth_what_the_table_says() {
+    let runtime = Runtime::new().unwrap();
+    for w in runtime.block_on(World::each()) {
+        let user = runtime.block_on(w.user(EMAIL, &["viewer"]));
+        let thefts = std::cell::Cell::new(0);
+        let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+        TestRunner::new(config)
+            .run(&vec(step(), 1..24), |steps| {
+                let stolen = runtime.block_on(take(&mut w.clone(), user, &steps))?;
+                thefts.set(thefts.get() + usize::from(stolen));
+                Ok(())
+            })
+            .unwrap();
+        // Each was recorded, and once.
+        assert_eq!(runtime.block_on(w.events("refresh.theft")).len(), thefts.get());
+        assert!(thefts.get() > 0, "no case has a theft in it");
+    }
+}
