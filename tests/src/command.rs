@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::bench::{self, Bench};
+use crate::chaos;
 use crate::evidence;
 use crate::failure::Failure;
 use crate::layering;
@@ -43,6 +44,8 @@ enum Command {
         #[command(subcommand)]
         bench: Bench,
     },
+    /// Kill, stop, cut off and starve parts under load, and see that what was acknowledged holds
+    Chaos(chaos::Options),
     /// Install the tools and packages that the other commands need, and nothing else
     Setup,
     /// Check that no module imports against the layers, and that every test a document names is there
@@ -123,6 +126,7 @@ fn act(command: Command) -> Result<(), Failure> {
         }
         Command::Build { policy } => worker::put_in_place(&Place::find()?, policy.as_deref()).map(drop),
         Command::Bench { bench } => block_on(bench::bench(&Place::find()?, &bench)),
+        Command::Chaos(options) => block_on(chaos::chaos(&Place::find()?, &options)),
         Command::Setup => {
             let place = Place::find()?;
             setup::everything(&place)

@@ -8,11 +8,13 @@
 //! system      the parts that run: origin, the edge, the upstream; their addresses, settings, secrets, health
 //! mailbox     a mail server that keeps what it is sent
 //! bench       `cargo dev bench`: what is promised in figures, measured
+//! chaos       `cargo dev chaos`: faults under load, and whether what was acknowledged holds
 //! layering    which module may know which, and
 //! evidence    whether the tests that a document names are there: `cargo dev check`
 //! ```
 
 pub mod bench;
+pub mod chaos;
 pub mod command;
 pub mod evidence;
 pub mod failure;

@@ -186,7 +186,7 @@ const UNHURRIED: [(&str, &str); 9] = [
 ];
 
 /// What a development system is told: every part where the others are, and what they share.
-fn settings(
+pub(crate) fn settings(
     options: &Options,
     wrangler: &Wrangler,
     addresses: &Addresses,
@@ -237,7 +237,11 @@ fn settings(
 }
 
 /// The demo upstream gets its own seal key and no other secret.
-fn upstream(artifacts: &Artifacts, addresses: &Addresses, settings: &Settings) -> Result<Command, Failure> {
+pub(crate) fn upstream(
+    artifacts: &Artifacts,
+    addresses: &Addresses,
+    settings: &Settings,
+) -> Result<Command, Failure> {
     let secret = settings.origin.get("COUNTERSIGN_SECRET").map(String::as_str).unwrap_or_default();
     let secret = SharedSecret::from_base64url(secret).map_err(|error| {
         Failure::new(format!("COUNTERSIGN_SECRET: {error}"), "correct it, or leave it out")

@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 use crate::failure::Failure;
 
+/// No answer here is longer.
+const MOST: usize = 16 << 20;
+
 /// An open connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -43,7 +46,7 @@ impl Connection {
     /// Posts JSON and reads the answer.
     ///
     /// # Errors
-    /// When the connection is lost, or the answer has no `Content-Length`.
+    /// When the connection is lost, or the answer cannot be read.
     pub async fn post(&mut self, path: &str, json: &serde_json::Value) -> Result<Answer, Failure> {
         self.send("POST", path, &[("content-type", "application/json")], &json.to_string()).await
     }
@@ -51,7 +54,7 @@ impl Connection {
     /// Sends a request and reads the answer.
     ///
     /// # Errors
-    /// When the connection is lost, or the answer has no `Content-Length`.
+    /// When the connection is lost, or the answer cannot be read.
     pub async fn send(
         &mut self,
         method: &str,
@@ -76,14 +79,36 @@ impl Connection {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let length = headers.iter().find(|(name, _)| name == "content-length");
-        let length = length.and_then(|(_, length)| length.parse().ok());
-        let (Some(status), Some(length)) = (status, length) else {
-            return Err(Failure::new("origin's answer cannot be read", "see what stands above"));
+        let status = status.ok_or_else(unreadable)?;
+        let has =
+            |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        let body = match (has("transfer-encoding"), has("content-length")) {
+            (Some("chunked"), _) => self.chunks().await?,
+            (None, Some(length)) => self.bytes(length.parse().map_err(|_| unreadable())?).await?,
+            _ if status == 204 => Vec::new(),
+            _ => return Err(unreadable()),
         };
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).await.map_err(lost)?;
         Ok(Answer { status, headers, body, time: began.elapsed() })
+    }
+
+    /// A body in chunks, without trailers (RFC 9112 §7.1).
+    async fn chunks(&mut self) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        loop {
+            let length = usize::from_str_radix(&self.line().await?, 16).map_err(|_| unreadable())?;
+            let chunk = self.bytes(length).await?;
+            self.line().await?;
+            if chunk.is_empty() {
+                return Ok(body);
+            }
+            body.extend(chunk);
+        }
+    }
+
+    async fn bytes(&mut self, length: usize) -> Result<Vec<u8>, Failure> {
+        let mut bytes = if length > MOST { return Err(unreadable()) } else { vec![0; length] };
+        self.stream.read_exact(&mut bytes).await.map_err(lost)?;
+        Ok(bytes)
     }
 
     async fn line(&mut self) -> Result<String, Failure> {
@@ -93,6 +118,10 @@ impl Connection {
     }
 }
 
+fn unreadable() -> Failure {
+    Failure::new("an answer cannot be read", "see what stands above")
+}
+
 fn lost(error: std::io::Error) -> Failure {
-    Failure::new(format!("the connection to origin was lost: {error}"), "see what stands above")
+    Failure::new(format!("the connection was lost: {error}"), "see what stands above")
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use rustix::process::geteuid;
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde::Deserialize;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -29,10 +29,25 @@ const REMEDY: &str = "see that TMPDIR exists and has some hundred megabytes free
 /// A running server.
 #[derive(Debug)]
 pub struct Postgres {
-    part: Part,
+    part: Option<Part>,
+    server: Server,
     url: String,
+    watchdog: Arc<Watchdog>,
     _directory: TempDir,
 }
+
+/// What a server is started from.
+#[derive(Debug)]
+struct Server {
+    native: PathBuf,
+    data: PathBuf,
+    port: u16,
+    owner: Option<Owner>,
+}
+
+/// A server that stands still until this is dropped: none of its processes does anything, or ends.
+#[derive(Debug)]
+pub struct Suspended(Vec<Pid>);
 
 impl Postgres {
     /// Makes a new, empty database cluster and starts a server on it. The server refuses to run as root: it is then
@@ -50,26 +65,42 @@ impl Postgres {
         let native = installation(package, directory.path(), owner.as_ref())?;
         let password = Base64UrlUnpadded::encode_string(&random::bytes::<18>()?);
         let data = initialise(&native, directory.path(), &password, owner.as_ref())?;
-        let port = free_port()?;
-        let mut command = owned(&native.join("bin/postgres"), owner.as_ref());
-        command.arg("-D").arg(&data);
-        for setting in [
-            &format!("port={port}"),
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-            "max_connections=500",
-            // What tests provoke is theirs to judge; what the server says of itself is shown.
-            "log_min_messages=log",
-            "log_checkpoints=off",
-            // The cluster is thrown away; what the tests kill is origin, never the database's machine.
-            "fsync=off",
-        ] {
-            command.arg("-c").arg(setting);
-        }
-        let mut part = Part::start("postgres", command, watchdog)?;
+        let server = Server { native, data, port: free_port()?, owner };
+        let url = format!("postgres://postgres:{password}@127.0.0.1:{}/postgres", server.port);
+        let mut part = Part::start("postgres", server.command(), watchdog)?;
         until_ready(&mut part).await?;
-        let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
-        Ok(Self { part, url, _directory: directory })
+        Ok(Self { part: Some(part), server, url, watchdog: Arc::clone(watchdog), _directory: directory })
+    }
+
+    /// Stops the server as it stops when its machine is about to: at once, without a checkpoint.
+    pub async fn stop_immediately(&mut self) {
+        if let Some(part) = self.part.take() {
+            part.end(Signal::QUIT).await;
+        }
+    }
+
+    /// Starts a stopped server again, on the same data and the same port, and waits until it has recovered.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_again(&mut self) -> Result<(), Failure> {
+        let part = Part::start("postgres", self.server.command(), &self.watchdog)?;
+        until_ready(self.part.insert(part)).await
+    }
+
+    /// Makes the server stand still.
+    ///
+    /// # Errors
+    /// When it does not run, or the system does not list its processes (only Linux does, in `/proc`).
+    pub fn suspended(&self) -> Result<Suspended, Failure> {
+        let processes = self.part.as_ref().map(|part| family(part.id())).unwrap_or_default();
+        if processes.len() < 2 {
+            return Err(Failure::new("the server's processes are not listed in /proc", "run it on Linux"));
+        }
+        for &process in &processes {
+            let _ = kill_process(process, Signal::STOP);
+        }
+        Ok(Suspended(processes))
     }
 
     /// The URL of the server's first database, for a role that may create others.
@@ -80,8 +111,49 @@ impl Postgres {
 
     /// Stops the server and removes its directory.
     pub async fn stop(self) {
-        self.part.stop().await;
+        if let Some(part) = self.part {
+            part.stop().await;
+        }
     }
+}
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        for &process in &self.0 {
+            let _ = kill_process(process, Signal::CONT);
+        }
+    }
+}
+
+impl Server {
+    fn command(&self) -> Command {
+        let mut command = owned(&self.native.join("bin/postgres"), self.owner.as_ref());
+        command.arg("-D").arg(&self.data);
+        for setting in [
+            &format!("port={}", self.port),
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_connections=500",
+            // What tests provoke is theirs to judge; what the server says of itself is shown.
+            "log_min_messages=log",
+            "log_checkpoints=off",
+            // The cluster is thrown away; what is killed is a process, never the machine under it.
+            "fsync=off",
+        ] {
+            command.arg("-c").arg(setting);
+        }
+        command
+    }
+}
+
+/// A process and its children, as far as the system lists them.
+fn family(parent: i32) -> Vec<Pid> {
+    let children = |process: i32| -> String {
+        fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default()
+    };
+    let children = children(parent);
+    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+    std::iter::once(parent).chain(children).filter_map(Pid::from_raw).collect()
 }
 
 /// The unprivileged user that the server runs as.

@@ -117,14 +117,26 @@ impl Part {
         self.tail.lines().iter().any(|line| line.contains(text))
     }
 
-    /// Asks the part to end and kills it when it does not.
-    pub async fn stop(mut self) {
+    /// Kills the part, without a word.
+    pub async fn kill(mut self) {
         if self.child.id().is_some() {
-            let _ = kill_process(self.pid, Signal::TERM);
+            let _ = kill_process_group(self.pid, Signal::KILL);
+            let _ = self.child.wait().await;
+        }
+    }
+
+    /// Asks the part to end and kills it when it does not.
+    pub async fn stop(self) {
+        self.end(Signal::TERM).await;
+    }
+
+    /// Asks the part to end by this signal and kills it when it does not.
+    pub async fn end(mut self, signal: Signal) {
+        if self.child.id().is_some() {
+            let _ = kill_process(self.pid, signal);
             if timeout(PATIENCE, self.child.wait()).await.is_err() {
                 eprintln!("cargo dev: {} did not end when asked, so it was killed", self.name);
-                let _ = kill_process_group(self.pid, Signal::KILL);
-                let _ = self.child.wait().await;
+                self.kill().await;
             }
         }
     }
