@@ -19,29 +19,10 @@ pub async fn keep(app: App) {
         match once(&app).await {
             Ok(done) if done == Upkeep::default() => {}
             Ok(done) => {
-                let Upkeep {
-                    rotated,
-                    keys_removed,
-                    sessions_removed,
-                    rules_removed,
-                    limits_removed,
-                    mails_removed,
-                    events_removed,
-                    audit_fault,
-                } = done;
-                if let Some(fault) = audit_fault {
+                if let Some(fault) = &done.audit_fault {
                     tracing::error!(fault, "the audit log is not intact, so nothing of it is removed");
                 }
-                tracing::info!(
-                    rotated,
-                    keys_removed,
-                    sessions_removed,
-                    rules_removed,
-                    limits_removed,
-                    mails_removed,
-                    events_removed,
-                    "upkeep"
-                );
+                tracing::info!(?done, "upkeep");
             }
             Err(error) => tracing::error!(error = %telemetry::causes(&error), "upkeep failed"),
         }

@@ -77,8 +77,7 @@ impl Domain {
     async fn purge_challenges(&self, context: &Context) -> Result<(), Error> {
         for _ in 0..BATCHES {
             let mut transaction = self.0.store.begin().await?;
-            let mut removed = purge::login_challenges(&mut transaction, context.now, BATCH).await?;
-            removed = removed.max(purge::passkey_ceremonies(&mut transaction, context.now, BATCH).await?);
+            let removed = purge::unanswered(&mut transaction, context.now, BATCH).await?;
             transaction.commit().await.map_err(store::Error::from)?;
             if removed < u64::from(BATCH) {
                 break;

@@ -21,38 +21,22 @@ pub async fn sessions(transaction: &mut Transaction, before: Timestamp, batch: u
     Ok(removed)
 }
 
-/// Removes at most so many ceremonies of passkeys that nobody answered before now. How many.
-pub async fn passkey_ceremonies(
-    transaction: &mut Transaction,
-    now: Timestamp,
-    batch: u32,
-) -> Result<u64, Error> {
-    let deleted = sqlx::query(
-        "DELETE FROM passkey_ceremonies WHERE digest IN \
-         (SELECT digest FROM passkey_ceremonies WHERE expires_at < $1 LIMIT $2)",
-    )
-    .bind(now.millis())
-    .bind(i64::from(batch))
-    .execute(&mut **transaction)
-    .await?;
-    Ok(deleted.rows_affected())
-}
-
-/// Removes at most so many logins that waited for their second step until before now. How many.
-pub async fn login_challenges(
-    transaction: &mut Transaction,
-    now: Timestamp,
-    batch: u32,
-) -> Result<u64, Error> {
-    let deleted = sqlx::query(
-        "DELETE FROM login_challenges WHERE digest IN \
-         (SELECT digest FROM login_challenges WHERE expires_at < $1 LIMIT $2)",
-    )
-    .bind(now.millis())
-    .bind(i64::from(batch))
-    .execute(&mut **transaction)
-    .await?;
-    Ok(deleted.rows_affected())
+/// Removes at most so many of each kind of question that nobody answered before now: for a second step of a login, and
+/// for a passkey. How many.
+pub async fn unanswered(transaction: &mut Transaction, now: Timestamp, batch: u32) -> Result<u64, Error> {
+    let mut removed = 0;
+    for table in ["login_challenges", "passkey_ceremonies"] {
+        let statement = format!(
+            "DELETE FROM {table} WHERE digest IN (SELECT digest FROM {table} WHERE expires_at < $1 LIMIT $2)"
+        );
+        let deleted = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(now.millis())
+            .bind(i64::from(batch))
+            .execute(&mut **transaction)
+            .await?;
+        removed += deleted.rows_affected();
+    }
+    Ok(removed)
 }
 
 /// Removes at most so many rows of the limits of attempts that count nothing any more. How many.
