@@ -15,6 +15,7 @@ pub mod linking;
 pub mod mailer;
 pub mod markup;
 pub mod metrics;
+pub mod printable;
 pub mod random;
 pub mod store;
 pub mod telemetry;

@@ -7,6 +7,8 @@ use tracing_subscriber::{
     EnvFilter, fmt::format::FmtSpan, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
+use crate::printable::is_unprintable;
+
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -50,12 +52,7 @@ const LONGEST: usize = 256;
 impl fmt::Display for Outside<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for letter in self.0.chars().take(LONGEST) {
-            // Beside control characters, what turns the direction of text or ends a line in Unicode.
-            let harmful = letter.is_control()
-                || letter == '\\'
-                || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
-                || ('\u{202a}'..='\u{202e}').contains(&letter)
-                || ('\u{2066}'..='\u{2069}').contains(&letter);
+            let harmful = letter == '\\' || is_unprintable(letter);
             if harmful { write!(f, "{}", letter.escape_default())? } else { f.write_char(letter)? }
         }
         if self.0.chars().nth(LONGEST).is_some() { f.write_str("…") } else { Ok(()) }

@@ -11,7 +11,7 @@ use std::{
     collections::HashSet,
     fs::File,
     hash::{BuildHasher as _, RandomState},
-    io::{self, BufRead, BufReader, Write as _},
+    io::{self, BufRead, BufReader},
     path::PathBuf,
 };
 
@@ -19,7 +19,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use self::lines::Lines;
-use super::{Failure, Report, opened::Opened};
+use super::{Failure, Report, opened::Opened, report::say};
 use crate::{
     clock::Clock,
     domain::{Context, Domain, ImportedAccount},
@@ -199,10 +199,4 @@ impl<'d> Run<'d> {
         let report = Report::new(text, json);
         if existing + refused > 0 { report.partly() } else { report }
     }
-}
-
-/// A word to whoever waits; the report alone is on standard output.
-fn say(line: &str) {
-    // A reader that went away is no failure of the import.
-    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use serde_json::Value;
 
 use super::report::table;
+use crate::printable;
 
 /// How many entries are read at once.
 pub(super) const PAGE: u32 = 500;
@@ -49,7 +50,7 @@ impl Listing {
         }
         for (number, entry) in entries.iter().enumerate() {
             let separator = if is_first && number == 0 { "" } else { "," };
-            write!(self.output, "{separator}{entry}")?;
+            write!(self.output, "{separator}{}", printable::line(&entry.to_string()))?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::{fmt, io::Write as _, process::ExitCode};
 
 use serde_json::{Value, json};
 
-use crate::{config::Faults, telemetry};
+use crate::{config::Faults, printable, telemetry};
 
 /// What a command found or did, for a person and for a machine.
 #[derive(Debug)]
@@ -49,9 +49,9 @@ impl Report {
         let code = if self.is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         let line = match (as_json, &self.json) {
             (true, Value::Null) => return code,
-            (true, json) => json.to_string(),
+            (true, json) => printable::line(&json.to_string()).into_owned(),
             (false, _) if self.text.is_empty() => return code,
-            (false, _) => self.text,
+            (false, _) => printable::lines(&self.text).into_owned(),
         };
         // A reader that went away (`| head`) is no failure of the command.
         let _ = writeln!(std::io::stdout(), "{line}");
@@ -59,8 +59,17 @@ impl Report {
     }
 }
 
+/// A word on standard error to whoever waits; the report alone is on standard output.
+pub(super) fn say(text: &str) {
+    // A reader that went away is no failure of the command.
+    let _ = writeln!(std::io::stderr(), "{}", printable::line(text));
+}
+
 /// The lines of a table, the head first; columns are as wide as their widest cell.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    // A cell is one line, whoever wrote what stands in it.
+    let rows: Vec<Vec<_>> =
+        rows.iter().map(|row| row.iter().map(|cell| printable::line(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(head.get(column).map(|title| title.chars().count())).max().unwrap_or_default()
@@ -72,7 +81,7 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         padded.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![line(head.to_vec())];
-    lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
+    lines.extend(rows.iter().map(|row| line(row.iter().map(AsRef::as_ref).collect())));
     lines
 }
 
@@ -101,7 +110,7 @@ impl Failure {
         } else {
             format!("error: {self}")
         };
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = writeln!(std::io::stderr(), "{}", printable::lines(&line));
         ExitCode::FAILURE
     }
 }
@@ -129,6 +138,14 @@ mod tests {
         let rows = [vec!["é".to_owned(), "one".to_owned()], vec!["longer".to_owned(), "2".to_owned()]];
         let report = Report::table(&["id", "n"], &rows, Value::Null);
         assert_eq!(report.text, "id      n\né       one\nlonger  2");
+    }
+
+    #[test]
+    fn a_cell_moves_no_cursor_and_begins_no_line() {
+        let rows = [vec!["a\u{1b}[2K\nadmin".to_owned(), "\u{9b}1A\u{202e}".to_owned()]];
+        let report = Report::table(&["id", "n"], &rows, Value::Null);
+        assert_eq!(report.text.lines().nth(1), Some(r"a\u001b[2K\u000aadmin  \u009b1A\u202e"));
+        assert_eq!(report.text.lines().count(), 2);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Why somebody administers, in their own words: it is kept with the act.
 
+use crate::printable::is_unprintable;
+
 /// The most characters of a note.
 const LONGEST: usize = 500;
 
@@ -53,12 +55,6 @@ impl std::str::FromStr for Note {
     fn from_str(text: &str) -> Result<Self, UnusableNote> {
         Self::parse(text)
     }
-}
-
-/// Control characters, line and paragraph separators, and what turns the direction of text (UAX #9 §2).
-fn is_unprintable(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
 }
 
 #[cfg(test)]
