@@ -58,7 +58,8 @@ pub use self::{
     assertions::{RenewedAssertion, Rights},
     attempt::Attempt,
     audit::{
-        reading::Extent as AuditExtent,
+        export::{Export as AuditExport, Wanted as AuditWanted},
+        statement::Restart as AuditRestart,
         verification::{Fault as AuditFault, Verified as AuditVerified, Verifier as AuditVerifier},
     },
     directory::{Cursor, SessionPage, UserPage, UserQuery, UserState},

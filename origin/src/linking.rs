@@ -8,8 +8,8 @@ use crate::{app::App, domain, domain::audit::chain::Linked, telemetry};
 
 /// How often it is asked whether there is something to link.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// The pause where the log does not end as it was signed, which does not mend itself.
-const TAMPERED: Duration = Duration::from_secs(30);
+/// The pause where the log does not end as it was signed, until an operator begins another chain.
+const TAMPERED: Duration = Duration::from_secs(10);
 /// The pause between batches, for those who want to write meanwhile.
 const PAUSE: Duration = Duration::from_millis(5);
 

@@ -7,6 +7,9 @@
 pub mod attempts;
 pub mod audit;
 pub mod audit_chain;
+pub mod audit_reading;
+pub mod audit_restarts;
+pub mod audit_retention;
 pub mod ceremonies;
 pub mod challenges;
 mod connection;

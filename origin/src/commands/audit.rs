@@ -3,14 +3,15 @@
 mod export;
 mod line;
 mod list;
+mod restart;
 mod verify;
 
 use clap::Subcommand;
 use serde_json::json;
 use shared::time::Timestamp;
 
-use self::{export::Export, list::List, verify::Verify};
-use super::{Failure, Report, opened::Opened};
+use self::{export::Export, list::List, restart::Restart, verify::Verify};
+use super::{Failure, Report, opened::Opened, report::say};
 use crate::config::Source;
 
 /// What there is to do with the audit log.
@@ -21,10 +22,17 @@ pub(super) enum Audit {
     /// Find out whether anything was altered, removed, inserted or reordered, and name the first.
     ///
     /// Every event is held against the chain, and the chain against what was signed. The exit code is 1 when
-    /// something is wrong. An export is verified on any machine, with the public key alone.
+    /// something is wrong; what was found in a chain that has been closed since is said, and no fault any more. An export
+    /// is verified on any machine, with the public key alone.
     Verify(Verify),
-    /// Write the log as JSON lines, with all that is needed to verify it.
+    /// Write the log as JSON lines, with all that is needed to verify it. It ends where something is found to be wrong.
     Export(Export),
+    /// Close a chain that was found not to be intact, and begin another.
+    ///
+    /// All that stands in the closed chain stays, sealed as evidence. What was found, who closed the chain and why is
+    /// signed, and said by every verification from then on. What waits and is origin's goes into the new chain; other
+    /// events are kept apart. Without it nothing may be linked any more, and nothing is removed.
+    Restart(Restart),
     /// Print the public key that the log is signed by, as a JWK. Keep it apart from the database.
     Key,
     /// Print the last checkpoint. Kept elsewhere, it shows later that the log was not set back.
@@ -37,6 +45,7 @@ impl Audit {
             Self::List(list) => list.run(&Opened::new(source).await?).await,
             Self::Verify(verify) => verify.run(source).await,
             Self::Export(export) => export.run(&Opened::new(source).await?).await,
+            Self::Restart(restart) => restart.run(source).await,
             Self::Key => {
                 let key = json!(Opened::new(source).await?.domain.audit_key().to_jwk());
                 Ok(Report::new(key.to_string(), key))

@@ -95,6 +95,9 @@ impl From<domain::Error> for Failure {
             domain::Error::NotFound => {
                 Self::new(error.to_string(), "it was perhaps ended or withdrawn before")
             }
+            // Its text names the remedy.
+            domain::Error::AuditNotAsSigned => Self::new(error.to_string(), ""),
+            domain::Error::Contended => Self::new(error.to_string(), "try again"),
             domain::Error::LastAdmin => Self::new(error.to_string(), "make another one first"),
             domain::Error::UnknownRole(_) => Self::new(error.to_string(), "name a role of the policy file"),
             domain::Error::AddressTaken => Self::new(error.to_string(), "`origin user find` shows it"),

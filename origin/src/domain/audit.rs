@@ -4,9 +4,14 @@
 
 mod canonical;
 pub mod chain;
+mod chains;
 mod erasure;
+mod evidence;
+pub mod export;
+mod inspection;
 mod key;
 pub mod reading;
+mod restart;
 mod retention;
 pub mod statement;
 pub mod verification;
@@ -136,6 +141,8 @@ words! {
         PersonalDataErased = "audit.personal_data_erased",
         /// The oldest part of the audit log was signed away.
         AuditRetired = "audit.retired",
+        /// A chain of the audit log that was not intact was closed, and another one begun.
+        AuditRestarted = "audit.restarted",
         /// A request was denied.
         RequestDenied = "request.denied",
     }

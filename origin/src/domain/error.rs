@@ -133,7 +133,10 @@ pub enum Error {
     },
     /// The chain of the audit log does not end as it was signed: somebody else has written there. Nothing is
     /// linked after it, so that nothing of it is signed for.
-    #[error("the audit log does not end as it was signed; `origin audit verify` names where")]
+    #[error(
+        "the audit log does not end as it was signed; `origin audit verify` names where, `origin audit restart` begins \
+         another chain"
+    )]
     AuditNotAsSigned,
     /// Others kept changing the same row; nothing was done, and a retry is worth it.
     #[error("the same row is being changed by too many others")]

@@ -6,7 +6,10 @@ mod administration;
 mod administrators;
 mod admission;
 mod audit_chain;
+mod audit_keeping;
 mod audit_load;
+mod audit_restarts;
+mod audit_search;
 mod audit_verification;
 mod authentication;
 mod directory;
@@ -19,6 +22,7 @@ mod ordering;
 mod outbox;
 mod passkeys;
 mod passwords;
+mod permissions;
 mod races;
 mod restore;
 mod revocation;
@@ -28,6 +32,7 @@ mod second_factors;
 mod second_step;
 mod sessions;
 mod step_up;
+mod tampering;
 mod upkeep;
 
 use std::{sync::Arc, time::Duration};
@@ -253,15 +258,23 @@ async fn stores() -> Vec<(Store, Option<TempDir>)> {
     let directory = TempDir::new().unwrap();
     let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
     let mut stores = vec![(Store::connect(&url).await.unwrap(), Some(directory))];
-    if let Ok(url) = std::env::var("TEST_POSTGRES_URL") {
-        let schema = format!("test_{:032x}", u128::from_be_bytes(Random.bytes().unwrap()));
-        let all = Store::connect(&url).await.unwrap();
-        let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
-        sqlx::query(create).execute(all.reads()).await.unwrap();
-        all.close().await;
-        let separator = if url.contains('?') { '&' } else { '?' };
-        let url = format!("{url}{separator}options=-c%20search_path%3D{schema}");
+    if let Some(url) = postgres_url(&new_schema()).await {
         stores.push((Store::connect(&url).await.unwrap(), None));
     }
     stores
+}
+
+fn new_schema() -> String {
+    format!("test_{:032x}", u128::from_be_bytes(Random.bytes().unwrap()))
+}
+
+/// The address of PostgreSQL, if there is one, with an empty schema of this name.
+async fn postgres_url(schema: &str) -> Option<String> {
+    let url = std::env::var("TEST_POSTGRES_URL").ok()?;
+    let all = Store::connect(&url).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+    sqlx::query(create).execute(all.reads()).await.unwrap();
+    all.close().await;
+    let separator = if url.contains('?') { '&' } else { '?' };
+    Some(format!("{url}{separator}options=-c%20search_path%3D{schema}"))
 }

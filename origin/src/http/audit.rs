@@ -102,7 +102,7 @@ impl From<AuditRow> for AuditEvent {
     fn from(event: AuditRow) -> Self {
         let details = event.details();
         Self {
-            id: event.id.to_string(),
+            id: event.id,
             at: Time(event.at),
             kind: event.kind,
             outcome: if event.success { "success" } else { "failure" },
@@ -112,7 +112,7 @@ impl From<AuditRow> for AuditEvent {
             session: event.session.map(|id| id.to_string()),
             address: event.address,
             user_agent: event.user_agent,
-            request_id: event.request_id.to_string(),
+            request_id: event.request_id,
             details,
         }
     }

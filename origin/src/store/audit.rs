@@ -1,14 +1,14 @@
 //! The audit log: appended to, never changed but for what names a person, which can be erased.
 
 use shared::{
-    id::{EventId, RequestId, SessionId, UserId},
+    id::{SessionId, UserId},
     time::Timestamp,
 };
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Error, Transaction,
-    row::{Columns, as_number, corrupt},
+    row::{Columns, as_number},
 };
 
 /// The version of what [`insert`] writes. 0 is what earlier versions wrote: their details were not parted, and
@@ -50,11 +50,11 @@ pub struct Record {
     pub mac: Option<Vec<u8>>,
 }
 
-/// One event, read.
+/// One event, read as far as it can be: whatever somebody has put in is shown with the rest. Verifying names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
     /// The id.
-    pub id: EventId,
+    pub id: String,
     /// When it happened.
     pub at: Timestamp,
     /// What happened.
@@ -74,7 +74,7 @@ pub struct AuditRow {
     /// By what.
     pub user_agent: Option<String>,
     /// In which request.
-    pub request_id: RequestId,
+    pub request_id: String,
     /// More, as a JSON object.
     pub detail: Option<String>,
     /// What of that names a person, as a JSON object.
@@ -116,6 +116,12 @@ pub async fn insert(transaction: &mut Transaction, event: &Record) -> Result<(),
     .execute(&mut **transaction)
     .await?;
     Ok(())
+}
+
+/// Whether nothing is recorded.
+pub async fn is_empty<'e>(executor: impl AnyExecutor<'e>) -> Result<bool, Error> {
+    let event = sqlx::query("SELECT seq FROM audit_events LIMIT 1").fetch_optional(executor).await?;
+    Ok(event.is_none())
 }
 
 /// Events with their numbers, in the order of the log, from after the given number.
@@ -206,17 +212,18 @@ pub async fn search<'e>(
 
 fn event(row: &AnyRow) -> Result<AuditRow, Error> {
     Ok(AuditRow {
-        id: row.parsed("id")?,
+        id: row.text("id")?,
         at: row.time("at")?,
         kind: row.text("kind")?,
         success: row.text("outcome")? == "success",
         reason: row.text_or_null("reason")?,
-        actor: row.parsed_or_null("actor")?,
-        subject: row.parsed_or_null("subject")?,
-        session: row.parsed_or_null("session")?,
+        // What is no id is nobody's.
+        actor: row.text_or_null("actor")?.and_then(|id| id.parse().ok()),
+        subject: row.text_or_null("subject")?.and_then(|id| id.parse().ok()),
+        session: row.text_or_null("session")?.and_then(|id| id.parse().ok()),
         address: row.text_or_null("address")?,
         user_agent: row.text_or_null("user_agent")?,
-        request_id: row.parsed("request_id")?,
+        request_id: row.text("request_id")?,
         detail: row.text_or_null("detail")?,
         personal: row.text_or_null("personal")?,
     })
@@ -225,7 +232,8 @@ fn event(row: &AnyRow) -> Result<AuditRow, Error> {
 /// An event as it is kept.
 pub(super) fn record(row: &AnyRow) -> Result<Record, Error> {
     Ok(Record {
-        version: row.count("version")?,
+        // One that nobody has written is none, and not one to fail at.
+        version: u64::try_from(row.number("version")?).unwrap_or(u64::MAX),
         id: row.text("id")?,
         at: row.number("at")?,
         kind: row.text("kind")?,
@@ -241,9 +249,4 @@ pub(super) fn record(row: &AnyRow) -> Result<Record, Error> {
         personal: row.text_or_null("personal")?,
         mac: row.bytes_or_null("mac")?,
     })
-}
-
-/// 32 bytes.
-pub(super) fn digest(row: &AnyRow, column: &'static str) -> Result<[u8; 32], Error> {
-    row.bytes(column)?.try_into().map_err(|_| corrupt(column, "32 bytes are wanted"))
 }

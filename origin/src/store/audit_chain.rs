@@ -5,7 +5,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Error, Transaction,
-    audit::{Record, digest, record},
+    audit::{Record, record},
     meta,
     row::{Columns, as_number},
     words::words,
@@ -153,7 +153,12 @@ pub async fn head<'e>(executor: impl AnyExecutor<'e>) -> Result<Option<Head>, Er
     let row = sqlx::query("SELECT number, hash FROM audit_links ORDER BY number DESC LIMIT 1")
         .fetch_optional(executor)
         .await?;
-    row.map(|row| Ok(Head { number: row.count("number")?, hash: digest(&row, "hash")? })).transpose()
+    row.as_ref().map(as_head).transpose()
+}
+
+fn as_head(row: &AnyRow) -> Result<Head, Error> {
+    // What is no hash is none that was ever signed.
+    Ok(Head { number: row.count("number")?, hash: row.bytes("hash")?.try_into().unwrap_or_default() })
 }
 
 /// Where the chain ends, and where it is signed to end, of one moment.
@@ -166,10 +171,7 @@ pub async fn end<'e>(executor: impl AnyExecutor<'e>) -> Result<(Option<Head>, Op
     .bind(meta::AUDIT_HEAD)
     .fetch_one(executor)
     .await?;
-    let head = match row.number_or_null("number")? {
-        Some(_) => Some(Head { number: row.count("number")?, hash: digest(&row, "hash")? }),
-        None => None,
-    };
+    let head = row.number_or_null("number")?.map(|_| as_head(&row)).transpose()?;
     Ok((head, row.text_or_null("statement")?))
 }
 
@@ -246,195 +248,6 @@ pub async fn last_checkpoint<'e>(executor: impl AnyExecutor<'e>) -> Result<Optio
     row.as_ref().map(signed).transpose()
 }
 
-fn signed(row: &AnyRow) -> Result<Signed, Error> {
+pub(super) fn signed(row: &AnyRow) -> Result<Signed, Error> {
     Ok(Signed { number: row.count("number")?, statement: row.text("statement")? })
-}
-
-/// The links from after this number, each with its event and the number that it has, if it is there.
-pub async fn links<'e>(
-    executor: impl AnyExecutor<'e>,
-    after: u64,
-    limit: u32,
-) -> Result<Vec<(Link, Option<Record>)>, Error> {
-    let rows = sqlx::query(
-        "SELECT audit_links.number, audit_links.seq AS link_seq, audit_links.event, audit_links.proof, \
-         audit_links.salt, audit_links.personal_digest, audit_links.hash, audit_events.* \
-         FROM audit_links LEFT JOIN audit_events ON audit_events.seq = audit_links.seq \
-         WHERE audit_links.number > $1 ORDER BY audit_links.number LIMIT $2",
-    )
-    .bind(as_number(after))
-    .bind(i64::from(limit))
-    .fetch_all(executor)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let event = row.number_or_null("seq")?.map(|_| record(row)).transpose()?;
-            Ok((link(row)?, event))
-        })
-        .collect()
-}
-
-fn link(row: &AnyRow) -> Result<Link, Error> {
-    Ok(Link {
-        number: row.count("number")?,
-        seq: row.count("link_seq")?,
-        event: row.text("event")?,
-        proof: row.text("proof")?,
-        salt: row.bytes_or_null("salt")?,
-        personal_digest: row.bytes("personal_digest")?,
-        hash: row.bytes("hash")?,
-    })
-}
-
-/// At most so many checkpoints from after this number, up to that one.
-pub async fn checkpoints<'e>(
-    executor: impl AnyExecutor<'e>,
-    after: u64,
-    until: u64,
-    limit: u32,
-) -> Result<Vec<Signed>, Error> {
-    let rows = sqlx::query(
-        "SELECT number, statement FROM audit_checkpoints WHERE number > $1 AND number <= $2 \
-         ORDER BY number LIMIT $3",
-    )
-    .bind(as_number(after))
-    .bind(as_number(until))
-    .bind(i64::from(limit))
-    .fetch_all(executor)
-    .await?;
-    rows.iter().map(signed).collect()
-}
-
-/// The checkpoint of this number.
-pub async fn checkpoint<'e>(executor: impl AnyExecutor<'e>, number: u64) -> Result<Option<Signed>, Error> {
-    let statement = "SELECT number, statement FROM audit_checkpoints WHERE number = $1";
-    let row = sqlx::query(statement).bind(as_number(number)).fetch_optional(executor).await?;
-    row.as_ref().map(signed).transpose()
-}
-
-/// The last checkpoint that was made before this time.
-pub async fn checkpoint_before<'e>(
-    executor: impl AnyExecutor<'e>,
-    at: Timestamp,
-) -> Result<Option<Signed>, Error> {
-    let statement =
-        "SELECT number, statement FROM audit_checkpoints WHERE at < $1 ORDER BY at DESC, number DESC LIMIT 1";
-    let row = sqlx::query(statement).bind(at.millis()).fetch_optional(executor).await?;
-    row.as_ref().map(signed).transpose()
-}
-
-/// The last checkpoint that was made before this time and has at most this number.
-pub async fn checkpoint_of<'e>(
-    executor: impl AnyExecutor<'e>,
-    at: Timestamp,
-    number: u64,
-) -> Result<Option<Signed>, Error> {
-    let row = sqlx::query(
-        "SELECT number, statement FROM audit_checkpoints WHERE number <= $1 AND at < $2 \
-         ORDER BY number DESC LIMIT 1",
-    )
-    .bind(as_number(number))
-    .bind(at.millis())
-    .fetch_optional(executor)
-    .await?;
-    row.as_ref().map(signed).transpose()
-}
-
-/// The first checkpoint that was made at this time or later.
-pub async fn checkpoint_from<'e>(
-    executor: impl AnyExecutor<'e>,
-    at: Timestamp,
-) -> Result<Option<Signed>, Error> {
-    let statement =
-        "SELECT number, statement FROM audit_checkpoints WHERE at >= $1 ORDER BY at, number LIMIT 1";
-    let row = sqlx::query(statement).bind(at.millis()).fetch_optional(executor).await?;
-    row.as_ref().map(signed).transpose()
-}
-
-/// Up to where the chain may be removed, if anything may.
-pub async fn retired<'e>(executor: impl AnyExecutor<'e>) -> Result<Option<Signed>, Error> {
-    let statement = "SELECT number, statement FROM audit_retention ORDER BY number DESC LIMIT 1";
-    let row = sqlx::query(statement).fetch_optional(executor).await?;
-    row.as_ref().map(signed).transpose()
-}
-
-/// Lets the chain be removed up to this number. False when that is so already.
-pub async fn retire(transaction: &mut Transaction, retired: &Signed) -> Result<bool, Error> {
-    let inserted = sqlx::query(
-        "INSERT INTO audit_retention (number, statement) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING",
-    )
-    .bind(as_number(retired.number))
-    .bind(&retired.statement)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(inserted.rows_affected() == 1)
-}
-
-/// Removes at most about so many of the oldest links up to this number, and their events. How many.
-pub async fn remove(transaction: &mut Transaction, until: u64, batch: u32) -> Result<u64, Error> {
-    let row =
-        sqlx::query("SELECT MIN(number) AS oldest FROM audit_links").fetch_one(&mut **transaction).await?;
-    let Some(oldest) = row.number_or_null("oldest")? else { return Ok(0) };
-    let last = as_number(until).min(oldest.saturating_add(i64::from(batch)) - 1);
-    // First the events: that they may go says the link.
-    for statement in [
-        "DELETE FROM audit_events WHERE seq IN (SELECT seq FROM audit_links WHERE number <= $1)",
-        "DELETE FROM audit_checkpoints WHERE number < $1",
-    ] {
-        sqlx::query(statement).bind(last).execute(&mut **transaction).await?;
-    }
-    let deleted = sqlx::query("DELETE FROM audit_links WHERE number <= $1")
-        .bind(last)
-        .execute(&mut **transaction)
-        .await?;
-    Ok(deleted.rows_affected())
-}
-
-/// The events numbered from after the first to the second number that have no link, and whether each waits for one.
-pub async fn without_link<'e>(
-    executor: impl AnyExecutor<'e>,
-    after: u64,
-    until: u64,
-) -> Result<Vec<(u64, Record, bool)>, Error> {
-    let rows = sqlx::query(
-        "SELECT audit_events.*, audit_unlinked.seq AS waiting FROM audit_events \
-         LEFT JOIN audit_unlinked ON audit_unlinked.seq = audit_events.seq \
-         WHERE audit_events.seq > $1 AND audit_events.seq <= $2 \
-         AND NOT EXISTS (SELECT 1 FROM audit_links WHERE audit_links.seq = audit_events.seq) \
-         ORDER BY audit_events.seq",
-    )
-    .bind(as_number(after))
-    .bind(as_number(until))
-    .fetch_all(executor)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let (seq, record) = numbered(row)?;
-            Ok((seq, record, row.number_or_null("waiting")?.is_some()))
-        })
-        .collect()
-}
-
-/// The lowest and the highest number that an event has; none where there are no events.
-pub async fn numbers<'e>(executor: impl AnyExecutor<'e>) -> Result<Option<(u64, u64)>, Error> {
-    let row = sqlx::query(
-        "SELECT (SELECT MIN(seq) FROM audit_events) AS lowest, (SELECT MAX(seq) FROM audit_events) AS highest",
-    )
-    .fetch_one(executor)
-    .await?;
-    match row.number_or_null("lowest")? {
-        Some(_) => Ok(Some((row.count("lowest")?, row.count("highest")?))),
-        None => Ok(None),
-    }
-}
-
-/// The number of an event that waits for its link, and is not there.
-pub async fn waiting_for_nothing<'e>(executor: impl AnyExecutor<'e>) -> Result<Option<u64>, Error> {
-    let row = sqlx::query(
-        "SELECT seq FROM audit_unlinked \
-         WHERE NOT EXISTS (SELECT 1 FROM audit_events WHERE audit_events.seq = audit_unlinked.seq) LIMIT 1",
-    )
-    .fetch_optional(executor)
-    .await?;
-    row.map(|row| row.count("seq")).transpose()
 }

@@ -17,6 +17,9 @@ pub const WENT_BACK: &str = "went_back";
 /// The name of where the chain of the audit log ends, signed with every batch of links.
 pub const AUDIT_HEAD: &str = "audit_head";
 
+/// The name of how much of what was signed away of the audit log has been removed, signed with every batch.
+pub const AUDIT_REMOVED: &str = "audit_removed";
+
 /// The name whose lock whoever takes an administrator away holds.
 pub const ADMINISTRATORS: &str = "administrators";
 

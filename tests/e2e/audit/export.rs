@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::linked;
-use crate::fixture::{Mobile, Outcome, System};
+use crate::fixture::{Mobile, Outcome, System, until};
 
 /// A database that is not there, for a command that needs none.
 const NOWHERE: &str = "sqlite:///nowhere/at/all.db";
@@ -99,6 +99,60 @@ async fn an_export_is_verified_by_the_key_alone_and_whatever_is_done_to_it_is_fo
     ] {
         assert!(malformed.failed().contains("remedy"));
     }
+}
+
+#[tokio::test]
+async fn an_export_without_its_beginning_is_found_out() {
+    let exported = Exported::new().await;
+    let system = &exported.system;
+    // As much again, behind a checkpoint.
+    let user = system.new_user().await;
+    until("there is a checkpoint", async || {
+        Mobile::of(&system.edge, &user).await;
+        system.origin_command(&["audit", "checkpoint", "--json"]).output.contains("\"previous\"")
+    })
+    .await;
+    Mobile::of(&system.edge, &user).await;
+    linked(system).await;
+    let (key, whole) = (exported.path("key.jwk"), system.origin_command(&["audit", "export"]).succeeded());
+    let lines: Vec<String> = whole.lines().map(str::to_owned).collect();
+    exported.verify(&lines, &key).succeeded();
+    let parsed = |line: &String| serde_json::from_str::<Value>(line).expect("JSON");
+    let (place, checkpoint) = lines
+        .iter()
+        .enumerate()
+        .find_map(|(place, line)| {
+            Some((place, parsed(line))).filter(|(_, line)| line["type"] == "checkpoint")
+        })
+        .expect("a checkpoint");
+
+    // It begins at a checkpoint that is genuine, and what was before is left out.
+    let (number, statement) = (&checkpoint["number"], &checkpoint["statement"]);
+    let opening = &parsed(&lines[0])["opening"];
+    let begin = |version: u32, opening: &Value| {
+        let mut begin = serde_json::json!({"type": "begin", "version": version, "number": number, "statement": statement});
+        if !opening.is_null() {
+            begin["opening"] = opening.clone();
+        }
+        begin.to_string()
+    };
+    // Another's beginning is as genuine.
+    let part = system.origin_command(&["audit", "export", "--from", "2999-01-01"]).succeeded();
+    let another = parsed(&part.lines().next().expect("a line").to_owned());
+    for first in [begin(1, &Value::Null), begin(2, opening), another.to_string()] {
+        let mut cut = vec![first];
+        let follows = parsed(&cut[0])["number"].as_u64();
+        cut.extend(lines[place + 1..].iter().filter(|line| number_of(line) > follows).cloned());
+        let outcome = exported.verify(&cut, &key);
+        let is_of_another = follows != number.as_u64();
+        assert!(!outcome.success && (is_of_another || outcome.output.contains("cut off")), "{outcome:?}");
+    }
+}
+
+/// The number of a line that has one; of the others, that of what comes last.
+fn number_of(line: &str) -> Option<u64> {
+    let line: Value = serde_json::from_str(line).expect("JSON");
+    Some(line["number"].as_u64().unwrap_or(u64::MAX))
 }
 
 #[tokio::test]

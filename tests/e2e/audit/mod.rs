@@ -2,6 +2,7 @@
 //! proves on another machine.
 
 mod export;
+mod restart;
 mod search;
 mod tampered;
 

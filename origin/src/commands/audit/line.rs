@@ -7,25 +7,40 @@ use serde_json::Value;
 use shared::time::Timestamp;
 
 use crate::{
-    domain::{AuditLink, AuditRecord, AuditSigned},
+    domain::{AuditExport, AuditLink, AuditRecord, AuditSigned},
     http::rfc3339,
 };
 
-/// The version of the form.
-const VERSION: u32 = 1;
+/// The version of the form. The one before had no signed beginning.
+const VERSION: u32 = 2;
 
 /// One line.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Line {
     /// The first: after which checkpoint the events begin.
-    Begin { version: u32, number: u64, statement: String },
+    Begin(Begin),
     /// An event and its link.
     Event(Box<Event>),
     /// A checkpoint, after the event that it signs for last.
     Checkpoint { number: u64, statement: String },
     /// The last.
     End { statement: String },
+}
+
+/// Where an export begins.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Begin {
+    version: u32,
+    number: u64,
+    statement: String,
+    /// What is signed of the beginning, from version 2 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) opening: Option<String>,
+    /// How the chain before was closed, where this one has just begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) restart: Option<String>,
 }
 
 /// An event and its link.
@@ -61,8 +76,14 @@ pub(super) struct Event {
 }
 
 impl Line {
-    pub(super) fn begin(start: &AuditSigned) -> Self {
-        Self::Begin { version: VERSION, number: start.number, statement: start.statement.clone() }
+    pub(super) fn begin(export: &AuditExport) -> Self {
+        Self::Begin(Begin {
+            version: VERSION,
+            number: export.start.number,
+            statement: export.start.statement.clone(),
+            opening: Some(export.opening.clone()),
+            restart: export.restart.clone(),
+        })
     }
 
     pub(super) fn event(link: &AuditLink, record: &AuditRecord) -> Self {
@@ -96,11 +117,19 @@ impl Line {
     }
 
     /// Whether this is the first line of a form that is known here.
-    pub(super) fn into_start(self) -> Option<AuditSigned> {
+    pub(super) fn into_begin(self) -> Option<Begin> {
         match self {
-            Self::Begin { version: VERSION, number, statement } => Some(AuditSigned { number, statement }),
+            // In an export of the version before there is no more than its first checkpoint.
+            Self::Begin(begin) if begin.version == VERSION && begin.opening.is_some() => Some(begin),
+            Self::Begin(begin) if begin.version == 1 && begin.opening.is_none() => Some(begin),
             _ => None,
         }
+    }
+}
+
+impl Begin {
+    pub(super) fn start(&self) -> AuditSigned {
+        AuditSigned { number: self.number, statement: self.statement.clone() }
     }
 }
 

@@ -75,7 +75,7 @@ impl List {
                 shown(&details),
             ]);
             json.push(json!({
-                "id": event.id.to_string(),
+                "id": event.id,
                 "at": rfc3339(event.at),
                 "kind": event.kind,
                 "outcome": outcome,
@@ -85,7 +85,7 @@ impl List {
                 "session": event.session.map(|id| id.to_string()),
                 "address": event.address,
                 "user_agent": event.user_agent,
-                "request_id": event.request_id.to_string(),
+                "request_id": event.request_id,
                 "details": details,
             }));
         }

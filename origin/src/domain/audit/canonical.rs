@@ -43,6 +43,37 @@ pub(in crate::domain) fn link(link: &Link, record: &Record, previous: &[u8; 32])
     Sha256::digest(&bytes.0).into()
 }
 
+/// What stood in a closed chain, after the digest of what stood before it: whatever somebody has done there, but for
+/// what may still be erased.
+pub(super) fn closed(previous: &[u8; 32], link: &Link, record: Option<&Record>) -> [u8; 32] {
+    let mut bytes = Canonical::of("countersign audit closed 1");
+    bytes.bytes(previous);
+    bytes.number(link.number);
+    bytes.number(link.seq);
+    bytes.bytes(link.event.as_bytes());
+    bytes.bytes(link.proof.as_bytes());
+    bytes.bytes(&link.personal_digest);
+    bytes.bytes(&link.hash);
+    bytes.whatever(record);
+    Sha256::digest(&bytes.0).into()
+}
+
+/// What was kept apart, after the digest of what was before it.
+pub(super) fn apart(previous: &[u8; 32], seq: u64, record: Option<&Record>) -> [u8; 32] {
+    let mut bytes = Canonical::of("countersign audit apart 1");
+    bytes.bytes(previous);
+    bytes.number(seq);
+    bytes.whatever(record);
+    Sha256::digest(&bytes.0).into()
+}
+
+/// What something signed is named by elsewhere.
+pub(super) fn statement(statement: &str) -> [u8; 32] {
+    let mut bytes = Canonical::of("countersign audit statement 1");
+    bytes.bytes(statement.as_bytes());
+    Sha256::digest(&bytes.0).into()
+}
+
 struct Canonical(Vec<u8>);
 
 impl Canonical {
@@ -63,6 +94,15 @@ impl Canonical {
             self.maybe(field.as_deref());
         }
         self.bytes(record.request_id.as_bytes());
+    }
+
+    /// What names nobody in an event that may be missing.
+    fn whatever(&mut self, record: Option<&Record>) {
+        self.0.push(u8::from(record.is_some()));
+        if let Some(record) = record {
+            self.identity(record);
+            self.maybe(if record.version == 0 { None } else { record.detail.as_deref() });
+        }
     }
 
     /// What names a person.

@@ -31,7 +31,7 @@ const CHECKPOINT_LINKS: u64 = 1000;
 const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
 /// For how long after the chain's beginning an origin of an earlier version, whose events have no mac, may still
 /// be running.
-pub(super) const UPGRADE: Duration = Duration::from_secs(24 * 3600);
+const UPGRADE: Duration = Duration::from_secs(24 * 3600);
 
 /// What a round of linking did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,24 +119,22 @@ pub(super) async fn link(
 ) -> Result<Linked, Error> {
     let last = rows::last_checkpoint(&mut **transaction).await?;
     let last = last.and_then(|signed| Checkpoint::read(&signed.statement, recorder.public()));
-    // Without links the chain stands at its last checkpoint. Where somebody has removed all of them it begins anew,
-    // and whoever verifies it will say so.
+    // Without links the chain stands at its last checkpoint: it has just begun. Where somebody has removed them,
+    // whoever verifies it will say so.
     let beginning = last.as_ref().and_then(Checkpoint::head);
-    let mut head = match rows::head(&mut **transaction).await? {
-        Some(head) => head,
-        None => beginning.unwrap_or(Head { number: 0, hash: canonical::GENESIS }),
-    };
+    let beginning = beginning.unwrap_or(Head { number: 0, hash: canonical::GENESIS });
+    let last_link = rows::head(&mut **transaction).await?;
+    let mut head = last_link.filter(|link| link.number >= beginning.number).unwrap_or(beginning);
     // Whoever put links in, or changed some since the last checkpoint, does not get them signed by what follows.
     let end = meta::get(&mut **transaction, meta::AUDIT_HEAD).await?;
     if !ends_as_signed(&head, end.as_deref(), recorder) {
         return Err(Error::AuditNotAsSigned);
     }
     let before = head.number;
-    let began_at = last.as_ref().map(|checkpoint| Timestamp::from_millis(checkpoint.began_at));
     let mut linked = Linked { is_full: events.len() >= BATCH as usize, ..Linked::default() };
     let mut links = Vec::with_capacity(events.len());
     for (seq, record) in events {
-        let proof = proof(recorder, record, began_at, now);
+        let proof = proof(recorder, record, last.as_ref(), now);
         linked.unproven += u64::from(proof == Proof::None);
         let link = next_link(&head, *seq, record, proof, recorder.random().bytes()?);
         head = Head { number: link.number, hash: canonical::link(&link, record, &head.hash) };
@@ -180,10 +178,21 @@ fn next_link(head: &Head, seq: u64, record: &Record, proof: Proof, salt: [u8; 16
     }
 }
 
-fn proof(recorder: &Recorder, record: &Record, began_at: Option<Timestamp>, now: Timestamp) -> Proof {
+/// Whether an origin is known to have written an event, in a chain with this last checkpoint.
+pub(super) fn proof(
+    recorder: &Recorder,
+    record: &Record,
+    last: Option<&Checkpoint>,
+    now: Timestamp,
+) -> Proof {
     if recorder.wrote(record) {
         return Proof::Mac;
     }
-    let is_upgrading = began_at.is_some_and(|began_at| now.since(began_at) <= UPGRADE);
+    let is_upgrading = last.is_some_and(|last| is_upgrading(last, now));
     if record.version == 0 && is_upgrading { Proof::EarlierVersion } else { Proof::None }
+}
+
+/// Whether an origin of an earlier version can still be running.
+pub(super) fn is_upgrading(last: &Checkpoint, now: Timestamp) -> bool {
+    !last.began_empty && now.since(Timestamp::from_millis(last.began_at)) <= UPGRADE
 }

@@ -25,7 +25,7 @@ use crate::{
     random::Random,
     store::{
         self, Store,
-        audit::Record,
+        audit::{self as event_rows, Record},
         audit_chain as chain, keys as key_rows,
         secrets::{self, SecretRow},
     },
@@ -73,7 +73,8 @@ impl Recorder {
                 created_at: now,
             };
             secrets::insert(&mut transaction, &row).await?;
-            let first = Checkpoint::first(now).sign(&recorder)?;
+            let began_empty = event_rows::is_empty(&mut *transaction).await?;
+            let first = Checkpoint::first(now, began_empty).sign(&recorder)?;
             chain::insert_checkpoint(&mut transaction, &first, now).await?;
             let context = Context::new(now, TokenId::new(now, random.bytes()?).uuid().into());
             let event = Event::success(Kind::KeyCreated).detail("purpose", AUDIT).detail("key", id);

@@ -6,14 +6,16 @@ use shared::time::Timestamp;
 
 use super::{
     Event, Kind,
-    statement::{Checkpoint, Retired, Statement as _},
-    verification::{Fault, Verifier},
+    chains::Chains,
+    statement::{Checkpoint, Removed, Retired, Statement as _, encode},
+    verification::Fault,
 };
 use crate::{
     domain::{Context, Domain, Error},
     store::{
         self,
-        audit_chain::{self as rows, Signed},
+        audit_chain::{self as chain_rows, Signed},
+        audit_reading as chain, audit_retention as rows, meta,
     },
 };
 
@@ -37,68 +39,120 @@ impl Domain {
         context: &Context,
     ) -> Result<(u64, Option<Fault>), Error> {
         let Some(retention) = self.0.settings.audit_retention else { return Ok((0, None)) };
-        let reads = self.0.store.reads();
-        let start = match self.audit_beginning().await? {
-            Ok(start) => start,
+        let mut chains = match self.audit_chains().await? {
+            Ok(chains) => chains,
             Err(fault) => return Ok((0, Some(fault))),
         };
-        let mut until = start.number;
-        let old = rows::checkpoint_of(reads, context.now - retention, start.number + MOST).await?;
-        if let Some(end) = old
-            && self.is_worth_it(&start, &end, context.now - retention)
-        {
-            if let Err(fault) = self.verify_up_to(&start, end.number).await? {
+        match self.old_enough(&chains, context.now - retention).await? {
+            Ok(None) => {}
+            Ok(Some(number)) => {
+                self.sign_away(context, number).await?;
+                chains.mark = number;
+            }
+            Err(fault) => {
                 // Unless another origin was first, and what is missing has gone as it should.
-                let retired = rows::retired(reads).await?.map_or(0, |retired| retired.number);
-                return Ok((0, (retired <= start.number).then_some(fault)));
+                let is_so = self.audit_chains().await?.is_ok_and(|now| now.mark == chains.mark);
+                return Ok((0, is_so.then_some(fault)));
             }
-            let retired = Retired { number: end.number, at: context.now.millis() }.sign(&self.0.recorder)?;
-            let mut transaction = self.0.store.begin().await?;
-            if rows::retire(&mut transaction, &retired).await? {
-                let event = Event::success(Kind::AuditRetired).detail("number", end.number);
-                self.commit(transaction, context, event).await?;
-            } else {
-                // Another origin was first.
-                transaction.rollback().await.map_err(store::Error::from)?;
-            }
-            until = end.number;
         }
-        let mut removed = 0;
-        for _ in 0..BATCHES {
-            let mut transaction = self.0.store.begin().await?;
-            let gone = rows::remove(&mut transaction, until, BATCH).await?;
-            transaction.commit().await.map_err(store::Error::from)?;
-            if gone == 0 {
-                break;
-            }
-            removed += gone;
+        // Where nothing could be verified when a chain was closed, all that was there then belongs to the evidence.
+        if chains.still_there().first().is_some_and(|(_, restart)| restart.good.is_none()) {
+            return Ok((0, None));
         }
-        Ok((removed, None))
+        Ok((self.remove_signed_away(context, &chains).await?, None))
+    }
+
+    /// The number of the checkpoint up to which everything may go: it is in order, and was signed before this time. A
+    /// closed chain goes as a whole, so long after it was closed.
+    async fn old_enough(
+        &self,
+        chains: &Chains,
+        before: Timestamp,
+    ) -> Result<Result<Option<u64>, Fault>, Error> {
+        if let Some((_, restart)) = chains.still_there().first() {
+            if Timestamp::from_millis(restart.at) >= before {
+                return Ok(Ok(None));
+            }
+            let closed = self.verify_closed(chains, chains.mark, restart).await?;
+            return Ok(closed.map(|()| Some(restart.number)));
+        }
+        let verifier = match self.audit_verifier(chains, chains.mark).await? {
+            Ok(verifier) => verifier,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let old = chain::checkpoint_of(self.0.store.reads(), before, chains.mark + MOST).await?;
+        let Some(end) = old.and_then(|end| self.worth_it(verifier.last(), &end, before)) else {
+            return Ok(Ok(None));
+        };
+        Ok(self.verify_up_to(verifier, end).await?.map(|_| Some(end)))
     }
 
     /// What counts is when it was signed: the column beside it is anybody's who can write there.
-    fn is_worth_it(&self, start: &Signed, end: &Signed, before: Timestamp) -> bool {
-        let read = |signed: &Signed| Checkpoint::read(&signed.statement, self.0.recorder.public());
-        let (Some(start), Some(end)) = (read(start), read(end)) else { return false };
-        end.number > start.number
+    fn worth_it(&self, start: &Checkpoint, end: &Signed, before: Timestamp) -> Option<u64> {
+        let end = Checkpoint::read(&end.statement, self.0.recorder.public())?;
+        let is_worth_it = end.number > start.number
             && end.time() < before
-            && (end.number - start.number > MOST / 2 || end.time().since(start.time()) >= LEAST)
+            && (end.number - start.number > MOST / 2 || end.time().since(start.time()) >= LEAST);
+        is_worth_it.then_some(end.number)
     }
 
-    async fn verify_up_to(&self, start: &Signed, end: u64) -> Result<Result<(), Fault>, Error> {
-        let mut verifier = match Verifier::after(start, self.0.recorder.public()) {
-            Ok(verifier) => verifier.with(&self.0.recorder),
-            Err(fault) => return Ok(Err(fault)),
-        };
-        while verifier.number() < end {
-            let part = self.audit_part(verifier.number(), end).await?;
-            if let Err(fault) = verifier.take(&part.links, &part.checkpoints) {
-                return Ok(Err(fault));
+    async fn sign_away(&self, context: &Context, number: u64) -> Result<(), Error> {
+        let retired = Retired { number, at: context.now.millis() }.sign(&self.0.recorder)?;
+        let mut transaction = self.0.store.begin().await?;
+        if rows::retire(&mut transaction, &retired).await? {
+            let event = Event::success(Kind::AuditRetired).detail("number", number);
+            self.commit(transaction, context, event).await
+        } else {
+            // Another origin was first.
+            transaction.rollback().await.map_err(store::Error::from)?;
+            Ok(())
+        }
+    }
+
+    /// Removes what was signed away, and signs for how far that has come: what stands there later was put in.
+    async fn remove_signed_away(&self, context: &Context, chains: &Chains) -> Result<u64, Error> {
+        let (mark, key) = (chains.mark, self.0.recorder.public());
+        if mark == 0 {
+            return Ok(0);
+        }
+        let Ok(end) = self.audit_verifier(chains, mark).await? else { return Ok(0) };
+        let end = end.last().clone();
+        let mut sum = 0;
+        for _ in 0..BATCHES {
+            let mut transaction = self.0.store.begin().await?;
+            // One after the other, of those who do this.
+            chain_rows::lock(&mut transaction).await?;
+            let removed = meta::get(&mut *transaction, meta::AUDIT_REMOVED).await?;
+            let removed = removed.and_then(|removed| Removed::read(&removed, key));
+            if removed.is_some_and(|Removed(removed)| removed.number >= mark) {
+                // Nothing is left. What stands there was put in, and stays for whoever verifies.
+                transaction.rollback().await.map_err(store::Error::from)?;
+                break;
             }
-            if part.links.is_empty() {
-                return Ok(Err(verifier.cut_off()));
+            let batch = match rows::last_of_batch(&mut transaction, mark, BATCH).await? {
+                Some((last, hash)) if last < mark => Checkpoint {
+                    number: last,
+                    hash: encode(&hash),
+                    at: context.now.millis(),
+                    previous: None,
+                    ..end.clone()
+                },
+                _ => end.clone(),
+            };
+            sum += rows::remove(&mut transaction, batch.number).await?;
+            let is_last = batch.number == mark;
+            if is_last && rows::remove_apart(&mut transaction, mark, BATCH).await? == u64::from(BATCH) {
+                // There may be more of these alone.
+                transaction.commit().await.map_err(store::Error::from)?;
+                continue;
+            }
+            let statement = Removed(batch).sign(&self.0.recorder)?.statement;
+            meta::set(&mut transaction, meta::AUDIT_REMOVED, &statement).await?;
+            transaction.commit().await.map_err(store::Error::from)?;
+            if is_last {
+                break;
             }
         }
-        Ok(Ok(()))
+        Ok(sum)
     }
 }

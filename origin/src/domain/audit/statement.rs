@@ -7,7 +7,11 @@ use shared::{
     time::Timestamp,
 };
 
-use super::{canonical::GENESIS, key::Recorder};
+use super::{
+    canonical::{self, GENESIS},
+    key::Recorder,
+    verification::Fault,
+};
 use crate::{
     domain::{Error, keys::SignatureChecker},
     store::audit_chain::{Head, Signed},
@@ -52,13 +56,34 @@ pub struct Checkpoint {
     /// The number of the checkpoint before this one; the first has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<u64>,
+    /// Whether nothing was recorded yet when the chain began: then no event can be an earlier version's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub began_empty: bool,
 }
 
 impl Checkpoint {
-    /// That of a chain without links.
-    pub(in crate::domain) fn first(now: Timestamp) -> Self {
-        let head = Head { number: 0, hash: GENESIS };
-        Self { number: 0, hash: encode(&head.hash), at: now.millis(), began_at: now.millis(), previous: None }
+    /// That of a chain without links, where something was recorded before or not.
+    pub(in crate::domain) fn first(now: Timestamp, began_empty: bool) -> Self {
+        Self {
+            number: 0,
+            hash: encode(&GENESIS),
+            at: now.millis(),
+            began_at: now.millis(),
+            previous: None,
+            began_empty,
+        }
+    }
+
+    /// The first one of a chain that begins after another was closed by this statement. What earlier versions may
+    /// still write is as it was with the last checkpoint that is good, if there is one.
+    pub(super) fn anew(closing: &Signed, good: Option<&Self>, now: Timestamp) -> Self {
+        Self {
+            number: closing.number,
+            hash: encode(&canonical::statement(&closing.statement)),
+            began_at: good.map_or(now.millis(), |good| good.began_at),
+            began_empty: good.is_none_or(|good| good.began_empty),
+            ..Self::first(now, true)
+        }
     }
 
     /// The next one.
@@ -69,6 +94,7 @@ impl Checkpoint {
             at: now.millis(),
             began_at: self.began_at,
             previous: Some(self.number),
+            began_empty: self.began_empty,
         }
     }
 
@@ -123,6 +149,84 @@ impl Statement for Retired {
     }
 }
 
+/// How far what was signed away has been removed: what stands up to there was put in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(in crate::domain) struct Removed(pub(in crate::domain) Checkpoint);
+
+impl Statement for Removed {
+    const TYP: &'static str = "audit-removed+jwt";
+
+    fn number(&self) -> u64 {
+        self.0.number
+    }
+}
+
+/// Some rows, so that none of them can be changed, added or removed afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// How many there are.
+    pub count: u64,
+    /// Their digest, in base64url.
+    pub digest: String,
+}
+
+/// That a chain was closed because it is not intact, and another one begins. All that stood there stays, as evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// Which chain is closed; the first one is 1.
+    pub chain: u64,
+    /// The number that this takes in the place of a link: the closed chain ends before it, the next one begins after it.
+    pub number: u64,
+    /// When this was signed, in milliseconds since the epoch.
+    pub at: i64,
+    /// The last checkpoint before what was found: up to there the closed chain is verified as ever. None where nothing
+    /// of it can be, nor of those before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good: Option<Checkpoint>,
+    /// The number after which the evidence begins.
+    pub after: u64,
+    /// The links from there on, and their events.
+    pub evidence: Sealed,
+    /// The events that had no place in the chain, and get none in another.
+    pub apart: Sealed,
+    /// What was found.
+    pub fault: Fault,
+    /// Who closed it.
+    pub by: String,
+    /// Why, in their own words.
+    pub reason: String,
+}
+
+impl Statement for Restart {
+    const TYP: &'static str = "audit-restart+jwt";
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+/// What an export begins with, so that nothing can be cut off there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// The number of the link before its first one.
+    pub number: u64,
+    /// The hash of that, in base64url.
+    pub hash: String,
+    /// When this was signed, in milliseconds since the epoch.
+    pub at: i64,
+    /// Whether the chain begins there, as far as it is kept.
+    pub is_beginning: bool,
+}
+
+impl Statement for Opening {
+    const TYP: &'static str = "audit-export-begin+jwt";
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
 /// What an export ends with: its last link, so that none can be cut off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exported {
@@ -134,6 +238,9 @@ pub struct Exported {
     pub at: i64,
     /// Whether the chain ended there.
     pub is_whole: bool,
+    /// What names the [`Opening`] of this very export, in base64url; those of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<String>,
 }
 
 impl Statement for Exported {

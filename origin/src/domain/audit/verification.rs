@@ -1,14 +1,17 @@
 //! Verifying the chain: link by link, from a checkpoint on, in the memory of a few. It asks nobody: the links come
 //! from the database, or from a file on another machine.
 
+mod exported;
+
 use std::{collections::BTreeMap, fmt};
 
-use shared::{jwt::keys::PublicKey, time::Timestamp};
+use serde::{Deserialize, Serialize};
+use shared::jwt::keys::PublicKey;
 
 use super::{
     Kind, Recorder, canonical,
-    chain::UPGRADE,
-    statement::{Checkpoint, End, Exported, Statement as _, encode},
+    chain::is_upgrading,
+    statement::{Checkpoint, End, Statement as _, encode},
 };
 use crate::store::{
     audit::Record,
@@ -16,11 +19,13 @@ use crate::store::{
 };
 
 /// What is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// The number in the chain, of what has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
     /// The id of the event, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// What is wrong.
     pub problem: String,
@@ -55,6 +60,8 @@ pub struct Verifier {
     last: Checkpoint,
     /// Where the chain is signed to have ended at the least.
     end: Option<Checkpoint>,
+    /// What the beginning of an export says of itself.
+    opening: Option<String>,
     /// What was erased, by subject and actor, and no event has said so yet: the first of each.
     erased: BTreeMap<(Option<String>, Option<String>), (u64, String)>,
     found: Verified,
@@ -73,9 +80,25 @@ impl Verifier {
                 "the checkpoint that the chain begins at is not signed by the audit key",
             ));
         };
+        Ok(Self::going_on(last, head, key))
+    }
+
+    /// Goes on after this link, behind this checkpoint.
+    pub(super) fn going_on(last: Checkpoint, head: Head, key: &PublicKey) -> Self {
         let found =
             Verified { after: head.number, number: head.number, signed: head.number, ..Verified::default() };
-        Ok(Self { key: key.clone(), recorder: None, head, last, end: None, erased: BTreeMap::new(), found })
+        let (key, erased) = (key.clone(), BTreeMap::new());
+        Self { key, recorder: None, head, last, end: None, opening: None, erased, found }
+    }
+
+    /// The same behind a later checkpoint.
+    pub(super) fn behind(self, last: Checkpoint, head: Head) -> Self {
+        let Self { key, recorder, end, .. } = self;
+        Self { recorder, end, ..Self::going_on(last, head, &key) }
+    }
+
+    pub(super) const fn key(&self) -> &PublicKey {
+        &self.key
     }
 
     /// Checks macs as well.
@@ -116,6 +139,16 @@ impl Verifier {
     #[must_use]
     pub const fn number(&self) -> u64 {
         self.head.number
+    }
+
+    /// The last link that was looked at.
+    pub(super) const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The last checkpoint that was taken.
+    pub(super) const fn last(&self) -> &Checkpoint {
+        &self.last
     }
 
     /// Takes the next link and its event.
@@ -237,7 +270,9 @@ impl Verifier {
         }
         self.found.checkpoints += 1;
         self.found.signed = checkpoint.number;
-        self.last = checkpoint;
+        // An origin of the version before does not hand this on.
+        let began_empty = self.last.began_empty || checkpoint.began_empty;
+        self.last = Checkpoint { began_empty, ..checkpoint };
         Ok(())
     }
 
@@ -270,11 +305,23 @@ impl Verifier {
         Ok(())
     }
 
-    /// Ends where the chain does, and there an export.
+    /// Ends where the chain does.
     ///
     /// # Errors
-    /// A [`Fault`] when something was erased of which no event tells.
-    pub fn finish(mut self) -> Result<Verified, Fault> {
+    /// A [`Fault`] when that is not where it was signed to end, or something was erased of which no event tells.
+    pub(super) fn finish(mut self) -> Result<Verified, Fault> {
+        self.ends_as_signed()?;
+        match self.erased.into_values().min() {
+            Some((number, event)) => Err(Fault {
+                event: Some(event),
+                ..at_number(number, "what names a person in the event was erased, and no event says so")
+            }),
+            None => Ok(self.found),
+        }
+    }
+
+    /// Refuses a chain that does not reach where it was signed to end.
+    pub(super) fn ends_as_signed(&mut self) -> Result<(), Fault> {
         if let Some(end) = &self.end {
             if end.number > self.head.number {
                 let next = self.head.number + 1;
@@ -290,48 +337,12 @@ impl Verifier {
         } else if self.recorder.is_some() && self.head.number > 0 {
             return Err(at_number(self.head.number, "the signed end of the chain is missing"));
         }
-        match self.erased.into_values().min() {
-            Some((number, event)) => Err(Fault {
-                event: Some(event),
-                ..at_number(number, "what names a person in the event was erased, and no event says so")
-            }),
-            None => Ok(self.found),
-        }
-    }
-
-    /// What is wrong with an export that just stops.
-    #[must_use]
-    pub fn cut_off(&self) -> Fault {
-        at_number(self.head.number + 1, "and what follows was cut off: the end of the export is missing")
-    }
-
-    /// Ends where an export says that it ends, and nothing may follow. In a part of the log what was erased may be
-    /// told of later on.
-    ///
-    /// # Errors
-    /// A [`Fault`] when it is not signed, or the export ends elsewhere.
-    pub fn finish_export(mut self, statement: &str, is_last: bool) -> Result<Verified, Fault> {
-        let fault = |problem: &str| Err(at_number(self.head.number, problem));
-        if !is_last {
-            return fault("something was added after the end of the export");
-        }
-        let Some(end) = Exported::read(statement, &self.key) else {
-            return fault("the end of the export is not signed by the audit key");
-        };
-        if end.number > self.head.number {
-            let next = self.head.number + 1;
-            return Err(at_number(next, &format!("and all up to {} are missing at the end", end.number)));
-        }
-        if (end.number, end.hash.as_str()) != (self.head.number, encode(&self.head.hash).as_str()) {
-            return fault("the export does not end as it was signed");
-        }
-        self.found.signed = end.number;
-        if end.is_whole { self.finish() } else { Ok(self.found) }
+        Ok(())
     }
 
     /// Whether no origin of an earlier version can have been running any more.
     fn is_upgraded(&self) -> bool {
-        Timestamp::from_millis(self.last.at).since(Timestamp::from_millis(self.last.began_at)) > UPGRADE
+        !is_upgrading(&self.last, self.last.time())
     }
 
     fn tells_of_erasure(&mut self, record: &Record) {
@@ -350,7 +361,7 @@ fn names_somebody(record: &Record) -> bool {
     record.address.is_some() || record.user_agent.is_some() || record.personal.is_some() || is_unparted
 }
 
-fn at_number(number: u64, problem: &str) -> Fault {
+pub(super) fn at_number(number: u64, problem: &str) -> Fault {
     Fault { number: Some(number), event: None, problem: problem.to_owned() }
 }
 

@@ -2,57 +2,14 @@
 
 use sqlx::Row as _;
 
-use super::*;
-use crate::{
-    domain::audit::{
-        chain::Linked,
-        statement::{Checkpoint, Retired, Statement as _},
-    },
-    store::Dialect,
+use super::{
+    tampering::{link, run, tamper, verify},
+    *,
 };
-
-const TABLES: [&str; 4] = ["audit_events", "audit_links", "audit_checkpoints", "audit_retention"];
-
-/// Runs a statement of somebody who may write to the database.
-pub(super) async fn run(w: &World, statement: &str) -> Result<u64, sqlx::Error> {
-    let mut transaction = w.store.begin().await.unwrap();
-    let done = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(done.rows_affected())
-}
-
-/// Runs statements of somebody who owns the tables, and puts the triggers aside for as long.
-pub(super) async fn tamper(w: &World, statements: &[&str]) {
-    let mut triggers: Vec<(String, String)> = Vec::new();
-    match w.store.dialect() {
-        Dialect::Sqlite => {
-            let found = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'";
-            let rows = sqlx::query(found).fetch_all(w.store.reads()).await.unwrap();
-            triggers.extend(rows.iter().map(|row| (row.get("name"), row.get("sql"))));
-            for (name, _) in &triggers {
-                run(w, &format!("DROP TRIGGER {name}")).await.unwrap();
-            }
-        }
-        Dialect::Postgres => {
-            for table in TABLES {
-                run(w, &format!("ALTER TABLE {table} DISABLE TRIGGER USER")).await.unwrap();
-            }
-        }
-    }
-    for statement in statements {
-        let changed = run(w, statement).await.unwrap();
-        let is_of_a_table = statement.contains(" TABLE ");
-        assert!(changed > 0 || is_of_a_table, "{statement}");
-    }
-    for (_, trigger) in &triggers {
-        run(w, trigger).await.unwrap();
-    }
-    if w.store.dialect() == Dialect::Postgres {
-        for table in TABLES {
-            run(w, &format!("ALTER TABLE {table} ENABLE TRIGGER USER")).await.unwrap();
-        }
-    }
-}
+use crate::domain::audit::{
+    chain::Linked,
+    statement::{Checkpoint, Retired, Statement as _},
+};
 
 /// The events in the order of the chain, by kind, with the proof of each.
 async fn chain(w: &World) -> Vec<(i64, String, String)> {
@@ -65,10 +22,6 @@ async fn chain(w: &World) -> Vec<(i64, String, String)> {
 async fn count(w: &World, table: &str) -> i64 {
     let statement = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) AS n FROM {table}"));
     sqlx::query(statement).fetch_one(w.store.reads()).await.unwrap().get("n")
-}
-
-async fn link(w: &World, seconds: u64) -> Linked {
-    w.domain.link_audit("one", time(seconds)).await.unwrap()
 }
 
 #[tokio::test]
@@ -149,23 +102,52 @@ async fn origins_that_link_at_once_give_every_event_one_place() {
     }
 }
 
+/// As a version without macs wrote it.
+async fn write_as_before(w: &World, id: &str) {
+    let columns = "id, at, kind, outcome, request_id, detail";
+    let values = format!("'{id}', 0, 'login', 'success', '0', '{{}}'");
+    run(w, &format!("INSERT INTO audit_events ({columns}) VALUES ({values})")).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_an_earlier_version_wrote_is_linked_and_what_nobody_wrote_is_told_of() {
-    for w in World::each().await {
-        link(&w, 0).await;
-        let insert = async |id: &str| {
-            let columns = "id, at, kind, outcome, request_id, detail";
-            let values = format!("'{id}', 0, 'login', 'success', '0', '{{}}'");
-            run(&w, &format!("INSERT INTO audit_events ({columns}) VALUES ({values})")).await.unwrap();
-        };
-        insert("a").await;
+    for (store, _directory) in stores().await {
+        store.migrate().await.unwrap();
+        let domain = open(&store, settings(), MASTER_KEY, 0).await.unwrap();
+        // Before there was an audit key something had been written.
+        let w = World { domain, store, _directory: None };
+        tamper(
+            &w,
+            &["DELETE FROM audit_events", "DELETE FROM audit_unlinked", "DELETE FROM audit_checkpoints"],
+        )
+        .await;
+        run(&w, "DELETE FROM secrets WHERE purpose = 'audit'").await.unwrap();
+        write_as_before(&w, "a").await;
+        let w = World { domain: open(&w.store, settings(), MASTER_KEY, 0).await.unwrap(), ..w };
+        let linked = link(&w, 0).await;
+        assert_eq!((linked.events > 0, linked.unproven), (true, 0));
+        write_as_before(&w, "b").await;
         let linked = link(&w, DAY).await;
         assert_eq!((linked.events, linked.unproven), (1, 0), "there may be an origin of the version before");
-        insert("b").await;
+        write_as_before(&w, "c").await;
         let linked = link(&w, DAY + 1).await;
         assert_eq!((linked.events, linked.unproven), (1, 1));
         let proofs: Vec<String> = chain(&w).await.into_iter().map(|(.., proof)| proof).collect();
+        assert_eq!(proofs[0], "earlier_version");
         assert_eq!(proofs[proofs.len() - 2..], ["earlier_version", "none"]);
+        let fault = verify(&w).await.unwrap_err();
+        assert_eq!(fault.event.as_deref(), Some("c"), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_was_recorded_before_nothing_comes_from_an_earlier_version() {
+    for w in World::each().await {
+        link(&w, 0).await;
+        write_as_before(&w, "a").await;
+        assert!(verify(&w).await.is_err(), "it waits, and is nobody's");
+        assert_eq!(link(&w, 1).await.unproven, 1);
+        assert_eq!(verify(&w).await.unwrap_err().event.as_deref(), Some("a"));
     }
 }
 

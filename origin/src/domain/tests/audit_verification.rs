@@ -3,43 +3,10 @@
 use sqlx::Row as _;
 
 use super::{
-    audit_chain::{run, tamper},
+    tampering::{INSERT, link, run, tamper, verify, worlds},
     *,
 };
-use crate::{
-    domain::{AuditFault, AuditVerified, audit::chain::Linked},
-    store::Dialect,
-};
-
-async fn link(w: &World, seconds: u64) -> Linked {
-    w.domain.link_audit("one", time(seconds)).await.unwrap()
-}
-
-async fn verify(w: &World) -> Result<AuditVerified, AuditFault> {
-    w.domain.verify_audit(|_, _| {}).await.unwrap()
-}
-
-/// A world with some twenty events, a checkpoint in the middle and one near the end.
-async fn worlds() -> Vec<World> {
-    let worlds = World::each().await;
-    for w in &worlds {
-        w.user(EMAIL, &["viewer"]).await;
-        w.tokens(1).await;
-        w.tokens(2).await;
-        link(w, 20).await;
-        for seconds in 21..25 {
-            w.domain.login_token(&w.at(seconds), &Attempt::new(EMAIL, "a wrong password")).await.unwrap_err();
-        }
-        link(w, 40).await;
-        w.user("bob@example.test", &["viewer"]).await;
-        w.tokens(41).await;
-        link(w, 41).await;
-        let verified = verify(w).await.unwrap();
-        assert_eq!((verified.after, verified.checkpoints, verified.waiting), (0, 2, 0));
-        assert!(verified.number >= 12 && verified.signed == verified.number, "{verified:?}");
-    }
-    worlds
-}
+use crate::store::Dialect;
 
 /// What a statement does is found, at this number, with these words.
 async fn is_found(statements: &[&str], number: impl Into<Option<u64>>, words: &str) {
@@ -169,9 +136,6 @@ async fn what_is_removed_at_the_end_is_missed() {
 
 #[tokio::test]
 async fn what_is_put_in_is_found() {
-    const INSERT: &str = "INSERT INTO audit_events (id, at, kind, outcome, request_id, version, mac) \
-                          SELECT 'planted', at, kind, outcome, request_id, version, mac FROM audit_events \
-                          WHERE seq = (SELECT MAX(seq) FROM audit_events)";
     for w in worlds().await {
         // The trigger lets it wait for its link like any other; nobody needs to be the owner for that.
         run(&w, INSERT).await.unwrap();
@@ -331,7 +295,7 @@ async fn whatever_is_done_to_a_checkpoint_is_found() {
 
 #[tokio::test]
 async fn a_chain_that_was_made_anew_is_not_the_one_that_was_signed() {
-    use crate::{domain::audit::canonical_link, store::audit_chain};
+    use crate::{domain::audit::canonical_link, store::audit_reading};
     for w in worlds().await {
         // The thief of the database takes an event for erased, and computes all the hashes after it.
         tamper(
@@ -341,7 +305,7 @@ async fn a_chain_that_was_made_anew_is_not_the_one_that_was_signed() {
               "UPDATE audit_links SET salt = NULL WHERE number = 5"],
         )
         .await;
-        let links = audit_chain::links(w.store.reads(), 0, 1000).await.unwrap();
+        let links = audit_reading::links(w.store.reads(), 0, 1000).await.unwrap();
         let mut previous = [0; 32];
         for (link, record) in links {
             previous = canonical_link(&link, record.as_ref().unwrap(), &previous);
@@ -355,144 +319,5 @@ async fn a_chain_that_was_made_anew_is_not_the_one_that_was_signed() {
         }
         let fault = verify(&w).await.unwrap_err();
         assert!(fault.problem.contains("the chain was made anew: after 0"), "{fault}");
-    }
-}
-
-#[tokio::test]
-async fn what_was_erased_as_it_should_be_is_in_order_and_what_just_went_is_not() {
-    for w in worlds().await {
-        let ada = w.domain.find_user_by_email(EMAIL).await.unwrap().unwrap().id;
-        w.tokens(42).await;
-        let mut transaction = w.store.begin().await.unwrap();
-        let emails = [EMAIL, "ada@example.test"];
-        let erased = w.domain.erase_from_audit(&mut transaction, &w.at(43), ada, &emails).await.unwrap();
-        transaction.commit().await.unwrap();
-        let verified = verify(&w).await.unwrap();
-        assert_eq!((verified.erased, verified.waiting), (erased, 1));
-        link(&w, 44).await;
-        assert_eq!(verify(&w).await.unwrap().erased, erased);
-
-        // Bob's, by hand: the triggers let it be, and no event tells of it.
-        let bob = w.domain.find_user_by_email("bob@example.test").await.unwrap().unwrap().id;
-        let of_bob = format!("(SELECT seq FROM audit_events WHERE subject = '{bob}')");
-        run(&w, &format!("UPDATE audit_links SET salt = NULL WHERE seq IN {of_bob}")).await.unwrap();
-        run(&w, &format!("UPDATE audit_events SET address = NULL, user_agent = NULL, personal = NULL, mac = NULL WHERE seq IN {of_bob}")).await.unwrap();
-        let fault = verify(&w).await.unwrap_err();
-        assert!(fault.problem.contains("no event says so"), "{fault}");
-    }
-}
-
-#[tokio::test]
-async fn what_is_too_old_goes_and_the_rest_can_still_be_verified() {
-    let kept = Settings { audit_retention: Some(Duration::from_secs(10 * DAY)), ..settings() };
-    for w in World::each_with(kept).await {
-        for day in 0..30 {
-            w.domain.record_denial(&w.at(day * DAY), "test", None).await.unwrap();
-            link(&w, day * DAY).await;
-            link(&w, day * DAY + 60).await;
-            let done = w.domain.upkeep(&w.at(day * DAY + 120)).await.unwrap();
-            assert_eq!(done.audit_fault, None);
-            assert_eq!(done.events_removed > 0, day >= 11, "{day}");
-            verify(&w).await.unwrap();
-        }
-        let verified = verify(&w).await.unwrap();
-        assert!(verified.after > 15, "{verified:?}");
-        let oldest = w.log().await.remove(0);
-        assert!(time(29 * DAY).since(oldest.at) < Duration::from_secs(12 * DAY), "{oldest:?}");
-        assert!(w.events("audit.retired").await.len() >= 5);
-
-        // What is damaged stays, to be looked at.
-        tamper(&w, &[&format!(
-            "UPDATE audit_events SET reason = 'x' WHERE seq = (SELECT seq FROM audit_links WHERE number = {})",
-            verified.after + 1
-        )]).await;
-        let done = w.domain.upkeep(&w.at(40 * DAY)).await.unwrap();
-        assert!(done.audit_fault.unwrap().contains("was altered"));
-        assert_eq!(done.events_removed, 0);
-    }
-}
-
-#[tokio::test]
-async fn what_is_signed_away_is_as_old_as_was_signed() {
-    let settings = Settings { audit_retention: Some(Duration::from_secs(30 * DAY)), ..settings() };
-    for w in World::each_with(settings).await {
-        w.user(EMAIL, &["viewer"]).await;
-        link(&w, 2 * DAY).await;
-        tamper(&w, &["UPDATE audit_checkpoints SET at = 0"]).await;
-        w.domain.upkeep(&w.at(2 * DAY + 1)).await.unwrap();
-        let verified = verify(&w).await.unwrap();
-        assert_eq!(verified.after, 0, "nothing went");
-        w.domain.upkeep(&w.at(33 * DAY)).await.unwrap();
-        assert!(verify(&w).await.unwrap().after > 0, "what is old enough goes");
-        // Nothing is put in its place.
-        let again = "INSERT INTO audit_links (number, seq, event, proof, personal_digest, hash) \
-                     SELECT 1, 1000, event, proof, personal_digest, hash FROM audit_links \
-                     WHERE number = (SELECT MAX(number) FROM audit_links)";
-        w.tokens(33 * DAY).await;
-        link(&w, 33 * DAY + 20).await;
-        assert!(run(&w, again).await.is_err());
-    }
-}
-
-#[tokio::test]
-async fn the_chain_goes_on_after_a_restore() {
-    for w in worlds().await {
-        let before = verify(&w).await.unwrap().number;
-        w.domain.restored(&w.at(50)).await.unwrap();
-        link(&w, 60).await;
-        assert!(verify(&w).await.unwrap().number > before);
-        let log = w.log().await;
-        let restored = log.iter().find(|event| event.kind == "database.restored").unwrap();
-        assert_eq!(restored.details()["audit_number"], before);
-    }
-}
-
-#[tokio::test]
-async fn a_checkpoint_that_was_kept_shows_that_the_log_was_set_back() {
-    for w in worlds().await {
-        let (kept, _) = w.domain.audit_checkpoint().await.unwrap();
-        w.domain.verify_kept_checkpoint(&kept).await.unwrap().unwrap();
-        w.tokens(42).await;
-        link(&w, 60).await;
-        w.domain.verify_kept_checkpoint(&kept).await.unwrap().unwrap();
-        let (later, checkpoint) = w.domain.audit_checkpoint().await.unwrap();
-        tamper(&w, &[&format!("DELETE FROM audit_checkpoints WHERE number = {}", checkpoint.number)]).await;
-        let fault = w.domain.verify_kept_checkpoint(&later).await.unwrap().unwrap_err();
-        assert!(fault.problem.contains("set back"), "{fault}");
-        assert!(w.domain.verify_kept_checkpoint("x").await.unwrap().is_err());
-    }
-}
-
-#[tokio::test]
-async fn the_log_is_searched_by_whatever_is_known() {
-    use crate::domain::AuditSearch;
-    for w in worlds().await {
-        let ada = w.domain.find_user_by_email(EMAIL).await.unwrap().unwrap().id;
-        let all = w.domain.search_audit(&AuditSearch::default(), 1000).await.unwrap();
-        assert!(all.is_sorted_by(|(a_seq, a), (b_seq, b)| (a.at, a_seq) > (b.at, b_seq)));
-        assert_eq!(all.len(), w.log().await.len());
-        let count = async |search: AuditSearch| w.domain.search_audit(&search, 1000).await.unwrap().len();
-        let wanted = |holds: &dyn Fn(&AuditRow) -> bool| all.iter().filter(|(_, event)| holds(event)).count();
-        let login = || AuditSearch { kind: Some("login".to_owned()), ..AuditSearch::default() };
-        assert_eq!(count(login()).await, wanted(&|event| event.kind == "login"));
-        let failed = AuditSearch { success: Some(false), subject: Some(ada), ..login() };
-        assert_eq!(count(failed).await, 4);
-        let (from, until) = (Some(time(21)), Some(time(23)));
-        assert_eq!(count(AuditSearch { from, until, ..login() }).await, 2);
-        let session = all.iter().find_map(|(_, event)| event.session).unwrap();
-        assert!(count(AuditSearch { session: Some(session), ..AuditSearch::default() }).await >= 1);
-        let by_ada = wanted(&|event| event.actor == Some(ada));
-        assert_eq!(count(AuditSearch { actor: Some(ada), ..AuditSearch::default() }).await, by_ada);
-
-        // Page by page it is the same.
-        let (mut pages, mut before) = (Vec::new(), None);
-        loop {
-            let page = AuditSearch { before, ..AuditSearch::default() };
-            let page = w.domain.search_audit(&page, 3).await.unwrap();
-            let Some((seq, last)) = page.last() else { break };
-            before = Some((last.at, *seq));
-            pages.extend(page);
-        }
-        assert_eq!(pages, all);
     }
 }

@@ -1,0 +1,166 @@
+//! Reading the chain of the audit log, page by page: to verify it, and to export it.
+
+use shared::time::Timestamp;
+use sqlx::any::{AnyExecutor, AnyRow};
+
+use super::{
+    Error,
+    audit::{Record, record},
+    audit_chain::{Link, Signed, numbered, signed},
+    row::{Columns, as_number},
+};
+
+/// The links from after this number, each with its event and the number that it has, if it is there.
+pub async fn links<'e>(
+    executor: impl AnyExecutor<'e>,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<(Link, Option<Record>)>, Error> {
+    let rows = sqlx::query(
+        "SELECT audit_links.number, audit_links.seq AS link_seq, audit_links.event, audit_links.proof, \
+         audit_links.salt, audit_links.personal_digest, audit_links.hash, audit_events.* \
+         FROM audit_links LEFT JOIN audit_events ON audit_events.seq = audit_links.seq \
+         WHERE audit_links.number > $1 ORDER BY audit_links.number LIMIT $2",
+    )
+    .bind(as_number(after))
+    .bind(i64::from(limit))
+    .fetch_all(executor)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let event = row.number_or_null("seq")?.map(|_| record(row)).transpose()?;
+            Ok((link(row)?, event))
+        })
+        .collect()
+}
+
+fn link(row: &AnyRow) -> Result<Link, Error> {
+    Ok(Link {
+        number: row.count("number")?,
+        seq: row.count("link_seq")?,
+        event: row.text("event")?,
+        proof: row.text("proof")?,
+        salt: row.bytes_or_null("salt")?,
+        personal_digest: row.bytes("personal_digest")?,
+        hash: row.bytes("hash")?,
+    })
+}
+
+/// At most so many checkpoints from after this number, up to that one.
+pub async fn checkpoints<'e>(
+    executor: impl AnyExecutor<'e>,
+    after: u64,
+    until: u64,
+    limit: u32,
+) -> Result<Vec<Signed>, Error> {
+    let rows = sqlx::query(
+        "SELECT number, statement FROM audit_checkpoints WHERE number > $1 AND number <= $2 \
+         ORDER BY number LIMIT $3",
+    )
+    .bind(as_number(after))
+    .bind(as_number(until))
+    .bind(i64::from(limit))
+    .fetch_all(executor)
+    .await?;
+    rows.iter().map(signed).collect()
+}
+
+/// The checkpoint of this number.
+pub async fn checkpoint<'e>(executor: impl AnyExecutor<'e>, number: u64) -> Result<Option<Signed>, Error> {
+    let statement = "SELECT number, statement FROM audit_checkpoints WHERE number = $1";
+    let row = sqlx::query(statement).bind(as_number(number)).fetch_optional(executor).await?;
+    row.as_ref().map(signed).transpose()
+}
+
+/// The last checkpoint that was made before this time.
+pub async fn checkpoint_before<'e>(
+    executor: impl AnyExecutor<'e>,
+    at: Timestamp,
+) -> Result<Option<Signed>, Error> {
+    let statement =
+        "SELECT number, statement FROM audit_checkpoints WHERE at < $1 ORDER BY at DESC, number DESC LIMIT 1";
+    let row = sqlx::query(statement).bind(at.millis()).fetch_optional(executor).await?;
+    row.as_ref().map(signed).transpose()
+}
+
+/// The last checkpoint that was made before this time and has at most this number.
+pub async fn checkpoint_of<'e>(
+    executor: impl AnyExecutor<'e>,
+    at: Timestamp,
+    number: u64,
+) -> Result<Option<Signed>, Error> {
+    let row = sqlx::query(
+        "SELECT number, statement FROM audit_checkpoints WHERE number <= $1 AND at < $2 \
+         ORDER BY number DESC LIMIT 1",
+    )
+    .bind(as_number(number))
+    .bind(at.millis())
+    .fetch_optional(executor)
+    .await?;
+    row.as_ref().map(signed).transpose()
+}
+
+/// The first checkpoint that was made at this time or later.
+pub async fn checkpoint_from<'e>(
+    executor: impl AnyExecutor<'e>,
+    at: Timestamp,
+) -> Result<Option<Signed>, Error> {
+    let statement =
+        "SELECT number, statement FROM audit_checkpoints WHERE at >= $1 ORDER BY at, number LIMIT 1";
+    let row = sqlx::query(statement).bind(at.millis()).fetch_optional(executor).await?;
+    row.as_ref().map(signed).transpose()
+}
+
+/// The events numbered from after the first to the second number that have no link and were not kept apart up to the
+/// third number, and whether each waits for a link.
+pub async fn without_link<'e>(
+    executor: impl AnyExecutor<'e>,
+    after: u64,
+    until: u64,
+    apart_until: u64,
+) -> Result<Vec<(u64, Record, bool)>, Error> {
+    let rows = sqlx::query(
+        "SELECT audit_events.*, audit_unlinked.seq AS waiting FROM audit_events \
+         LEFT JOIN audit_unlinked ON audit_unlinked.seq = audit_events.seq \
+         WHERE audit_events.seq > $1 AND audit_events.seq <= $2 \
+         AND NOT EXISTS (SELECT 1 FROM audit_links WHERE audit_links.seq = audit_events.seq) \
+         AND NOT EXISTS (SELECT 1 FROM audit_apart WHERE audit_apart.seq = audit_events.seq AND restart <= $3) \
+         ORDER BY audit_events.seq",
+    )
+    .bind(as_number(after))
+    .bind(as_number(until))
+    .bind(as_number(apart_until))
+    .fetch_all(executor)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let (seq, record) = numbered(row)?;
+            Ok((seq, record, row.number_or_null("waiting")?.is_some()))
+        })
+        .collect()
+}
+
+/// The lowest and the highest number that an event has; none where there are no events.
+pub async fn numbers<'e>(executor: impl AnyExecutor<'e>) -> Result<Option<(u64, u64)>, Error> {
+    let row = sqlx::query(
+        "SELECT (SELECT MIN(seq) FROM audit_events) AS lowest, (SELECT MAX(seq) FROM audit_events) AS highest",
+    )
+    .fetch_one(executor)
+    .await?;
+    match row.number_or_null("lowest")? {
+        Some(_) => Ok(Some((row.count("lowest")?, row.count("highest")?))),
+        None => Ok(None),
+    }
+}
+
+/// The numbers of at most so many events that wait for their link, and are not there.
+pub async fn waiting_for_nothing<'e>(executor: impl AnyExecutor<'e>, limit: u32) -> Result<Vec<u64>, Error> {
+    let rows = sqlx::query(
+        "SELECT seq FROM audit_unlinked \
+         WHERE NOT EXISTS (SELECT 1 FROM audit_events WHERE audit_events.seq = audit_unlinked.seq) LIMIT $1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(executor)
+    .await?;
+    rows.iter().map(|row| row.count("seq")).collect()
+}
