@@ -1,6 +1,8 @@
 -- What wrk sends: one credential of a file after the other, from an offset on, or none; or a body of so many bytes.
 -- At the end one line of JSON says what came of it.
 
+done = require("outcome")
+
 local lines, at, name, body = {}, 0, nil, nil
 
 function init(arguments)
@@ -21,13 +23,4 @@ function request()
     at = at + 1
   end
   return wrk.format(body and "POST" or "GET", nil, headers, body)
-end
-
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format(
-    'JSON {"requests":%d,"seconds":%f,"bytes":%d,"refused":%d,"lost":%d,"p50_us":%d,"p99_us":%d}\n',
-    summary.requests, summary.duration / 1e6, summary.bytes, errors.status,
-    errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
 end

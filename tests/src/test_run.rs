@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 /// The variable that leads a system that a test starts to what was built for it.
-const ARTIFACTS: &str = "E2E_ARTIFACTS";
+pub const ARTIFACTS: &str = "E2E_ARTIFACTS";
 
 /// Builds and runs the tests.
 ///

@@ -190,17 +190,24 @@ async fn felt_after(cases: &[Case], system: &System, actors: &Actors) -> Vec<Dur
     delays
 }
 
+/// A number that `cargo dev bench revocation` asks this test for.
+fn asked_for(name: &str) -> Option<usize> {
+    std::env::var(name).ok().map(|number| number.parse().expect("a number"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_revoked_is_let_through_after_the_bound_at_any_edge() {
-    let system =
-        System::own(&["--edges", "3", "--set", "LOG=off", "--set", "COUNTERSIGN_HASH_QUEUE=1000"]).await;
+    let edges = asked_for("E2E_EDGES").unwrap_or(3).to_string();
+    let arguments = ["--edges", &edges, "--set", "LOG=off", "--set", "COUNTERSIGN_HASH_QUEUE=1000"];
+    let system = System::own(&arguments).await;
     let user = system.new_user_with("editor").await;
     let actors = Actors {
         device: Mobile::of(&system.origin, &user).await,
         user,
         admin: Mobile::of(&system.origin, &system.admin).await,
     };
-    let (mut delays, wanted) = (Vec::new(), times(IN_ONE_GO, 500));
+    let wanted = asked_for("E2E_REVOCATIONS").unwrap_or_else(|| times(IN_ONE_GO, 500));
+    let mut delays = Vec::new();
     while delays.len() < wanted {
         let mut cases = Vec::new();
         for end in ENDS.into_iter().cycle().take(IN_ONE_GO.min(wanted - delays.len())) {
@@ -209,6 +216,10 @@ async fn nothing_that_was_revoked_is_let_through_after_the_bound_at_any_edge() {
         delays.extend(felt_after(&cases, &system, &actors).await);
     }
     delays.sort();
+    if let Some(file) = std::env::var_os("E2E_DELAYS") {
+        let seconds: Vec<f64> = delays.iter().map(Duration::as_secs_f64).collect();
+        std::fs::write(file, json!(seconds).to_string()).expect("a file for the delays");
+    }
     println!(
         "{wanted} revocations were felt at {} edges {:.1?} (median), {:.1?} (at most) after they were acknowledged, \
          and on a strict route at once",

@@ -52,6 +52,14 @@ pub fn upstream(place: &Place) -> Result<PathBuf, Failure> {
     one(build(place, &["--package", "tests", "--bin", "upstream"])?, "upstream")
 }
 
+/// Builds what origin is measured beside, in the release profile.
+///
+/// # Errors
+/// When it does not build.
+pub fn bare(place: &Place) -> Result<PathBuf, Failure> {
+    one(build(place, &["--package", "tests", "--example", "bare", "--release"])?, "bare")
+}
+
 /// Builds all tests, and origin with the movable clock and the upstream for them. All in one, and always of the whole
 /// workspace: cargo then chooses one set of features for every dependency, and builds none of them twice.
 ///

@@ -43,6 +43,8 @@ struct Server {
     data: PathBuf,
     port: u16,
     owner: Option<Owner>,
+    /// What servers differ in.
+    settings: &'static [&'static str],
 }
 
 /// A server that stands still until this is dropped: none of its processes does anything, or ends.
@@ -56,6 +58,23 @@ impl Postgres {
     /// # Errors
     /// When it does not start.
     pub async fn start(package: &Path, watchdog: &Arc<Watchdog>) -> Result<Self, Failure> {
+        // The cluster is thrown away; what is killed is a process, never the machine under it.
+        Self::start_with(package, watchdog, &["fsync=off"]).await
+    }
+
+    /// The same where what is committed has to survive a power cut, and costs what that costs.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_durable(package: &Path, watchdog: &Arc<Watchdog>) -> Result<Self, Failure> {
+        Self::start_with(package, watchdog, &["fsync=on", "max_wal_size=4GB"]).await
+    }
+
+    async fn start_with(
+        package: &Path,
+        watchdog: &Arc<Watchdog>,
+        settings: &'static [&'static str],
+    ) -> Result<Self, Failure> {
         let directory = tempfile::Builder::new()
             .prefix("countersign-postgres-")
             .tempdir()
@@ -65,7 +84,7 @@ impl Postgres {
         let native = installation(package, directory.path(), owner.as_ref())?;
         let password = Base64UrlUnpadded::encode_string(&random::bytes::<18>()?);
         let data = initialise(&native, directory.path(), &password, owner.as_ref())?;
-        let server = Server { native, data, port: free_port()?, owner };
+        let server = Server { native, data, port: free_port()?, owner, settings };
         let url = format!("postgres://postgres:{password}@127.0.0.1:{}/postgres", server.port);
         let mut part = Part::start("postgres", server.command(), watchdog)?;
         until_ready(&mut part).await?;
@@ -129,17 +148,17 @@ impl Server {
     fn command(&self) -> Command {
         let mut command = owned(&self.native.join("bin/postgres"), self.owner.as_ref());
         command.arg("-D").arg(&self.data);
-        for setting in [
-            &format!("port={}", self.port),
+        let port = format!("port={}", self.port);
+        let own = [
+            port.as_str(),
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
             "max_connections=500",
             // What tests provoke is theirs to judge; what the server says of itself is shown.
             "log_min_messages=log",
             "log_checkpoints=off",
-            // The cluster is thrown away; what is killed is a process, never the machine under it.
-            "fsync=off",
-        ] {
+        ];
+        for setting in own.iter().chain(self.settings) {
             command.arg("-c").arg(setting);
         }
         command

@@ -6,7 +6,6 @@ mod candidate;
 mod cold_start;
 mod figures;
 mod load;
-mod plot;
 mod report;
 mod size;
 mod stage;
@@ -15,23 +14,27 @@ use std::path::Path;
 use std::time::Duration;
 
 use self::candidate::{Candidate, candidates};
-use self::figures::{Figures, Sample, Streamed};
+use self::figures::{Figures, Streamed};
 use self::load::Load;
 use self::stage::{LARGE, Stage};
+use crate::bench::wrk::{Sample, processor_time};
 use crate::failure::Failure;
 use crate::setup::place::Place;
 use crate::setup::{self, Artifacts, Wanted};
 use crate::test_run;
+
+/// How many connections there are, unless it is said.
+pub(super) const CONNECTIONS: u32 = 16;
 
 /// How much is measured.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// Two minutes at most: fewer and shorter rounds, and nothing is written into docs/
     #[arg(long)]
-    quick: bool,
+    pub(super) quick: bool,
     /// How many connections send requests, one after the other each
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    connections: u32,
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
+    pub(super) connections: u32,
 }
 
 /// How often and how long.
@@ -46,13 +49,7 @@ pub(super) async fn run(place: &Place, options: &Options) -> Result<(), Failure>
         true => Extent { rounds: 2, duration: Duration::from_secs(2), starts: 3 },
         false => Extent { rounds: 7, duration: Duration::from_secs(5), starts: 11 },
     };
-    let artifacts = match test_run::artifacts_list() {
-        Some(list) => Artifacts::read(&list)?,
-        None => {
-            let wanted = Wanted { release: true, ..Wanted::default() };
-            setup::in_background(place, move |place| setup::artifacts(place, &wanted, None)).await?
-        }
-    };
+    let artifacts = artifacts(place).await?;
     let stage = Stage::set(place, &artifacts).await?;
     let script = place.root.join("tests/peers/load.lua");
     let measured = async {
@@ -65,9 +62,27 @@ pub(super) async fn run(place: &Place, options: &Options) -> Result<(), Failure>
     let figures = measured.await;
     stage.stop().await;
     let figures: Figures = figures?;
-    print!("{}", report::text(&figures));
-    report::keep_json(place, &figures)?;
-    if options.quick { Ok(()) } else { report::write(place, &figures) }
+    report::report(place, &figures, !options.quick)
+}
+
+/// From the start of a process to its first verified answer, and nothing else.
+pub(super) async fn start(place: &Place, options: &super::StartOptions) -> Result<(), Failure> {
+    let artifacts = artifacts(place).await?;
+    let stage = Stage::set(place, &artifacts).await?;
+    let starts = cold_start::measure(place, &stage, if options.quick { 5 } else { 31 }).await;
+    stage.stop().await;
+    print!("{}", report::starts(&starts?, &size::of(&artifacts.worker)?));
+    Ok(())
+}
+
+async fn artifacts(place: &Place) -> Result<Artifacts, Failure> {
+    match test_run::artifacts_list() {
+        Some(list) => Artifacts::read(&list),
+        None => {
+            let wanted = Wanted { release: true, ..Wanted::default() };
+            setup::in_background(place, move |place| setup::artifacts(place, &wanted, None)).await
+        }
+    }
 }
 
 /// Requests a second of all candidates in turns, each round in the opposite order of the one before.
@@ -103,7 +118,7 @@ async fn once(
     connections: u32,
     duration: Duration,
 ) -> Result<Sample, Failure> {
-    let before = load::processor_time(&candidate.worker.part);
+    let before = processor_time(&candidate.worker.part);
     let load = Load {
         address: candidate.worker.address,
         path: candidate.path,
@@ -114,7 +129,7 @@ async fn once(
         duration,
     };
     let outcome = load.run(script).await?;
-    let after = load::processor_time(&candidate.worker.part);
+    let after = processor_time(&candidate.worker.part);
     // Those that were under way at the end are not among the requests.
     candidate.sent += outcome.requests + u64::from(connections);
     let expected = if candidate.is_refused { outcome.requests } else { 0 };

@@ -1,24 +1,29 @@
 //! The figures as text, as JSON and as the part of docs/benchmarks.md that is about the edge.
 
-use std::fmt::Write;
-use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::candidate::{FORWARD, HONO_ES256};
-use super::figures::{Figures, Spread};
-use super::plot::{Bar, bars};
+use super::cold_start::Starts;
+use super::figures::Figures;
+use super::size::Sizes;
+use crate::bench::page::{Page, cores, goals, goals_as_json, row, table};
+use crate::bench::plot::{Bar, bars};
+use crate::bench::spread::Spread;
 use crate::failure::Failure;
 use crate::setup::place::Place;
 
-/// Between these lines of docs/benchmarks.md stands what the command writes.
-const BEGIN: &str = "<!-- written by `cargo dev bench edge` -->";
-const END: &str = "<!-- end of what is written by `cargo dev bench edge` -->";
+/// Says what was measured, and keeps it; in docs/ only where that is wanted.
+pub(super) fn report(place: &Place, figures: &Figures, is_kept: bool) -> Result<(), Failure> {
+    let (text, json, plot) = (text(figures), as_json(figures), plot(figures));
+    let page = Page { bench: "edge", text: &text, json: &json, plot: ("Requests a second", &plot) };
+    page.show(place)?;
+    if is_kept { page.write(place) } else { Ok(()) }
+}
 
-/// All tables, as Markdown, which reads well in a terminal too.
-pub(super) fn text(figures: &Figures) -> String {
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+fn text(figures: &Figures) -> String {
+    let cores = cores();
     let rounds = figures.samples.first().map_or(0, |(_, rounds)| rounds.len());
     let mut text = format!(
         "\nA machine with {cores} cores, {} connections by wrk, nginx as the upstream, workerd for all; medians of {rounds} \
@@ -48,7 +53,7 @@ pub(super) fn text(figures: &Figures) -> String {
         let cells = [
             (*name).to_owned(),
             format!("{:.0}", rate.median),
-            spread(figures.ratio(name, FORWARD)),
+            figures.ratio(name, FORWARD).text(),
             format!("{:.2}", figures.ratio(name, HONO_ES256).median),
             format!("{:.2}", p50.median),
             format!("{:.1}", p99.median),
@@ -58,65 +63,30 @@ pub(super) fn text(figures: &Figures) -> String {
         row(&mut text, &cells);
     }
     text.push('\n');
-    table(&mut text, &["what is promised", "wanted", "reached", ""]);
-    for goal in figures.goals() {
-        let verdict = if goal.is_reached { "holds" } else { "**not met**" };
-        row(&mut text, &[goal.what.into(), goal.wanted, format!("{:.2}", goal.reached), verdict.into()]);
-    }
+    goals(&mut text, &figures.goals());
     text.push('\n');
     table(&mut text, &["streaming, MiB/s", "only forwards", "Countersign"]);
     for streamed in &figures.streamed {
         let median = |rates: &[f64]| format!("{:.0}", Spread::of(rates.iter().copied()).median);
         row(&mut text, &[streamed.name.into(), median(&streamed.forward), median(&streamed.edge)]);
     }
-    text.push('\n');
+    text + "\n" + &starts(&figures.starts, &figures.sizes)
+}
+
+/// How long a start takes, and how much there is to start.
+pub(super) fn starts(starts: &Starts, sizes: &Sizes) -> String {
+    let mut text = String::new();
     table(&mut text, &["process start to first verified answer", "ms"]);
-    for (name, times) in [("Countersign", &figures.starts.edge), ("hono + jose", &figures.starts.hono)] {
+    for (name, times) in [("Countersign", &starts.edge), ("hono + jose", &starts.hono)] {
         row(&mut text, &[name.into(), milliseconds(times)]);
     }
     text.push('\n');
     table(&mut text, &["size, bytes", "raw", "gzip", "brotli"]);
-    for (name, size) in [("WebAssembly", figures.sizes.wasm), ("JavaScript", figures.sizes.javascript)] {
+    for (name, size) in [("WebAssembly", sizes.wasm), ("JavaScript", sizes.javascript)] {
         let [raw, gzip, brotli] = [size.raw, size.gzip, size.brotli].map(|bytes| bytes.to_string());
         row(&mut text, &[name.into(), raw, gzip, brotli]);
     }
     text
-}
-
-/// Writes the JSON beside the other products of the build, whatever was measured.
-pub(super) fn keep_json(place: &Place, figures: &Figures) -> Result<(), Failure> {
-    let path = place.target.join("bench-edge.json");
-    fs::write(&path, format!("{:#}\n", as_json(figures))).map_err(Failure::file(&path))?;
-    println!("\nwritten: {}", path.display());
-    Ok(())
-}
-
-/// Writes the figures into docs/.
-pub(super) fn write(place: &Place, figures: &Figures) -> Result<(), Failure> {
-    let docs = place.root.join("docs");
-    let directory = docs.join("benchmarks");
-    fs::create_dir_all(&directory).map_err(Failure::file(&directory))?;
-    let put = |path: &std::path::Path, text: &str| fs::write(path, text).map_err(Failure::file(path));
-    put(&directory.join("edge.json"), &format!("{:#}\n", as_json(figures)))?;
-    put(&directory.join("edge.svg"), &plot(figures))?;
-    let page = docs.join("benchmarks.md");
-    let old = fs::read_to_string(&page).map_err(Failure::file(&page))?;
-    let new = inserted(&old, &format!("{}\n![Requests a second](benchmarks/edge.svg)\n", text(figures)));
-    put(
-        &page,
-        &new.ok_or_else(|| {
-            Failure::new(
-                format!("{} has no place for the figures", page.display()),
-                format!("restore the lines {BEGIN} and {END}"),
-            )
-        })?,
-    )
-}
-
-fn inserted(page: &str, text: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some([before, BEGIN, "\n", text, "\n", END, after].concat())
 }
 
 fn plot(figures: &Figures) -> String {
@@ -132,7 +102,6 @@ fn plot(figures: &Figures) -> String {
 }
 
 fn as_json(figures: &Figures) -> Value {
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let candidates = figures.samples.iter().map(|(name, rounds)| {
         let rounds: Vec<Value> = rounds
             .iter()
@@ -143,51 +112,23 @@ fn as_json(figures: &Figures) -> Value {
             .collect();
         json!({"name": name, "rounds": rounds})
     });
-    let goals = figures.goals().into_iter().map(|goal| {
-        json!({"what": goal.what, "wanted": goal.wanted, "reached": goal.reached, "holds": goal.is_reached})
-    });
     let streamed = figures.streamed.iter().map(|streamed| {
         json!({"what": streamed.name, "forward_mib_s": streamed.forward, "edge_mib_s": streamed.edge})
     });
     let seconds = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
     let size = |size: super::size::Size| json!({"raw": size.raw, "gzip": size.gzip, "brotli": size.brotli});
     json!({
-        "cores": cores,
+        "cores": cores(),
         "connections": figures.connections,
         "candidates": candidates.collect::<Vec<_>>(),
-        "goals": goals.collect::<Vec<_>>(),
+        "goals": goals_as_json(&figures.goals()),
         "streaming": streamed.collect::<Vec<_>>(),
         "cold_start_seconds": {"edge": seconds(&figures.starts.edge), "hono_jose": seconds(&figures.starts.hono)},
         "size": {"wasm": size(figures.sizes.wasm), "javascript": size(figures.sizes.javascript)},
     })
 }
 
-fn spread(Spread { median, least, most }: Spread) -> String {
-    format!("{median:.2} ({least:.2}–{most:.2})")
-}
-
 fn milliseconds(times: &[Duration]) -> String {
     let Spread { median, least, most } = Spread::of(times.iter().map(|time| time.as_secs_f64() * 1000.0));
     format!("{median:.0} ({least:.0}–{most:.0})")
-}
-
-fn table(text: &mut String, heads: &[&str]) {
-    let _ = writeln!(text, "| {} |\n|{}", heads.join(" | "), " --- |".repeat(heads.len()));
-}
-
-fn row(text: &mut String, cells: &[String]) {
-    let _ = writeln!(text, "| {} |", cells.join(" | "));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_replace_the_ones_before_and_nothing_else() {
-        let page = format!("# Title\n{BEGIN}\nold\n{END}\nprose\n");
-        let new = inserted(&page, "new").unwrap();
-        assert_eq!(new, format!("# Title\n{BEGIN}\nnew\n{END}\nprose\n"));
-        assert_eq!(inserted("# Title\n", "new"), None);
-    }
 }
