@@ -77,11 +77,11 @@ pub fn outgoing<'h>(
     Outgoing { url, remove, set, body: None, cache: route.cache, wants_all }
 }
 
-/// Our cookies that the upstream does not get: the credential, unless the route passes it on, and what a
-/// device is known by, which is for origin alone.
+/// Our cookies that the upstream does not get: the credential, unless the route looks at it and passes it on, and
+/// what a device is known by, which is for origin alone.
 fn withheld(route: &Route) -> Vec<&'static str> {
     let mut names = Vec::new();
-    if !route.forward_credential {
+    if !route.forward_credential || route.allow == Allow::Public {
         names.extend([HANDLE_COOKIE, ASSERTION_COOKIE]);
     }
     if route.upstream.as_str() != ORIGIN {
@@ -112,7 +112,7 @@ pub fn edits<R>(
 ) -> Edits {
     let mut edits = Edits { set: vec![(REQUEST_ID_HEADER, id.to_string())], ..Edits::default() };
     let sets_cookies = keep_our_cookies_ours(route, caller, &answer.headers, &mut edits);
-    if caller.is_some() || sets_cookies {
+    if caller.is_some() || sets_cookies || forwards_credential(route, request) {
         keep_private(&answer.headers, &mut edits);
     } else if route.allow == Allow::Optional {
         // A cache may keep what nobody in particular was told, and must not tell it to somebody.
@@ -122,6 +122,12 @@ pub fn edits<R>(
         cors::edit(cors, request, &answer.headers, &mut edits);
     }
     edits
+}
+
+/// Whether the upstream was given what it may know a caller by, though nobody here has looked at it.
+fn forwards_credential(route: &Route, request: &Request<'_>) -> bool {
+    route.forward_credential
+        && request.headers.iter().any(|(name, _)| matches!(*name, "authorization" | "cookie"))
 }
 
 /// Only origin sets cookies of our names; a renewed assertion is added unless origin has just set another.

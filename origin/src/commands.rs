@@ -6,6 +6,7 @@ mod config;
 mod database;
 mod import;
 mod key;
+mod leaving;
 mod listing;
 mod migrate;
 mod opened;
@@ -14,6 +15,7 @@ mod policy;
 mod report;
 mod role;
 mod serve;
+mod service_account;
 mod session;
 mod user;
 
@@ -53,7 +55,8 @@ enum Command {
     Serve(serve::Serve),
     /// Create the schema, or bring it up to date.
     Migrate,
-    /// Users: list, find, show, create, import, disable, enable, verify, reset second factors.
+    /// Users: list, find, show, create, import, disable, enable, verify, reset second factors,
+    /// export, delete.
     #[command(subcommand)]
     User(user::User),
     /// Roles of users: list, grant, revoke.
@@ -62,6 +65,9 @@ enum Command {
     /// Sessions of users: list, end.
     #[command(subcommand)]
     Session(session::Session),
+    /// Service accounts, which are programs: list, create, roles, keys, disable, enable, delete.
+    #[command(subcommand)]
+    ServiceAccount(service_account::ServiceAccount),
     /// Keys: list, rotate and withdraw those that sign, print the one that a service checks seals with.
     #[command(subcommand)]
     Key(key::Key),
@@ -109,6 +115,7 @@ impl Command {
             Self::User(user) => user.run(source, as_json).await,
             Self::Role(role) => role.run(source).await,
             Self::Session(session) => session.run(source, as_json).await,
+            Self::ServiceAccount(account) => account.run(source, as_json).await,
             Self::Key(key) => key.run(source).await,
             Self::Audit(audit) => audit.run(source).await,
             Self::Database(database) => database.run(source).await,

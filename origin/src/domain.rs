@@ -17,6 +17,7 @@ mod going_on;
 mod import;
 pub mod keys;
 mod known_device;
+pub mod leaving;
 mod limits;
 pub mod login;
 pub mod mail;
@@ -33,6 +34,7 @@ mod revocation;
 mod roles;
 mod second_factors;
 mod second_step;
+pub mod service_accounts;
 mod sessions;
 mod settings;
 mod step_up;
@@ -78,6 +80,7 @@ pub use self::{
     revocation::RevocationNumber,
     second_factors::{Enrolled, Proof, RecoveryCode, SecondFactors, SecondStep, TotpEnrolment, TotpSecret},
     second_step::{SecondAttempt, SecondStepAsked},
+    service_accounts::{MintedServiceKey, ServiceGrant},
     settings::{Hashing, PasskeySettings, RoleLimits, Settings},
     step_up::{Reauthentication, SteppedUp},
     tokens::TokenGrant,
@@ -89,6 +92,8 @@ pub use crate::store::{
     audit::{AuditRow, Record as AuditRecord, Search as AuditSearch},
     audit_chain::{Link as AuditLink, Signed as AuditSigned},
     revocations::Extent,
+    service_accounts::ServiceAccount,
+    service_keys::{Maker as KeyMaker, ServiceKey},
     sessions::{EndReason, Kind, Session},
     users::User,
 };

@@ -16,10 +16,12 @@ mod email;
 mod forwarded;
 mod guard;
 mod id;
+pub mod leaving;
 mod login;
 mod login_page;
 mod mail_pages;
 mod oauth;
+mod oauth_client;
 mod observe;
 mod openapi;
 mod operations;
@@ -37,6 +39,8 @@ mod second_factors;
 mod second_step;
 mod second_step_page;
 pub mod server;
+mod service_accounts;
+mod service_keys;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -117,6 +121,21 @@ pub fn table() -> Vec<Route> {
         admin::keys::withdraw,
         audit::list,
         audit::checkpoint,
+        leaving::export,
+        leaving::delete,
+        leaving::delete_user,
+        service_accounts::list,
+        service_accounts::create,
+        service_accounts::show,
+        service_accounts::delete,
+        service_accounts::disable,
+        service_accounts::enable,
+        service_accounts::grant,
+        service_accounts::revoke,
+        service_keys::list,
+        service_keys::create,
+        service_keys::limit,
+        service_keys::withdraw,
         discovery::jwks,
         discovery::metadata,
         discovery::openapi,

@@ -12,6 +12,8 @@ pub const REQUEST_SECONDS: &str = "countersign_http_request_duration_seconds";
 pub const LOGINS: &str = "countersign_logins_total";
 /// Refreshes, by outcome.
 pub const REFRESHES: &str = "countersign_refreshes_total";
+/// Keys of service accounts exchanged for tokens, by outcome.
+pub const SERVICE_KEYS: &str = "countersign_service_keys_exchanged_total";
 /// Password hashes being computed now.
 pub const HASHES_RUNNING: &str = "countersign_password_hashes_running";
 /// Password hashes waiting for a place.
@@ -101,6 +103,7 @@ fn describe() {
     metrics::describe_histogram!(REQUEST_SECONDS, metrics::Unit::Seconds, "How long requests took.");
     metrics::describe_counter!(LOGINS, "Logins, by kind and outcome.");
     metrics::describe_counter!(REFRESHES, "Refreshes, by outcome.");
+    metrics::describe_counter!(SERVICE_KEYS, "Keys of service accounts exchanged for tokens, by outcome.");
     metrics::describe_gauge!(HASHES_RUNNING, "Password hashes being computed now.");
     metrics::describe_gauge!(HASHES_WAITING, "Password hashes waiting for a place.");
     metrics::describe_counter!(HASHES, "Password hashes begun.");

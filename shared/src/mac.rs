@@ -86,6 +86,20 @@ impl SharedSecret {
         self.derive("device")
     }
 
+    /// The key of the mac in the keys of service accounts. Origin derives it from a secret of its own that stays
+    /// the same, for such a key has no end.
+    #[must_use]
+    pub fn service_key(&self) -> MacKey {
+        self.derive("service-key")
+    }
+
+    /// The key of the mac in where the copy of an account goes on; derived by origin from the same secret of its own
+    /// as [`refresh_key`](Self::refresh_key).
+    #[must_use]
+    pub fn copy_key(&self) -> MacKey {
+        self.derive("account-copy")
+    }
+
     fn derive(&self, purpose: &str) -> MacKey {
         let hkdf = Hkdf::<Sha256>::new(Some(SALT), self.0.expose());
         let mut key = [0; 32];
@@ -285,6 +299,18 @@ impl SharedSecrets {
     #[must_use]
     pub fn device_keys(&self) -> MacKeys {
         self.keys(SharedSecret::device_key)
+    }
+
+    /// See [`SharedSecret::service_key`].
+    #[must_use]
+    pub fn service_keys(&self) -> MacKeys {
+        self.keys(SharedSecret::service_key)
+    }
+
+    /// See [`SharedSecret::copy_key`].
+    #[must_use]
+    pub fn copy_keys(&self) -> MacKeys {
+        self.keys(SharedSecret::copy_key)
     }
 
     fn keys(&self, derive: impl Fn(&SharedSecret) -> MacKey) -> MacKeys {

@@ -177,6 +177,23 @@ async fn an_answer_that_sets_a_cookie_is_private_too() {
 }
 
 #[tokio::test]
+async fn an_answer_to_a_credential_that_nobody_here_looked_at_is_private_too() {
+    let world = World::new();
+    world.upstream_answers(
+        200,
+        &[("cache-control", "public, max-age=60"), ("cdn-cache-control", "max-age=9")],
+    );
+    let reply = world.get("/token").header("authorization", "Basic aTpz").send().await;
+    assert_eq!(reply.seen().header("authorization"), Some("Basic aTpz"));
+    assert_eq!(reply.header("cache-control"), Some("private, max-age=60"));
+    assert_eq!(reply.header("cdn-cache-control"), None);
+    // The session is not for who has not asked for it, on whichever route.
+    let reply = world.get("/token").header("cookie", "__Host-session=a; b=c").send().await;
+    assert_eq!(reply.seen().header("cookie"), Some("b=c"));
+    assert_eq!(world.get("/token").send().await.header("cache-control"), Some("public, max-age=60"));
+}
+
+#[tokio::test]
 async fn a_redirect_is_the_clients_to_follow() {
     let world = World::new();
     world.upstream_answers(302, &[("location", "https://elsewhere.test/")]);

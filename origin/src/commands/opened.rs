@@ -104,6 +104,9 @@ impl From<domain::Error> for Failure {
             domain::Error::NoMail => {
                 Self::new(error.to_string(), "set COUNTERSIGN_SMTP_URL, or leave --invite out")
             }
+            domain::Error::InvalidName | domain::Error::NameTaken | domain::Error::InvalidEnd => {
+                Self::new(error.to_string(), "give another")
+            }
             domain::Error::PasswordTooShort { .. }
             | domain::Error::PasswordTooLong { .. }
             | domain::Error::PasswordUnusable

@@ -11,6 +11,7 @@ use shared::{id::UserId, role::RoleName};
 use super::{
     Failure, Report,
     import::Import,
+    leaving::{self, Delete},
     listing::{Listing, PAGE},
     opened::Opened,
     operator::Reason,
@@ -49,6 +50,10 @@ pub(super) enum User {
     /// Second factors of an account: reset.
     #[command(subcommand)]
     SecondFactor(SecondFactor),
+    /// Print all that is kept about an account, as JSON and without secrets, for its owner.
+    Export(Act),
+    /// Delete an account, for good: all sessions end, what is kept of its owner is erased, the address is free.
+    Delete(Delete),
 }
 
 /// What there is to do with second factors.
@@ -146,6 +151,8 @@ impl User {
                 domain.mark_verified(&context, user.id).await?;
                 Ok(done("the address is verified", &user).revoking(context.revoked.get()))
             }
+            Self::Export(act) => leaving::export(act, opened).await,
+            Self::Delete(delete) => delete.run(opened).await,
             Self::SecondFactor(SecondFactor::Reset(act)) => reset(act.begin(opened).await?).await,
         }
     }
@@ -175,7 +182,7 @@ impl Which {
 
 impl Act {
     /// Finds the account, and notes why.
-    async fn begin(self, opened: Opened) -> Result<(Opened, Account), Failure> {
+    pub(super) async fn begin(self, opened: Opened) -> Result<(Opened, Account), Failure> {
         let user = self.which.of(&opened).await?;
         Ok((opened.because(self.why), user))
     }

@@ -53,7 +53,7 @@ impl Domain {
                 let link = Link::new(Purpose::Verify, self.addressee(context, None)?, &address);
                 let posted = Posted::Instead(MailKind::AddressTaken);
                 self.post_link(&mut transaction, context, &link, posted).await?;
-                Event::failure(Kind::AccountRegistered, "address_taken").detail("email", address.lookup())
+                Event::failure(Kind::AccountRegistered, "address_taken")
             }
         };
         self.commit(transaction, context, event).await?;
@@ -216,12 +216,13 @@ impl Domain {
         found.map(|_| ()).ok_or(Error::NotFound)
     }
 
-    /// The user of this id.
+    /// The user of this id; none where it is a service account's.
     ///
     /// # Errors
     /// [`Error::Store`] when the database fails.
     pub async fn find_user(&self, id: UserId) -> Result<Option<User>, Error> {
-        Ok(users::by_id(self.0.store.reads(), id).await?)
+        let found = users::by_id(self.0.store.reads(), id).await?;
+        Ok(found.filter(|user| user.kind == users::Kind::Person))
     }
 
     /// The user of this address, however it is spelt.

@@ -15,13 +15,17 @@ use super::{
     Context, Domain, Error,
     audit::{Event, Kind},
 };
-use crate::store::{Transaction, holders, users};
+use crate::store::{
+    Transaction, holders,
+    users::{self, Kind as UserKind},
+};
 
 /// What a permission is about that makes whoever has it an administrator: what origin's own routes ask for.
 const ADMINISTERED: [&str; 7] =
     ["users", "roles", "sessions", "second_factors", "keys", "audit", "service_accounts"];
 
-/// What it takes to give a new account more than those have that people make for themselves.
+/// What it takes to give roles: to a new account more than those have that people make for themselves, and to a
+/// service account any.
 const GRANT_ROLES: &str = "roles:grant";
 
 /// On whose authority somebody acts on what is not their own.
@@ -51,6 +55,12 @@ pub(super) enum Act<'a> {
     Site,
     /// An account to be, with these roles.
     NewAccount(&'a [RoleName]),
+    /// A service account to be, with these roles.
+    NewService(&'a [RoleName]),
+    /// A service account. Whoever has its keys can do all that it may.
+    Service(UserId),
+    /// A role of a service account, given or taken.
+    ServiceRole(UserId, &'a RoleName),
     /// An account, by which nobody changes their own.
     Account(UserId),
     /// A role of an account, given or taken.
@@ -63,8 +73,20 @@ impl Act<'_> {
     /// Whose account it is about.
     const fn subject(self) -> Option<UserId> {
         match self {
-            Self::Site | Self::NewAccount(_) => None,
-            Self::Account(user) | Self::Role(user, _) | Self::Sessions(user) => Some(user),
+            Self::Site | Self::NewAccount(_) | Self::NewService(_) => None,
+            Self::Account(user)
+            | Self::Role(user, _)
+            | Self::Sessions(user)
+            | Self::Service(user)
+            | Self::ServiceRole(user, _) => Some(user),
+        }
+    }
+
+    /// What that has to be: for what is done to people a service account is not there, and the reverse.
+    const fn kind(self) -> UserKind {
+        match self {
+            Self::Service(_) | Self::ServiceRole(..) | Self::NewService(_) => UserKind::Service,
+            _ => UserKind::Person,
         }
     }
 }
@@ -75,8 +97,8 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when there is no authority for it any more, [`Error::MissingPermission`],
-    /// [`Error::OwnAccount`], [`Error::BeyondOwnRights`], [`Error::NotFound`] without such a user. Whichever
-    /// it is, it is recorded.
+    /// [`Error::OwnAccount`], [`Error::BeyondOwnRights`], [`Error::NotFound`] without such a user, or where that is
+    /// a service account and a person is wanted, or the reverse. Whichever it is, it is recorded.
     pub(super) async fn administer(&self, context: &Context, act: Act<'_>) -> Result<Transaction, Error> {
         let mut transaction = self.0.store.begin().await?;
         users::lock_admins(&mut transaction, self.0.store.dialect()).await?;
@@ -109,7 +131,7 @@ impl Domain {
         act: Act<'_>,
     ) -> Result<(), Error> {
         let (session, permission) = match &context.authority {
-            Authority::Operator { .. } => return Ok(()),
+            Authority::Operator { .. } => return subject_of(transaction, act).await.map(drop),
             Authority::None => return Err(Error::Unauthenticated),
             Authority::Administrator { session, permission } => (*session, permission),
         };
@@ -122,13 +144,26 @@ impl Domain {
         match act {
             Act::Site | Act::Sessions(_) => {}
             Act::NewAccount(roles) => self.must_hold_all_of(&own, roles)?,
+            Act::NewService([]) | Act::Service(_) => {}
+            Act::NewService(roles) => {
+                must_give_roles(&own)?;
+                must_hold(&own, &self.0.policy.permissions(roles))?;
+            }
+            // As for people, whose route asks for it.
+            Act::ServiceRole(_, role) => {
+                must_give_roles(&own)?;
+                must_hold(&own, &self.0.policy.permissions(std::slice::from_ref(role)))?;
+            }
             Act::Account(user) | Act::Role(user, _) if user == holder.user => return Err(Error::OwnAccount),
             Act::Account(_) => {}
             Act::Role(_, role) => must_hold(&own, &self.0.policy.permissions(std::slice::from_ref(role)))?,
         }
-        let Some(subject) = act.subject() else { return Ok(()) };
-        let subject = users::by_id(&mut **transaction, subject).await?.ok_or(Error::NotFound)?;
-        must_hold(&own, &administrative(&self.0.policy.permissions(&subject.roles)))
+        let Some(subject) = subject_of(transaction, act).await? else { return Ok(()) };
+        let permissions = self.0.policy.permissions(&subject.roles);
+        match act {
+            Act::Service(_) | Act::ServiceRole(..) => must_hold(&own, &permissions),
+            _ => must_hold(&own, &administrative(&permissions)),
+        }
     }
 
     /// Who makes an account gives it no more than they have; what everybody has, they need not be able to give.
@@ -138,11 +173,21 @@ impl Domain {
         if extraordinary.is_empty() {
             return Ok(());
         }
-        if let Ok(permission) = GRANT_ROLES.parse() {
-            must_contain(own, &permission)?;
-        }
+        must_give_roles(own)?;
         must_hold(own, &self.0.policy.permissions(&extraordinary))
     }
+}
+
+/// Whom an act is about, if it is about somebody.
+async fn subject_of(transaction: &mut Transaction, act: Act<'_>) -> Result<Option<users::User>, Error> {
+    let Some(id) = act.subject() else { return Ok(None) };
+    let found = users::by_id(&mut **transaction, id).await?;
+    found.filter(|user| user.kind == act.kind()).map(Some).ok_or(Error::NotFound)
+}
+
+fn must_give_roles(own: &Permissions) -> Result<(), Error> {
+    let permission = GRANT_ROLES.parse().map_err(|_| Error::Unauthenticated)?;
+    must_contain(own, &permission)
 }
 
 fn must_contain(own: &Permissions, permission: &Permission) -> Result<(), Error> {

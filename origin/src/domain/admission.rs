@@ -22,6 +22,7 @@ use super::{
 use crate::store::{
     self, Transaction,
     attempts::{self, Counted, Refusal},
+    users,
 };
 
 /// How often an attempt is tried while others change what refused it.
@@ -224,6 +225,15 @@ impl Domain {
         refusal: &Refusal,
     ) -> Result<(), Error> {
         let limit = applied.iter().find(|applied| applied.counted.key == refusal.key);
+        let session = if let Subject::Session(session) = subject { Some(session) } else { None };
+        // Of an address stands there whose it is; one that nobody has is not written down.
+        let subject = match subject {
+            Subject::User(user) => Some(user),
+            Subject::Address(address) if context.actor.is_none() => {
+                users::by_email(self.0.store.reads(), address).await?.map(|user| user.id)
+            }
+            _ => context.actor,
+        };
         let mut transaction = self.0.store.begin().await?;
         if !attempts::mark_recorded(&mut transaction, &refusal.key, context.now).await? {
             transaction.rollback().await.map_err(store::Error::from)?;
@@ -231,13 +241,9 @@ impl Domain {
         }
         let event = Event::failure(Kind::AttemptsRefused, limit.map_or("limit", |limit| limit.name))
             .detail("budget", budget.as_str())
-            .detail("seconds", whole_seconds(refusal.allowed_at.since(context.now)));
-        let event = match subject {
-            Subject::Address(address) => event.detail("email", address),
-            Subject::User(user) => event.subject(user),
-            Subject::Session(session) => event.session(session),
-            Subject::Device(_) | Subject::Nobody => event,
-        };
+            .detail("seconds", whole_seconds(refusal.allowed_at.since(context.now)))
+            .subject(subject)
+            .session(session);
         self.commit(transaction, context, event).await
     }
 

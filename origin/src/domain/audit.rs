@@ -58,6 +58,28 @@ words! {
         RoleGranted = "role.granted",
         /// A role was taken away.
         RoleRevoked = "role.revoked",
+        /// A service account was made.
+        ServiceAccountCreated = "service_account.created",
+        /// A service account was disabled: its keys are good for nothing meanwhile.
+        ServiceAccountDisabled = "service_account.disabled",
+        /// A disabled service account was enabled.
+        ServiceAccountEnabled = "service_account.enabled",
+        /// A service account was deleted.
+        ServiceAccountDeleted = "service_account.deleted",
+        /// A service account got a key.
+        ServiceKeyCreated = "service_key.created",
+        /// A key of a service account was given an end.
+        ServiceKeyLimited = "service_key.limited",
+        /// A key of a service account was withdrawn.
+        ServiceKeyWithdrawn = "service_key.withdrawn",
+        /// A key of a service account was exchanged for a token, or somebody tried to.
+        ServiceKeyExchanged = "service_key.exchanged",
+        /// Somebody took a copy of what is kept about an account.
+        AccountExported = "account.exported",
+        /// An account was deleted.
+        AccountDeleted = "account.deleted",
+        /// Whose account it was that was deleted, of somebody who had acted on others: what they did stays theirs.
+        AdministratorLeft = "administrator.left",
         /// Somebody logged in, or tried to.
         Login = "login",
         /// Somebody proved anew in a session who they are, or tried to.

@@ -122,7 +122,8 @@ impl Domain {
         let reason = EndReason::Ended;
         let ended = sessions::end_all(&mut transaction, user.id, token.session, reason, context.now).await?;
         let notice = MailKind::AddressChanged;
-        self.post_notice(&mut transaction, &context, notice, &user.email, Some(new.as_str())).await?;
+        self.post_notice(&mut transaction, &context, notice, user.id, &user.email, Some(new.as_str()))
+            .await?;
         let event = Event::success(EventKind::EmailChanged)
             .subject(user.id)
             .session(token.session)

@@ -75,6 +75,24 @@ pub enum Error {
     /// There is a user of this address.
     #[error("there is a user of this address")]
     AddressTaken,
+    /// The name cannot be one of a service account.
+    #[error("a name is a lower-case letter, then at most 62 of a-z, 0-9, `.`, `_` and `-`")]
+    InvalidName,
+    /// There is a service account of this name.
+    #[error("there is a service account of this name")]
+    NameTaken,
+    /// A service account is refused, or its key (RFC 6749 §5.2). Why is in the audit log alone.
+    #[error("the service account or its key is not accepted")]
+    InvalidClient,
+    /// A service account asks for what only people do.
+    #[error("a service account does not do this")]
+    ServiceAccount,
+    /// A key is given an end that it cannot have.
+    #[error("a key ends in the future, and no later than it does already")]
+    InvalidEnd,
+    /// A service account has as many keys as it can.
+    #[error("the service account has {} keys; withdraw one first", super::service_accounts::MOST_KEYS)]
+    TooManyKeys,
     /// The policy has no such role.
     #[error("the policy has no role {0}")]
     UnknownRole(RoleName),

@@ -47,6 +47,10 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// What a refresh token's mac is made with; not shared with the edge, which must not mint any.
 pub(super) const REFRESH: &str = "refresh";
 
+/// What the mac in a service account's key is made with. It says only that a key may be worth a look, so it need
+/// not change; it stays the same, because those keys may have no end.
+const SERVICE: &str = "service";
+
 /// A signing key as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningKey {
@@ -75,6 +79,10 @@ pub(super) struct Keys {
     pub(super) refresh: MacKeys,
     /// What accounts know devices by.
     pub(super) devices: MacKeys,
+    /// What keys of service accounts are recognised by.
+    pub(super) services: MacKeys,
+    /// What the parts of a copy of an account are asked for by.
+    pub(super) copies: MacKeys,
     /// What proves that the database went back in time, if something does.
     went_back: Option<String>,
     generation: String,
@@ -167,29 +175,31 @@ async fn read(store: &Store, vault: &Vault, now: Timestamp) -> Result<Keys, Erro
         .filter(|row| row.state != KeyState::Withdrawn)
         .map(|row| signer::public_key(&row.kid, &row.algorithm, &row.public))
         .collect::<Result<_, _>>()?;
-    let (secrets, settles_at) = read_secrets(store, vault, now).await?;
-    let (refresh, devices) = (secrets.refresh_keys(), secrets.device_keys());
+    let (secrets, settles_at) = read_secrets(store, vault, REFRESH, now).await?;
+    let (refresh, devices, copies) = (secrets.refresh_keys(), secrets.device_keys(), secrets.copy_keys());
+    let services = read_secrets(store, vault, SERVICE, now).await?.0.service_keys();
 
     let went_back = meta::get(store.reads(), meta::WENT_BACK).await?;
-    Ok(Keys { signer, accepted, refresh, devices, went_back, generation, settles_at })
+    Ok(Keys { signer, accepted, refresh, devices, services, copies, went_back, generation, settles_at })
 }
 
-/// What refresh tokens and devices are authenticated by, and when that changes by itself: the secret
-/// before makes them until every origin accepts the new one.
+/// The secret of this purpose, which refresh tokens and devices are authenticated by, and when it changes by
+/// itself: the one before makes them until every origin accepts the new one.
 async fn read_secrets(
     store: &Store,
     vault: &Vault,
+    purpose: &str,
     now: Timestamp,
 ) -> Result<(SharedSecrets, Option<Timestamp>), Error> {
     let (mut current, mut previous) = (None, None);
-    for row in secrets::of(store.reads(), REFRESH).await? {
+    for row in secrets::of(store.reads(), purpose).await? {
         let secret = vault.open(&row.sealed, &secret_place(&row.purpose, &row.id))?;
         let bytes = <[u8; 32]>::try_from(secret.as_slice())
             .map_err(|_| Error::Key { kid: row.id.clone(), problem: "it is not 32 bytes".to_owned() })?;
         *if row.is_current { &mut current } else { &mut previous } =
             Some((SharedSecret::new(bytes), row.created_at));
     }
-    let (current, created_at) = current.ok_or_else(|| missing(REFRESH))?;
+    let (current, created_at) = current.ok_or_else(|| missing(purpose))?;
     let settles_at = created_at + SETTLING;
     Ok(match previous {
         Some((previous, _)) if now < settles_at => {

@@ -359,8 +359,9 @@ impl Domain {
         reason: &'static str,
     ) -> Result<Proven, Error> {
         let event = Event::failure(EventKind::Login, reason).subject(user);
-        // What is not an address may be a password in the wrong field: it is not written down.
-        let event = match address {
+        // What is nobody's address may be a password in the wrong field, or that of somebody who has left: it is not
+        // written down.
+        let event = match address.filter(|_| user.is_some()) {
             Some(address) => event.detail("email", address.lookup()),
             None => event,
         };

@@ -41,7 +41,11 @@ impl Domain {
             Some(user) => needless(user),
         };
         let event = reason.map_or_else(|| Event::success(act), |reason| Event::failure(act, reason));
-        let event = event.subject(found.as_ref().map(|user| user.id)).detail("email", address.lookup());
+        // An address that nobody has is not written down.
+        let event = match &found {
+            Some(user) => event.subject(user.id).detail("email", address.lookup()),
+            None => event,
+        };
         let posted = if reason.is_none() { Posted::Sent } else { Posted::Never };
         let user = self.addressee(context, found.filter(|_| reason.is_none()))?;
         let mut transaction = self.0.store.begin().await?;

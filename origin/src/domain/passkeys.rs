@@ -92,7 +92,7 @@ impl Domain {
             return self.refuse_registration(context, principal, reason).await;
         }
         let notice = MailKind::PasskeyAdded;
-        self.post_notice(&mut transaction, context, notice, &principal.email, None).await?;
+        self.post_notice(&mut transaction, context, notice, principal.user, &principal.email, None).await?;
         let event = Event::success(Kind::PasskeyRegistered)
             .subject(user)
             .session(principal.session)
@@ -160,7 +160,7 @@ impl Domain {
             return Err(if is_there { Error::LastWayIn } else { Error::NotFound });
         }
         let notice = MailKind::PasskeyRemoved;
-        self.post_notice(&mut transaction, context, notice, &principal.email, None).await?;
+        self.post_notice(&mut transaction, context, notice, principal.user, &principal.email, None).await?;
         let event = Event::success(Kind::PasskeyRemoved)
             .subject(user)
             .session(principal.session)

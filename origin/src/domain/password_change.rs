@@ -108,8 +108,8 @@ impl Domain {
             .subject(user)
             .session(session)
             .detail("sessions_ended", ended);
-        self.post_notice(&mut transaction, context, MailKind::PasswordChanged, &principal.email, None)
-            .await?;
+        let notice = MailKind::PasswordChanged;
+        self.post_notice(&mut transaction, context, notice, user, &principal.email, None).await?;
         self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
         self.hurry_mail();
         Ok(Some(credentials))

@@ -58,7 +58,7 @@ impl Domain {
         let ended = sessions::end_all(&mut transaction, user.id, None, reason, context.now).await?;
         mail_tokens::remove_of(&mut transaction, user.id).await?;
         let notice = MailKind::PasswordChanged;
-        self.post_notice(&mut transaction, context, notice, &user.email, None).await?;
+        self.post_notice(&mut transaction, context, notice, user.id, &user.email, None).await?;
         let event = Event::success(kind).subject(user.id).detail("sessions_ended", ended);
         let rule = Revocation::UserBelow(user.id, epoch);
         self.commit_revoking(transaction, &context.by(user.id), event, rule).await?;

@@ -25,7 +25,7 @@ use crate::store::{
 pub struct Principal {
     /// The user.
     pub user: UserId,
-    /// The user's address.
+    /// The user's address; of a service account its name.
     pub email: String,
     /// The roles as they are now.
     pub roles: Vec<RoleName>,
@@ -45,6 +45,8 @@ pub struct Principal {
     pub expires: Timestamp,
     /// How well it is known who the user is, as the database has it now.
     pub authentication: Authentication,
+    /// Whether it is a service account, in a session that is one of its keys.
+    pub is_service: bool,
 }
 
 impl Principal {
@@ -73,6 +75,7 @@ impl Principal {
             issued,
             expires,
             authentication: holder.authentication,
+            is_service: holder.is_service,
         }
     }
 }

@@ -132,12 +132,13 @@ impl Domain {
         transaction: &mut Transaction,
         context: &Context,
         proof: Proof<'_>,
+        user: UserId,
         email: &str,
     ) -> Result<(), Error> {
         match proof {
             Proof::Code(_) | Proof::Passkey(_) => Ok(()),
             Proof::RecoveryCode(_) => {
-                self.post_notice(transaction, context, MailKind::RecoveryCodeUsed, email, None).await
+                self.post_notice(transaction, context, MailKind::RecoveryCodeUsed, user, email, None).await
             }
         }
     }

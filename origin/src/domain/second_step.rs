@@ -203,7 +203,8 @@ impl Domain {
         match (opened, refused) {
             (Some(opened), Ok(())) => {
                 self.give_back(&mut transaction, &admission).await?;
-                self.tell_of(&mut transaction, context, attempt.proof, &proven.user.email).await?;
+                let email = &proven.user.email;
+                self.tell_of(&mut transaction, context, attempt.proof, user, email).await?;
                 let event = Event::success(EventKind::Login)
                     .subject(user)
                     .session(opened.session)

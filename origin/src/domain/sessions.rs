@@ -35,8 +35,9 @@ impl Domain {
     /// Ends the session that this is asked in.
     ///
     /// # Errors
-    /// [`Error::Store`] when the database fails. A session that is over already stays so.
+    /// [`Error::ServiceAccount`] for a service account. A session that is over already stays so.
     pub async fn logout(&self, context: &Context, principal: &Principal) -> Result<(), Error> {
+        must_be_a_person(principal)?;
         self.end(context, principal.session, principal.user, EndReason::Logout).await?;
         Ok(())
     }
@@ -44,13 +45,14 @@ impl Domain {
     /// Ends a session of one's own.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is somebody else's, or over.
+    /// [`Error::NotFound`] when it is somebody else's, or over; [`Error::ServiceAccount`] for a service account.
     pub async fn end_own_session(
         &self,
         context: &Context,
         principal: &Principal,
         session: SessionId,
     ) -> Result<(), Error> {
+        must_be_a_person(principal)?;
         let reason = if session == principal.session { EndReason::Logout } else { EndReason::Ended };
         if self.end(context, session, principal.user, reason).await? { Ok(()) } else { Err(Error::NotFound) }
     }
@@ -58,8 +60,9 @@ impl Domain {
     /// Ends all sessions of one's own, this one too, and outdates what was issued in them. How many.
     ///
     /// # Errors
-    /// [`Error::Store`] when the database fails.
+    /// [`Error::ServiceAccount`] for a service account.
     pub async fn end_all_own(&self, context: &Context, principal: &Principal) -> Result<u64, Error> {
+        must_be_a_person(principal)?;
         let transaction = self.0.store.begin().await?;
         self.end_all_of(transaction, context, principal.user).await
     }
@@ -147,4 +150,10 @@ impl Domain {
         self.commit_revoking(transaction, context, event, Revocation::Session(session)).await?;
         Ok(true)
     }
+}
+
+/// The sessions of a service account are its keys: whoever came by a token of ten minutes must not be able to
+/// withdraw them.
+fn must_be_a_person(principal: &Principal) -> Result<(), Error> {
+    if principal.is_service { Err(Error::ServiceAccount) } else { Ok(()) }
 }

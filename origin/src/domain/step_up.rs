@@ -106,7 +106,7 @@ impl Domain {
             None => Err(Error::SecondFactorMissing(steps)),
             Some(proof) => {
                 let used = self.use_proof(transaction, principal.user, proof, context.now).await?;
-                self.tell_of(transaction, context, proof, &principal.email).await?;
+                self.tell_of(transaction, context, proof, principal.user, &principal.email).await?;
                 Ok(used.map(|()| [Method::Password, Method::OneTimeCode, Method::MultipleFactors].into()))
             }
         }

@@ -1,6 +1,7 @@
 //! The domain on real databases: SQLite in a temporary directory, and PostgreSQL as well where
 //! `TEST_POSTGRES_URL` says where one is, in a schema of its own for each test.
 
+mod account_copy;
 mod accounts;
 mod administration;
 mod administrators;
@@ -15,6 +16,7 @@ mod authentication;
 mod directory;
 mod key_states;
 mod keys;
+mod leaving;
 mod login;
 mod mail_links;
 mod master_keys;
@@ -30,6 +32,8 @@ mod rotation;
 mod rotation_model;
 mod second_factors;
 mod second_step;
+mod service_accounts;
+mod service_rights;
 mod sessions;
 mod step_up;
 mod tampering;

@@ -32,6 +32,8 @@ pub struct Upkeep {
     pub mails_removed: u64,
     /// The events of the audit log that went.
     pub events_removed: u64,
+    /// The accounts of people who left of which all was looked at that is to be erased.
+    pub accounts_erased: u64,
     /// What is wrong with the audit log, of which nothing goes then.
     pub audit_fault: Option<String>,
 }
@@ -39,7 +41,7 @@ pub struct Upkeep {
 impl Domain {
     /// Rotates keys that are due, removes those that are over, purges sessions that have been over for the
     /// retention time, prunes the revocation log, forgets attempts that are forgiven, removes mail that is
-    /// over, and what is too old of the audit log.
+    /// over, and what is too old of the audit log, and erases what is kept of those who left.
     ///
     /// # Errors
     /// Of the first of these that fails; the next time it goes on there.
@@ -53,6 +55,7 @@ impl Domain {
         let limits_removed = self.forget_attempts(context).await?;
         let mails_removed = self.purge_mails(context).await?;
         let (events_removed, fault) = self.retire_audit(context).await?;
+        let accounts_erased = self.erase_what_waits(context).await?;
         Ok(Upkeep {
             rotated,
             keys_removed,
@@ -61,6 +64,7 @@ impl Domain {
             limits_removed,
             mails_removed,
             events_removed,
+            accounts_erased,
             audit_fault: fault.map(|fault| fault.to_string()),
         })
     }

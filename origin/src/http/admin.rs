@@ -38,19 +38,19 @@ pub(in crate::http) struct ReasonQuery {
 }
 
 impl Reason {
-    fn note(&self) -> Result<Option<Note>, Problem> {
+    pub(in crate::http) fn note(&self) -> Result<Option<Note>, Problem> {
         note(self.reason.as_deref())
     }
 }
 
 impl ReasonQuery {
-    fn note(&self) -> Result<Option<Note>, Problem> {
+    pub(in crate::http) fn note(&self) -> Result<Option<Note>, Problem> {
         note(self.reason.as_deref())
     }
 }
 
 /// The reason for an act, which has to be there.
-fn note(reason: Option<&str>) -> Result<Option<Note>, Problem> {
+pub(in crate::http) fn note(reason: Option<&str>) -> Result<Option<Note>, Problem> {
     let refused = |detail: String| Problem::new(Kind::ReasonUnusable).with_detail(detail);
     let reason = reason.ok_or_else(|| refused("Say in `reason` why this is done.".to_owned()))?;
     Note::parse(reason).map(Some).map_err(|error| refused(format!("`reason` is not taken: {error}.")))
@@ -70,12 +70,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-fn malformed(detail: &str) -> Problem {
+pub(in crate::http) fn malformed(detail: &str) -> Problem {
     Problem::new(Kind::MalformedRequest).with_detail(detail)
 }
 
 /// How many entries a page has.
-fn page_size(limit: Option<u32>) -> Result<u32, Problem> {
+pub(in crate::http) fn page_size(limit: Option<u32>) -> Result<u32, Problem> {
     let limit = limit.unwrap_or(USUAL_PAGE);
     if (1..=LARGEST_PAGE).contains(&limit) {
         Ok(limit)

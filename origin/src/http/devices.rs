@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::{cookies, guard::SignedIn, id::Id, problems, time::Time};
 use crate::{
     app::App,
-    domain::{Principal, Session, User},
+    domain::{Error, Principal, Session, User},
 };
 
 /// A user, as the user is told.
@@ -23,6 +23,7 @@ use crate::{
 pub(super) struct UserView {
     #[schema(format = "uuid")]
     id: String,
+    /// Of a service account its name.
     email: String,
     roles: Vec<String>,
 }
@@ -94,7 +95,7 @@ impl UserView {
 }
 
 impl Device {
-    fn new(session: Session, current: Option<SessionId>) -> Self {
+    pub(super) fn new(session: Session, current: Option<SessionId>) -> Self {
         Self {
             id: session.id.to_string(),
             kind: session.kind.to_string(),
@@ -137,6 +138,9 @@ pub(super) async fn list(
     SignedIn { principal, context }: SignedIn,
     State(app): State<App>,
 ) -> Result<Json<Devices>, Problem> {
+    if principal.is_service {
+        return Err(problems::of(Error::ServiceAccount));
+    }
     let sessions = app.domain.list_sessions(principal.user, context.now).await.map_err(problems::of)?;
     let sessions =
         sessions.into_iter().map(|session| Device::new(session, Some(principal.session))).collect();
@@ -184,7 +188,7 @@ pub(super) async fn end_all(
 }
 
 /// The answer to whoever has ended the session they called by.
-fn ended(principal: &Principal) -> Response {
+pub(super) fn ended(principal: &Principal) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     if principal.credential == Credential::Session {
         cookies::clear(response.headers_mut());

@@ -50,10 +50,11 @@ pub(super) async fn metadata(_: Anyone, State(app): State<App>) -> impl IntoResp
         "revocation_endpoint": format!("{issuer}/oauth/revoke"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "service_documentation": format!("{issuer}/openapi.json"),
-        "grant_types_supported": ["refresh_token"],
+        "grant_types_supported": ["refresh_token", "client_credentials"],
         "response_types_supported": [],
         "acr_values_supported": [SECOND_FACTOR],
-        "token_endpoint_auth_methods_supported": ["none"],
+        // Of a refresh none.
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "revocation_endpoint_auth_methods_supported": ["none"],
     });
     (CACHEABLE, Json(metadata))

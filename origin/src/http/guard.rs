@@ -162,6 +162,8 @@ permissions! {
     UsersCreate "users:create"
     /// To disable users, and to enable them.
     UsersDisable "users:disable"
+    /// To delete the accounts of others.
+    UsersDelete "users:delete"
     /// To take an address for a user's own.
     UsersVerify "users:verify"
     /// To give roles, and to take them.
@@ -174,6 +176,10 @@ permissions! {
     SecondFactorsReset "second_factors:reset"
     /// To see the keys that sign, none of their secrets.
     KeysRead "keys:read"
+    /// To see service accounts, and none of their keys.
+    ServiceAccountsRead "service_accounts:read"
+    /// To make service accounts and their keys, and to take them away.
+    ServiceAccountsWrite "service_accounts:write"
     /// To let the next key sign.
     KeysRotate "keys:rotate"
     /// To make everything worthless that a key signed.

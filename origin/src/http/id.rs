@@ -1,4 +1,4 @@
-//! Ids in a path.
+//! An id in a path.
 
 use std::str::FromStr;
 

@@ -1,9 +1,10 @@
-//! The OAuth paths: refresh (RFC 6749 §6) and revocation (RFC 7009), with the errors of RFC 6749 §5.2.
+//! The OAuth paths: refresh (RFC 6749 §6), the tokens of service accounts (§4.4) and revocation (RFC 7009), with the
+//! errors of RFC 6749 §5.2.
 
 use axum::{
     Json,
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -13,11 +14,12 @@ use utoipa::ToSchema;
 use super::{
     body::{self, Format},
     guard::Anyone,
+    oauth_client::ClientSecret,
     problems,
 };
 use crate::{
     app::App,
-    domain::{Error, TokenGrant},
+    domain::{Context, Error, ServiceGrant, TokenGrant},
     metrics,
 };
 
@@ -29,7 +31,9 @@ pub(super) struct TokenAnswer {
     token_type: &'static str,
     /// How long the access token holds, in seconds.
     expires_in: u64,
-    refresh_token: String,
+    /// Not for a service account, which presents its key again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
     /// After a login: to be kept beyond the session and sent as `device_token` with the next login.
     #[serde(skip_serializing_if = "Option::is_none")]
     device_token: Option<String>,
@@ -41,20 +45,36 @@ impl From<TokenGrant> for TokenAnswer {
             access_token: grant.access_token,
             token_type: "Bearer",
             expires_in: grant.expires_in.as_secs(),
-            refresh_token: grant.refresh_token,
+            refresh_token: Some(grant.refresh_token),
             device_token: grant.known_device.map(|device| device.to_text()),
         }
     }
 }
 
-/// The form of a refresh.
+impl From<ServiceGrant> for TokenAnswer {
+    fn from(grant: ServiceGrant) -> Self {
+        Self {
+            access_token: grant.access_token,
+            token_type: "Bearer",
+            expires_in: grant.expires_in.as_secs(),
+            refresh_token: None,
+            device_token: None,
+        }
+    }
+}
+
+/// The form of a refresh, or of a service account that asks for a token.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct TokenRequest {
-    /// `refresh_token`
+    /// `refresh_token` or `client_credentials`
     grant_type: Option<String>,
-    /// The refresh token in hand.
+    /// Of a refresh: the refresh token in hand.
     refresh_token: Option<String>,
-    /// Not taken: a refresh gives what the login gave.
+    /// Of a service account: its id, unless it stands in the header `Authorization: Basic`.
+    client_id: Option<String>,
+    /// Of a service account: its key, unless it stands there.
+    client_secret: Option<String>,
+    /// Not taken: a token tells of all that its user may do.
     scope: Option<String>,
     /// Not taken, save for the audience that the tokens have anyway (RFC 8707).
     resource: Option<String>,
@@ -76,15 +96,26 @@ pub(super) struct OauthError {
     error_description: &'static str,
 }
 
-/// Refresh
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grant<'a> {
+    /// New tokens for this refresh token.
+    Refresh(&'a str),
+    /// A token for a service account, which says who it is beside this.
+    ClientCredentials,
+}
+
+/// Refresh, or ask for a service account's token
 ///
-/// Each refresh token counts once. Repeated within 30 seconds, a refresh gives the same refresh token again.
+/// Each refresh token counts once. Repeated within 30 seconds, a refresh gives the same refresh token again. A
+/// service account presents its key, by HTTP Basic or in the form, and gets no refresh token.
 #[utoipa::path(
     post, path = "/oauth/token", tag = "oauth",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "New tokens.", body = TokenAnswer),
         (status = 400, description = "`invalid_grant` and the others of RFC 6749 §5.2.", body = OauthError),
+        (status = 401, description = "`invalid_client`.", body = OauthError),
     )
 )]
 pub(super) async fn token(
@@ -92,38 +123,67 @@ pub(super) async fn token(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, OauthError> {
+    let headers = request.headers().clone();
     let request: TokenRequest = form(request, &app).await?;
-    let token = request.refresh_token(&app.domain.settings().audience)?;
-    let outcome = app.domain.refresh(&context, token).await;
+    let answer = match request.grant(&app.domain.settings().audience)? {
+        Grant::Refresh(token) => refresh(&app, &context, token).await?,
+        Grant::ClientCredentials => exchange(&app, &context, &headers, &request).await?,
+    };
+    Ok(uncached(Json(answer)))
+}
+
+async fn refresh(app: &App, context: &Context, token: &str) -> Result<TokenAnswer, OauthError> {
+    let outcome = app.domain.refresh(context, token).await;
     let label = match &outcome {
         Ok(_) => "success",
         Err(Error::InvalidGrant) => "invalid-grant",
         Err(_) => "error",
     };
     ::metrics::counter!(metrics::REFRESHES, "outcome" => label).increment(1);
-    outcome.map(|grant| uncached(Json(TokenAnswer::from(grant)))).map_err(OauthError::from)
+    Ok(outcome?.into())
+}
+
+async fn exchange(
+    app: &App,
+    context: &Context,
+    headers: &HeaderMap,
+    request: &TokenRequest,
+) -> Result<TokenAnswer, OauthError> {
+    let (id, secret) = (given(&request.client_id), given(&request.client_secret));
+    let client = ClientSecret::presented(headers, id, secret)?;
+    let outcome = app.domain.exchange_service_key(context, &client.id, &client.secret).await;
+    let label = match &outcome {
+        Ok(_) => "success",
+        Err(Error::InvalidClient) => "invalid-client",
+        Err(_) => "error",
+    };
+    ::metrics::counter!(metrics::SERVICE_KEYS, "outcome" => label).increment(1);
+    Ok(outcome?.into())
 }
 
 impl TokenRequest {
-    /// The refresh token of a request that asks for no more than a refresh gives.
-    fn refresh_token(&self, audience: &str) -> Result<&str, OauthError> {
-        match given(&self.grant_type) {
-            Some("refresh_token") => {}
+    /// What is asked for, if it is no more than there is to be had.
+    fn grant(&self, audience: &str) -> Result<Grant<'_>, OauthError> {
+        let is_refresh = match given(&self.grant_type) {
+            Some("refresh_token") => true,
+            Some("client_credentials") => false,
             Some(_) => {
-                return Err(OauthError::new("unsupported_grant_type", "Only refresh_token is supported."));
+                let supported = "Only refresh_token and client_credentials are supported.";
+                return Err(OauthError::new("unsupported_grant_type", supported));
             }
             None => return Err(OauthError::new("invalid_request", "grant_type is missing.")),
-        }
+        };
         if given(&self.scope).is_some() {
-            return Err(OauthError::new(
-                "invalid_scope",
-                "A refresh gives what the login gave, and no scope.",
-            ));
+            return Err(OauthError::new("invalid_scope", "A token tells of all roles, and takes no scope."));
         }
         if given(&self.resource).is_some_and(|resource| resource != audience) {
             return Err(OauthError::new("invalid_target", "The tokens have another audience."));
         }
-        given(&self.refresh_token).ok_or(OauthError::new("invalid_request", "refresh_token is missing."))
+        if !is_refresh {
+            return Ok(Grant::ClientCredentials);
+        }
+        let missing = OauthError::new("invalid_request", "refresh_token is missing.");
+        given(&self.refresh_token).map(Grant::Refresh).ok_or(missing)
     }
 }
 
@@ -171,15 +231,31 @@ async fn form<T: serde::de::DeserializeOwned>(request: Request, app: &App) -> Re
 }
 
 impl OauthError {
-    const fn new(error: &'static str, error_description: &'static str) -> Self {
+    pub(super) const fn new(error: &'static str, error_description: &'static str) -> Self {
         Self { status: StatusCode::BAD_REQUEST, error, error_description }
+    }
+
+    /// The client is not who it says it is, or does not say it.
+    pub(super) const fn invalid_client(error_description: &'static str) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, error: "invalid_client", error_description }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn code(&self) -> &'static str {
+        self.error
     }
 }
 
 impl From<Error> for OauthError {
     fn from(error: Error) -> Self {
-        if let Error::InvalidGrant = error {
-            return Self::new("invalid_grant", "The refresh token is not valid, or no longer.");
+        match error {
+            Error::InvalidGrant => {
+                return Self::new("invalid_grant", "The refresh token is not valid, or no longer.");
+            }
+            Error::InvalidClient => {
+                return Self::invalid_client("The service account or its key is not valid, or no longer.");
+            }
+            _ => {}
         }
         match problems::of(error).status() {
             503 => Self {
@@ -203,6 +279,10 @@ impl IntoResponse for OauthError {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Basic realm=\"countersign\", charset=\"UTF-8\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         response
     }
 }
@@ -221,15 +301,22 @@ mod tests {
 
     fn refused(form: &str) -> &'static str {
         let request: TokenRequest = body::from_form(form.as_bytes()).unwrap();
-        request.refresh_token("https://api.example").map_or_else(|error| error.error, |_| "taken")
+        match request.grant("https://api.example") {
+            Ok(Grant::Refresh(_)) => "refresh",
+            Ok(Grant::ClientCredentials) => "client credentials",
+            Err(error) => error.error,
+        }
     }
 
     #[test]
     fn a_refresh_asks_for_nothing_beyond_itself() {
-        assert_eq!(refused("grant_type=refresh_token&refresh_token=x"), "taken");
-        assert_eq!(refused("grant_type=refresh_token&refresh_token=x&client_id=app"), "taken");
-        assert_eq!(refused("grant_type=refresh_token&refresh_token=x&scope="), "taken");
-        assert_eq!(refused("grant_type=refresh_token&refresh_token=x&resource=https://api.example"), "taken");
+        assert_eq!(refused("grant_type=refresh_token&refresh_token=x"), "refresh");
+        assert_eq!(refused("grant_type=refresh_token&refresh_token=x&client_id=app"), "refresh");
+        assert_eq!(refused("grant_type=refresh_token&refresh_token=x&scope="), "refresh");
+        assert_eq!(
+            refused("grant_type=refresh_token&refresh_token=x&resource=https://api.example"),
+            "refresh"
+        );
         assert_eq!(refused("grant_type=refresh_token&refresh_token=x&scope=admin"), "invalid_scope");
         assert_eq!(
             refused("grant_type=refresh_token&refresh_token=x&resource=https://b.example"),
@@ -240,5 +327,13 @@ mod tests {
         assert_eq!(refused("grant_type=&refresh_token=x"), "invalid_request");
         assert_eq!(refused("grant_type=refresh_token&refresh_token="), "invalid_request");
         assert_eq!(refused("grant_type=refresh_token"), "invalid_request");
+    }
+
+    #[test]
+    fn a_service_account_asks_for_nothing_beyond_its_roles() {
+        assert_eq!(refused("grant_type=client_credentials"), "client credentials");
+        assert_eq!(refused("grant_type=client_credentials&scope="), "client credentials");
+        assert_eq!(refused("grant_type=client_credentials&scope=reports:read"), "invalid_scope");
+        assert_eq!(refused("grant_type=client_credentials&resource=https://b.example"), "invalid_target");
     }
 }

@@ -57,6 +57,16 @@ pub(super) fn of(error: Error) -> Problem {
         }
         Error::ForeignCursor => Problem::new(Kind::MalformedRequest)
             .with_detail("after is the `next` of the page before, of the same query."),
+        Error::InvalidName | Error::InvalidEnd => {
+            Problem::new(Kind::Unprocessable).with_detail(sentence(&error.to_string()))
+        }
+        Error::NameTaken | Error::TooManyKeys => {
+            Problem::new(Kind::Conflict).with_detail(sentence(&error.to_string()))
+        }
+        Error::ServiceAccount => Problem::new(Kind::CredentialKind).with_detail(
+            "It is for people. The keys of a service account are withdrawn by an administrator.",
+        ),
+        Error::InvalidClient => Kind::InvalidToken.into(),
         Error::NotFound => Kind::NotFound.into(),
         Error::Unauthenticated => Kind::Unauthenticated.into(),
         Error::InvalidToken | Error::InvalidGrant => Kind::InvalidToken.into(),

@@ -138,6 +138,23 @@ pub async fn list<'e>(
     rows.iter().map(|row| Ok((row.count("seq")?, event(row)?))).collect()
 }
 
+/// Events about a user with their numbers, in the order of the log, from after the given number.
+pub async fn of_subject<'e>(
+    executor: impl AnyExecutor<'e>,
+    subject: UserId,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<(u64, AuditRow)>, Error> {
+    let rows =
+        sqlx::query("SELECT * FROM audit_events WHERE subject = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+            .bind(subject.to_string())
+            .bind(as_number(after))
+            .bind(i64::from(limit))
+            .fetch_all(executor)
+            .await?;
+    rows.iter().map(|row| Ok((row.count("seq")?, event(row)?))).collect()
+}
+
 /// What is looked for in the log. What is not said does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {

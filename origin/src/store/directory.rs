@@ -50,7 +50,7 @@ pub async fn users<'e>(
         bound.push(value.to_owned());
         format!("${}", bound.len())
     };
-    let mut conditions = vec!["1 = 1".to_owned()];
+    let mut conditions = vec!["u.kind = 'person'".to_owned()];
     let (mut from, mut id) = ("users AS u", "u.id");
     if let Some(role) = filter.role.map(RoleName::as_str) {
         if filter.prefix.is_none() {
@@ -84,7 +84,7 @@ pub async fn users<'e>(
         if is_disabled { "u.disabled_at IS NOT NULL" } else { "u.disabled_at IS NULL" }.to_owned()
     }));
     let statement = format!(
-        "SELECT u.id, u.email, u.epoch, u.created_at, u.verified_at, u.disabled_at, {} FROM {from} \
+        "SELECT u.id, u.kind, u.email, u.epoch, u.created_at, u.verified_at, u.disabled_at, {} FROM {from} \
          WHERE {} ORDER BY {order} LIMIT ${}",
         roles!("u.id"),
         conditions.join(" AND "),
@@ -98,7 +98,7 @@ pub async fn users<'e>(
     rows.iter().map(users::user).collect()
 }
 
-/// The live sessions of everybody or of one user, the newest first.
+/// The live sessions of all people or of one, the newest first. The keys of service accounts are none of them.
 pub async fn live_sessions<'e>(
     executor: impl AnyExecutor<'e>,
     user: Option<UserId>,
@@ -113,6 +113,7 @@ pub async fn live_sessions<'e>(
                 live!("$1"),
                 " AND sessions.id < $2 AND ",
                 $of,
+                " AND NOT EXISTS (SELECT 1 FROM service_keys AS k WHERE k.session_id = sessions.id)",
                 " ORDER BY sessions.id DESC LIMIT $4"
             )
         };
@@ -131,7 +132,7 @@ pub async fn live_sessions<'e>(
     rows.iter().map(sessions::session).collect()
 }
 
-/// How many users have each role.
+/// How many users have each role, service accounts among them.
 pub async fn count_roles<'e>(executor: impl AnyExecutor<'e>) -> Result<Vec<(RoleName, u64)>, Error> {
     let rows = sqlx::query("SELECT role, COUNT(*) AS users FROM user_roles GROUP BY role ORDER BY role")
         .fetch_all(executor)

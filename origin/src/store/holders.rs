@@ -13,7 +13,7 @@ use super::{
     Error,
     row::Columns,
     sessions::{Kind, live},
-    users::roles,
+    users::{self, roles},
 };
 
 /// Who a live session of an enabled user stands for, roles and epoch read in the same statement.
@@ -41,6 +41,8 @@ pub struct Holder {
     pub epoch: u64,
     /// How well it is known who the user is.
     pub authentication: Authentication,
+    /// Whether the user is a service account, and the session one of its keys.
+    pub is_service: bool,
 }
 
 macro_rules! holder {
@@ -48,7 +50,7 @@ macro_rules! holder {
         concat!(
             "SELECT sessions.id AS session, sessions.kind, sessions.handle_digest, sessions.last_seen_at, ",
             "sessions.idle_expires_at, sessions.absolute_expires_at, sessions.authenticated_at, sessions.amr, ",
-            "u.id, u.email, u.epoch, u.verified_at, ",
+            "u.id, u.email, u.epoch, u.verified_at, u.kind AS user_kind, ",
             roles!("u.id"),
             " FROM sessions JOIN users AS u ON u.id = sessions.user_id WHERE u.disabled_at IS NULL AND ",
             live!("$2"),
@@ -117,5 +119,6 @@ fn holder(row: &AnyRow) -> Result<Holder, Error> {
         roles: row.roles("roles")?,
         epoch: row.count("epoch")?,
         authentication: row.authentication()?,
+        is_service: row.parsed::<users::Kind>("user_kind")? == users::Kind::Service,
     })
 }

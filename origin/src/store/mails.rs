@@ -1,6 +1,9 @@
 //! The outbox: mail that is written in the transaction of the act it tells of, and kept until it has left.
 
-use shared::{id::MailId, time::Timestamp};
+use shared::{
+    id::{MailId, UserId},
+    time::Timestamp,
+};
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
@@ -36,6 +39,8 @@ words! {
         PasskeyRemoved = "passkey_removed",
         /// A recovery code was used.
         RecoveryCodeUsed = "recovery_code_used",
+        /// The account was deleted.
+        AccountDeleted = "account_deleted",
         /// Somebody wanted an account for an address that has one.
         AddressTaken = "address_taken",
     }
@@ -48,6 +53,9 @@ pub struct NewMail<'a> {
     pub id: MailId,
     /// What it says.
     pub kind: Kind,
+    /// Whose it is, to whichever of their addresses it goes; none where it was written for nobody, or for whoever
+    /// reads that address.
+    pub user: Option<UserId>,
     /// Where it goes.
     pub recipient: &'a str,
     /// What it names beside its link.
@@ -67,6 +75,8 @@ pub struct ClaimedMail {
     pub id: MailId,
     /// What it says.
     pub kind: Kind,
+    /// Whose it is, if it is known.
+    pub user: Option<UserId>,
     /// Where it goes.
     pub recipient: String,
     /// What it names beside its link.
@@ -93,7 +103,7 @@ pub async fn insert(transaction: &mut Transaction, mail: &NewMail<'_>) -> Result
     let closed_at = mail.is_pretence.then_some(mail.created_at.millis());
     sqlx::query(
         "INSERT INTO mails (id, kind, recipient, about, sealed_token, created_at, due_at, attempts, \
-         closed_at, outcome) VALUES ($1, $2, $3, $4, $5, $6, $6, 0, $7, $8)",
+         closed_at, outcome, user_id) VALUES ($1, $2, $3, $4, $5, $6, $6, 0, $7, $8, $9)",
     )
     .bind(mail.id.to_string())
     .bind(mail.kind.as_str())
@@ -103,6 +113,7 @@ pub async fn insert(transaction: &mut Transaction, mail: &NewMail<'_>) -> Result
     .bind(mail.created_at.millis())
     .bind(closed_at)
     .bind(mail.is_pretence.then_some("never"))
+    .bind(mail.user.map(|id| id.to_string()))
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -133,7 +144,7 @@ pub async fn claim(
                 "WHERE closed_at IS NULL AND due_at <= $1 AND id IN (SELECT id FROM mails ",
                 "WHERE closed_at IS NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $3",
                 $lock,
-                ") RETURNING id, kind, recipient, about, sealed_token, created_at, attempts"
+                ") RETURNING id, kind, recipient, about, sealed_token, created_at, attempts, user_id"
             )
         };
     }
@@ -155,6 +166,7 @@ fn claimed(row: &AnyRow) -> Result<ClaimedMail, Error> {
     Ok(ClaimedMail {
         id: row.parsed("id")?,
         kind: row.parsed("kind")?,
+        user: row.parsed_or_null("user_id")?,
         recipient: row.text("recipient")?,
         about: row.text_or_null("about")?,
         sealed_token: row.bytes_or_null("sealed_token")?,
@@ -174,6 +186,12 @@ pub async fn sent(transaction: &mut Transaction, id: MailId, now: Timestamp) -> 
     .execute(&mut **transaction)
     .await?;
     Ok(updated.rows_affected() == 1)
+}
+
+/// Forgets a mail.
+pub async fn forget(transaction: &mut Transaction, id: MailId) -> Result<(), Error> {
+    sqlx::query("DELETE FROM mails WHERE id = $1").bind(id.to_string()).execute(&mut **transaction).await?;
+    Ok(())
 }
 
 /// Puts a mail back for another attempt at `due_at`. False when it is no longer the caller's: it was

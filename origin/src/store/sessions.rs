@@ -68,7 +68,7 @@ words! {
         PasswordChanged = "password_changed",
         /// What the user logs in with changed in another session, or was reset.
         SecondFactorChanged = "second_factor_changed",
-        /// The user was disabled.
+        /// The user was disabled, or the account deleted.
         UserDisabled = "user_disabled",
         /// The client gave its refresh token back (RFC 7009).
         Revoked = "revoked",
@@ -76,6 +76,8 @@ words! {
         RefreshReuse = "refresh_reuse",
         /// The database was restored from a backup.
         Restored = "restored",
+        /// It was a key of a service account, and was withdrawn.
+        KeyWithdrawn = "key_withdrawn",
     }
 }
 
@@ -223,6 +225,25 @@ pub async fn live_of<'e>(
     rows.iter().map(session).collect()
 }
 
+/// The user's sessions, those that are over too, in the order in which they were made, from after the given one.
+pub async fn all_of<'e>(
+    executor: impl AnyExecutor<'e>,
+    user: UserId,
+    after: Option<SessionId>,
+    limit: u32,
+) -> Result<Vec<Session>, Error> {
+    let rows = sqlx::query(
+        "SELECT sessions.* FROM sessions WHERE sessions.user_id = $1 AND sessions.id > $2 \
+         ORDER BY sessions.id LIMIT $3",
+    )
+    .bind(user.to_string())
+    .bind(after.map(|id| id.to_string()).unwrap_or_default())
+    .bind(i64::from(limit))
+    .fetch_all(executor)
+    .await?;
+    rows.iter().map(session).collect()
+}
+
 pub(super) fn session(row: &AnyRow) -> Result<Session, Error> {
     let end = match (row.time_or_null("ended_at")?, row.parsed_or_null("end_reason")?) {
         (Some(at), Some(reason)) => Some((at, reason)),
@@ -334,7 +355,8 @@ pub async fn set_methods(
     Ok(())
 }
 
-/// Brings the user's sessions within shorter limits; none is made longer.
+/// Brings the user's sessions within shorter limits; none is made longer. The keys of a service account have
+/// limits of their own.
 pub async fn shorten(
     transaction: &mut Transaction,
     user: UserId,
@@ -343,7 +365,8 @@ pub async fn shorten(
 ) -> Result<(), Error> {
     sqlx::query(
         "UPDATE sessions SET idle_limit = $2, idle_expires_at = last_seen_at + $2 \
-         WHERE user_id = $1 AND ended_at IS NULL AND idle_limit > $2",
+         WHERE user_id = $1 AND ended_at IS NULL AND idle_limit > $2 \
+         AND NOT EXISTS (SELECT 1 FROM service_keys AS k WHERE k.session_id = sessions.id)",
     )
     .bind(user.to_string())
     .bind(duration_number(idle))
@@ -351,7 +374,8 @@ pub async fn shorten(
     .await?;
     sqlx::query(
         "UPDATE sessions SET absolute_expires_at = created_at + $2 \
-         WHERE user_id = $1 AND ended_at IS NULL AND absolute_expires_at > created_at + $2",
+         WHERE user_id = $1 AND ended_at IS NULL AND absolute_expires_at > created_at + $2 \
+         AND NOT EXISTS (SELECT 1 FROM service_keys AS k WHERE k.session_id = sessions.id)",
     )
     .bind(user.to_string())
     .bind(duration_number(absolute))

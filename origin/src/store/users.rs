@@ -5,7 +5,7 @@ use std::fmt;
 use shared::{id::UserId, role::RoleName, time::Timestamp};
 use sqlx::any::{AnyExecutor, AnyRow};
 
-use super::{Dialect, Error, Transaction, meta, row::Columns};
+use super::{Dialect, Error, Transaction, meta, row::Columns, words::words};
 
 /// A user's roles as one column, so that they are read in one statement with whatever goes with them.
 macro_rules! roles {
@@ -19,12 +19,26 @@ macro_rules! roles {
 }
 pub(super) use roles;
 
+words! {
+    /// What a user is.
+    Kind {
+        /// A person, who logs in.
+        Person = "person",
+        /// A service account: a program, which presents keys.
+        Service = "service",
+        /// Nobody any more: what was kept of the account is being erased.
+        Deleted = "deleted",
+    }
+}
+
 /// A user, without what proves to be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The id.
     pub id: UserId,
-    /// The address as it was given.
+    /// What it is.
+    pub kind: Kind,
+    /// The address as it was given; of a service account its name.
     pub email: String,
     /// The roles, sorted.
     pub roles: Vec<RoleName>,
@@ -113,7 +127,7 @@ pub async fn insert(transaction: &mut Transaction, user: &NewUser<'_>) -> Result
 macro_rules! user_columns {
     () => {
         concat!(
-            "SELECT u.id, u.email, u.epoch, u.created_at, u.verified_at, u.disabled_at, u.password_hash, ",
+            "SELECT u.id, u.kind, u.email, u.epoch, u.created_at, u.verified_at, u.disabled_at, u.password_hash, ",
             "(SELECT COUNT(*) FROM totp_factors AS t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) + ",
             "(SELECT COUNT(*) FROM passkeys AS p WHERE p.user_id = u.id) AS second_factors, ",
             roles!("u.id"),
@@ -125,6 +139,7 @@ macro_rules! user_columns {
 pub(super) fn user(row: &AnyRow) -> Result<User, Error> {
     Ok(User {
         id: row.parsed("id")?,
+        kind: row.parsed("kind")?,
         email: row.text("email")?,
         roles: row.roles("roles")?,
         epoch: row.count("epoch")?,
@@ -228,16 +243,18 @@ pub async fn grow_epoch(transaction: &mut Transaction, id: UserId) -> Result<Opt
     row.map(|row| row.count("epoch")).transpose()
 }
 
-/// The condition that somebody enabled other than user `$1` has the role `admin`. Whoever relies on it
+/// The condition that a person other than user `$1` who is enabled has the role `admin`. Whoever relies on it
 /// holds [`lock_admins`].
 macro_rules! another_admin {
     () => {
         concat!(
             "EXISTS (SELECT 1 FROM user_roles AS o JOIN users AS a ON a.id = o.user_id ",
-            "WHERE o.role = 'admin' AND o.user_id <> $1 AND a.disabled_at IS NULL)"
+            "WHERE o.role = 'admin' AND o.user_id <> $1 AND a.kind = 'person' AND a.disabled_at IS NULL)"
         )
     };
 }
+
+pub(super) use another_admin;
 
 /// Waits for whoever takes an administrator away, so that no two do at once: each would see the other's.
 /// It comes before any user's row.
@@ -299,8 +316,8 @@ pub async fn insert_role(
 pub async fn delete_role(transaction: &mut Transaction, id: UserId, role: &RoleName) -> Result<bool, Error> {
     let deleted = sqlx::query(concat!(
         "DELETE FROM user_roles WHERE user_id = $1 AND role = $2 AND (role <> 'admin' OR ",
-        // Whoever is disabled is no administrator any more.
-        "EXISTS (SELECT 1 FROM users AS u WHERE u.id = $1 AND u.disabled_at IS NOT NULL) OR ",
+        // Whoever is disabled is no administrator any more, and no service account is the one that is left.
+        "EXISTS (SELECT 1 FROM users AS u WHERE u.id = $1 AND (u.disabled_at IS NOT NULL OR u.kind = 'service')) OR ",
         another_admin!(),
         ")"
     ))

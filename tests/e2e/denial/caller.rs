@@ -49,6 +49,7 @@ impl Owner {
         let mut browser = Browser::of(&system.origin, user).await;
         let me = browser.get("/auth/me").await.is(200).json();
         let id = |of: &str| me[of]["id"].as_str().expect("an id").to_owned();
-        (Self { user: id("user"), session: id("session") }, browser)
+        let service = system.new_service_account(&[]);
+        (Self { user: id("user"), session: id("session"), service }, browser)
     }
 }

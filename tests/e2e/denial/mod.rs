@@ -176,7 +176,8 @@ async fn nobody_reaches_what_is_another_users() {
             for (_, row, method, path) in reached(&owner)
                 .filter(|(reached, row, ..)| *reached == door && row.is_for_anybody_signed_in())
             {
-                let callers = Caller::both_of(system.at(door), &other).await;
+                let other = if row.ends_the_account() { &system.new_user().await } else { &other };
+                let callers = Caller::both_of(system.at(door), other).await;
                 let answer = callers[number].ask(method, &path).await;
                 if row.path.contains("{id}") {
                     answer.refused(404, "not-found");

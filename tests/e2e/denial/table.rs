@@ -59,7 +59,7 @@ const fn any(path: &'static str, needs: Needs) -> Row {
     Row { method: None, path, needs, reached: AtTheEdge }
 }
 
-pub(super) const ROWS: [Row; 74] = [
+pub(super) const ROWS: [Row; 89] = [
     row("GET", "/login", Nothing, Both),
     row("POST", "/auth/register", Nothing, Both),
     row("POST", "/auth/sessions", Nothing, Both),
@@ -99,6 +99,8 @@ pub(super) const ROWS: [Row; 74] = [
     row("DELETE", "/auth/sessions/{id}", SignedIn, Both),
     row("DELETE", "/auth/sessions/current", SignedIn, Both),
     row("DELETE", "/auth/sessions", SignedIn, Both),
+    row("GET", "/auth/account/export", FreshLogin, Both),
+    row("DELETE", "/auth/account", FreshLogin, Both),
     row("GET", "/admin/users", Permission("users:read"), Both),
     row("POST", "/admin/users", FreshPermission("users:create"), Both),
     row("GET", "/admin/users/{id}", Permission("users:read"), Both),
@@ -112,6 +114,24 @@ pub(super) const ROWS: [Row; 74] = [
     row("GET", "/admin/sessions", Permission("sessions:read"), Both),
     row("DELETE", "/admin/users/{id}/sessions", Permission("sessions:end"), Both),
     row("DELETE", "/admin/sessions/{id}", Permission("sessions:end"), Both),
+    row("DELETE", "/admin/users/{id}", FreshPermission("users:delete"), Both),
+    row("GET", "/admin/service-accounts", Permission("service_accounts:read"), Both),
+    row("POST", "/admin/service-accounts", FreshPermission("service_accounts:write"), Both),
+    row("GET", "/admin/service-accounts/{id}", Permission("service_accounts:read"), Both),
+    row("DELETE", "/admin/service-accounts/{id}", FreshPermission("service_accounts:write"), Both),
+    row("POST", "/admin/service-accounts/{id}/disable", FreshPermission("service_accounts:write"), Both),
+    row("POST", "/admin/service-accounts/{id}/enable", FreshPermission("service_accounts:write"), Both),
+    row("POST", "/admin/service-accounts/{id}/roles", FreshPermission("service_accounts:write"), Both),
+    row(
+        "DELETE",
+        "/admin/service-accounts/{id}/roles/{role}",
+        FreshPermission("service_accounts:write"),
+        Both,
+    ),
+    row("GET", "/admin/service-accounts/{id}/keys", Permission("service_accounts:read"), Both),
+    row("POST", "/admin/service-accounts/{id}/keys", FreshPermission("service_accounts:write"), Both),
+    row("PATCH", "/admin/service-accounts/{id}/keys/{key}", FreshPermission("service_accounts:write"), Both),
+    row("DELETE", "/admin/service-accounts/{id}/keys/{key}", FreshPermission("service_accounts:write"), Both),
     row("GET", "/admin/keys", Permission("keys:read"), Both),
     row("POST", "/admin/keys/rotate", Permission("keys:rotate"), Both),
     row("DELETE", "/admin/keys/{kid}", FreshPermission("keys:withdraw"), Both),
@@ -141,6 +161,8 @@ pub(super) const ROWS: [Row; 74] = [
 pub(super) struct Owner {
     pub(super) user: String,
     pub(super) session: String,
+    /// A service account, which is nobody's.
+    pub(super) service: String,
 }
 
 impl Row {
@@ -158,10 +180,15 @@ impl Row {
 
     /// A path that the row's matches; an id in it is the owner's.
     pub(super) fn path_of(&self, owner: &Owner) -> String {
-        let id = if self.path.starts_with("/admin/users") { &owner.user } else { &owner.session };
+        let id = match self.path {
+            path if path.starts_with("/admin/users") => &owner.user,
+            path if path.starts_with("/admin/service-accounts") => &owner.service,
+            _ => &owner.session,
+        };
         self.path
             .replace("{id}", id)
             .replace("{role}", "viewer")
+            .replace("{key}", &owner.session)
             .replace("{kid}", "no-such-key")
             .replace("**", "a/b")
     }
@@ -169,6 +196,11 @@ impl Row {
     /// Whether it asks for anybody to be signed in.
     pub(super) fn needs_a_session(&self) -> bool {
         !matches!(self.needs, Nothing | EdgeCall)
+    }
+
+    /// Whether whoever calls it is gone afterwards.
+    pub(super) fn ends_the_account(&self) -> bool {
+        (self.method, self.path) == (Some("DELETE"), "/auth/account")
     }
 
     /// Whether all that it asks is to be signed in, as long ago as it was or not.

@@ -28,9 +28,12 @@ enum End {
     RoleTakenInABrowser,
     RoleGranted,
     UserDisabled,
+    AccountDeleted,
+    ServiceKeyWithdrawn,
+    ServiceDisabled,
 }
 
-const ENDS: [End; 13] = [
+const ENDS: [End; 16] = [
     End::AppLogsOut,
     End::BrowserLogsOut,
     End::FromAnotherDevice,
@@ -44,6 +47,9 @@ const ENDS: [End; 13] = [
     End::RoleTakenInABrowser,
     End::RoleGranted,
     End::UserDisabled,
+    End::AccountDeleted,
+    End::ServiceKeyWithdrawn,
+    End::ServiceDisabled,
 ];
 
 /// How many rights are ended while the same traffic goes on.
@@ -65,6 +71,10 @@ impl End {
         )
     }
 
+    fn is_of_a_service(self) -> bool {
+        matches!(self, Self::ServiceKeyWithdrawn | Self::ServiceDisabled)
+    }
+
     fn is_in_a_browser(self) -> bool {
         matches!(self, Self::BrowserLogsOut | Self::FromAnotherDevice | Self::RoleTakenInABrowser)
     }
@@ -73,6 +83,7 @@ impl End {
 /// A right that is about to end.
 struct Case {
     end: End,
+    /// Whose it is; of a service account the id stands for the address.
     user: User,
     client: Client,
 }
@@ -88,6 +99,11 @@ struct Actors {
 
 impl Case {
     async fn of(end: End, system: &System, actors: &Actors) -> Self {
+        if end.is_of_a_service() {
+            let service = system.new_service(&["editor"]);
+            let client = Client::App(service.caller(&system.edge).await);
+            return Self { end, user: User { email: service.id, password: String::new() }, client };
+        }
         let user = match end.is_of_the_session() {
             true => actors.user.clone(),
             false => system.new_user_with("editor").await,
@@ -137,6 +153,15 @@ impl Case {
             }
             (End::UserDisabled, _) => {
                 command(system, &["user", "disable", "--email", email]);
+                None
+            }
+            (End::AccountDeleted, Client::App(app)) => Some(app.delete("/auth/account").await.is(204)),
+            (End::ServiceKeyWithdrawn, client) => {
+                command(system, &["service-account", "key", "withdraw", &client.session().await]);
+                None
+            }
+            (End::ServiceDisabled, _) => {
+                command(system, &["service-account", "disable", email]);
                 None
             }
             (end, client) => panic!("{end:?} is not of {client:?}"),

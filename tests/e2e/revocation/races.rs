@@ -1,5 +1,5 @@
 //! What mints, against what ends: a login, a refresh and a renewal are under way at two origins while the password
-//! changes, the user is disabled, or a role is taken. What was made from the old state is worth nothing after the bound.
+//! changes, the user is disabled or deleted, or a role is taken. What was made from the old state is worth nothing after the bound.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,10 +33,11 @@ enum End {
     PasswordChanged,
     UserDisabled,
     RoleTaken,
+    AccountDeleted,
 }
 
 const MINTING: [Minting; 3] = [Minting::Login, Minting::Refresh, Minting::Renewal];
-const ENDS: [End; 3] = [End::PasswordChanged, End::UserDisabled, End::RoleTaken];
+const ENDS: [End; 4] = [End::PasswordChanged, End::UserDisabled, End::RoleTaken, End::AccountDeleted];
 
 /// Something to sign in by that was answered in a race.
 #[derive(Clone, Debug)]
@@ -76,6 +77,7 @@ impl Race {
                 actor.post("/auth/password").json(&change).send().await.is(204);
             }
             End::UserDisabled => drop(command(&pair.system, &["user", "disable", "--email", &user.email])),
+            End::AccountDeleted => drop(actor.delete("/auth/account").await.is(204)),
             End::RoleTaken => {
                 command(&pair.system, &["role", "revoke", "--email", &user.email, "--role", "editor"]);
             }
@@ -108,7 +110,7 @@ impl Race {
         // Whoever changes the password goes on.
         let left = match end {
             End::PasswordChanged => Some(1),
-            End::UserDisabled => Some(0),
+            End::UserDisabled | End::AccountDeleted => Some(0),
             End::RoleTaken => None,
         };
         if let Some(left) = left {
@@ -174,8 +176,8 @@ async fn nothing_minted_from_an_old_state_holds_after_the_bound() {
     let pair = Arc::new(pair);
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut running = JoinSet::new();
-    for number in 0..times(18, 3000) {
-        let (minting, end) = (MINTING[number % 3], ENDS[number / 3 % 3]);
+    for number in 0..times(24, 3000) {
+        let (minting, end) = (MINTING[number % 3], ENDS[number / 3 % 4]);
         let (pair, places) = (Arc::clone(&pair), Arc::clone(&places));
         running.spawn(async move {
             let _place = places.acquire().await.expect("a place");

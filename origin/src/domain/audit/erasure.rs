@@ -1,40 +1,75 @@
-//! Erasing what names a person from the audit log. The ids stay, and so does the chain: it holds what goes only as
-//! a salted digest, and the salt goes too.
-
-use shared::id::UserId;
+//! Erasing what names a person from the audit log, a part at a time. The ids stay, and so does the chain: it holds
+//! what goes only as a salted digest, and the salt goes too.
 
 use super::{Event, Kind, chain};
 use crate::{
     domain::{Context, Domain, Error},
-    store::{Transaction, audit_chain as rows, erasure},
+    store::{
+        Transaction, audit_chain as rows,
+        erasure::{self, About, Range},
+        leaving::Erasure,
+    },
 };
 
+/// What was erased in one part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::domain) struct Erased {
+    /// How many events.
+    pub(in crate::domain) events: u64,
+    /// The number of the last one that was looked at.
+    pub(in crate::domain) after: u64,
+    /// Whether there is no more.
+    pub(in crate::domain) is_all: bool,
+}
+
 impl Domain {
-    /// Erases from all events by and about a user what names them: addresses, user agents, e-mail addresses, notes.
-    /// `emails` are those that the account had, also as they are looked up by: events that know no user may name
-    /// them. From where somebody else did something to the user stays where nothing in the event names the user. How
-    /// many events.
+    /// Erases from the next events about a user, at most so many, what names them: addresses, user agents, e-mail
+    /// addresses, notes. What the user did to others stays, and from where somebody else did something to the user
+    /// where nothing in the event names the user. Each part has an event that tells of it.
     ///
     /// It takes effect with the transaction, which should end soon: nothing is linked meanwhile.
-    ///
-    /// # Errors
-    /// [`Error::Store`] when the database fails.
-    pub async fn erase_from_audit(
+    pub(in crate::domain) async fn erase_from_audit(
         &self,
         transaction: &mut Transaction,
         context: &Context,
-        user: UserId,
-        emails: &[&str],
-    ) -> Result<u64, Error> {
-        let personal: Vec<String> =
-            emails.iter().map(|email| serde_json::json!({ "email": email }).to_string()).collect();
+        of: &Erasure,
+        limit: u32,
+    ) -> Result<Erased, Error> {
         rows::lock(transaction).await?;
-        // An event is erased only once it is linked: then it is known that an origin wrote it.
-        let waiting = erasure::unlinked(transaction, user, &personal).await?;
-        chain::link(transaction, &self.0.recorder, &waiting, context.now).await?;
-        let erased = erasure::erase(transaction, user, &personal).await?;
-        let event = Event::success(Kind::PersonalDataErased).subject(user).detail("events", erased);
-        event.insert(transaction, context, &self.0.recorder).await?;
+        let user = of.user.to_string();
+        let mut erased = Erased { events: 0, after: of.after, is_all: true };
+        let named = of.personal.iter().map(|personal| About::Named(personal));
+        for about in [About::User(&user), About::RefusalOf(&user)].into_iter().chain(named) {
+            let after = if let About::User(_) = about { of.after } else { 0 };
+            let Some((range, looked_at)) = erasure::next(transaction, about, after, limit).await? else {
+                continue;
+            };
+            erased.events += self.erase_part(transaction, context, about, range).await?;
+            erased.is_all &= looked_at < u64::from(limit);
+            if let About::User(_) = about {
+                erased.after = range.last;
+            }
+        }
+        if erased.events > 0 {
+            let event =
+                Event::success(Kind::PersonalDataErased).subject(of.user).detail("events", erased.events);
+            // By nobody, from nowhere: there is nothing in it to erase again.
+            let context = Context::new(context.now, context.request_id);
+            event.insert(transaction, &context, &self.0.recorder).await?;
+        }
         Ok(erased)
+    }
+
+    async fn erase_part(
+        &self,
+        transaction: &mut Transaction,
+        context: &Context,
+        about: About<'_>,
+        range: Range,
+    ) -> Result<u64, Error> {
+        // An event is erased only once it is linked: then it is known that an origin wrote it.
+        let waiting = erasure::unlinked(transaction, about, range).await?;
+        chain::link(transaction, &self.0.recorder, &waiting, context.now).await?;
+        Ok(erasure::erase(transaction, about, range).await?)
     }
 }

@@ -2,7 +2,9 @@
 
 use shared::{id::TokenId, jwt::keys::Algorithm, time::Timestamp};
 
-use super::{KeyState, REFRESH, Random, Signer, SigningKeyRow, rows, secret_place, signing_key_place};
+use super::{
+    KeyState, REFRESH, Random, SERVICE, Signer, SigningKeyRow, rows, secret_place, signing_key_place,
+};
 use crate::{
     domain::{
         Context, Error,
@@ -15,7 +17,7 @@ use crate::{
     },
 };
 
-/// Makes the current signing key, the next one, a refresh secret and an incarnation where there is none.
+/// Makes the current signing key, the next one, origin's own secrets and an incarnation where there is none.
 /// Several origins that do this at once end with the same ones: each waits for the one before.
 pub(super) async fn make_missing(
     store: &Store,
@@ -36,6 +38,9 @@ pub(super) async fn make_missing(
     if secrets::of(&mut *transaction, REFRESH).await?.is_empty() {
         maker.refresh_secret(&mut transaction).await?;
     }
+    if secrets::of(&mut *transaction, SERVICE).await?.is_empty() {
+        maker.secret(&mut transaction, SERVICE).await?;
+    }
     meta::insert(&mut *transaction, meta::INCARNATION, &maker.incarnation()?).await?;
     transaction.commit().await.map_err(crate::store::Error::from)?;
     Ok(())
@@ -48,6 +53,7 @@ async fn is_anything_missing(store: &Store) -> Result<bool, Error> {
     Ok(!has(KeyState::Current)
         || !has(KeyState::Next)
         || secrets::of(store.reads(), REFRESH).await?.is_empty()
+        || secrets::of(store.reads(), SERVICE).await?.is_empty()
         || meta::get(store.reads(), meta::INCARNATION).await?.is_none())
 }
 
@@ -96,17 +102,21 @@ impl Maker<'_> {
 
     /// A new refresh secret in the place of the current one, which is none by now.
     pub(in crate::domain) async fn refresh_secret(&self, transaction: &mut Transaction) -> Result<(), Error> {
+        self.secret(transaction, REFRESH).await
+    }
+
+    async fn secret(&self, transaction: &mut Transaction, purpose: &str) -> Result<(), Error> {
         let id = TokenId::new(self.context.now, self.random.bytes()?).to_string();
         let secret = zeroize::Zeroizing::new(self.random.bytes::<32>()?);
         let row = SecretRow {
             id: id.clone(),
-            purpose: REFRESH.to_owned(),
+            purpose: purpose.to_owned(),
             is_current: true,
-            sealed: self.vault.seal(secret.as_slice(), &secret_place(REFRESH, &id), self.random)?,
+            sealed: self.vault.seal(secret.as_slice(), &secret_place(purpose, &id), self.random)?,
             created_at: self.context.now,
         };
         if secrets::insert(transaction, &row).await? {
-            self.record(transaction, REFRESH, &id).await?;
+            self.record(transaction, purpose, &id).await?;
         }
         Ok(())
     }

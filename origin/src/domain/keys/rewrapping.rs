@@ -1,6 +1,6 @@
 //! Encrypting all secret parts anew, under another master key.
 
-use super::{REFRESH, rows, secret_place, signing_key_place};
+use super::{REFRESH, SERVICE, rows, secret_place, signing_key_place};
 use crate::{
     domain::{
         Context, Domain, Error,
@@ -37,7 +37,7 @@ impl Domain {
                 count += 1;
             }
         }
-        for purpose in [REFRESH, AUDIT] {
+        for purpose in [REFRESH, AUDIT, SERVICE] {
             for secret in secrets::of(&mut *transaction, purpose).await? {
                 let place = secret_place(purpose, &secret.id);
                 if let Some(sealed) = vault.reseal(&secret.sealed, &place, random)? {

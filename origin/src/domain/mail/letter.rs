@@ -166,6 +166,13 @@ pub(super) fn write(kind: Kind, facts: Facts<'_>) -> Letter {
                 Link { label: "Choose a new password", url: to("/forgot") },
             ],
         ),
+        Kind::AccountDeleted => (
+            "Your account was deleted",
+            vec![
+                Text(format!("Your account at {site_name} was deleted, with all that was kept in it.")),
+                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
+            ],
+        ),
         Kind::AddressTaken => (
             "You have an account already",
             vec![
@@ -229,7 +236,7 @@ fn in_words(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 13] = [
+    const KINDS: [Kind; 14] = [
         Kind::VerifyAddress,
         Kind::ResetPassword,
         Kind::ConfirmNewAddress,
@@ -242,6 +249,7 @@ mod tests {
         Kind::PasskeyAdded,
         Kind::PasskeyRemoved,
         Kind::RecoveryCodeUsed,
+        Kind::AccountDeleted,
         Kind::AddressTaken,
     ];
 

@@ -85,6 +85,8 @@ impl Domain {
         let mail = NewMail {
             id,
             kind,
+            // What goes out in the place of a link is for whoever reads the address.
+            user: (posted == Posted::Sent).then_some(link.user),
             recipient: link.to,
             about: link.new_email,
             sealed_token: Some(sealed),
@@ -94,12 +96,13 @@ impl Domain {
         Ok(mails::insert(transaction, &mail).await?)
     }
 
-    /// Writes a mail without a link.
+    /// Writes a mail without a link to a user.
     pub(in crate::domain) async fn post_notice(
         &self,
         transaction: &mut Transaction,
         context: &Context,
         kind: Kind,
+        user: UserId,
         to: &str,
         about: Option<&str>,
     ) -> Result<(), Error> {
@@ -110,6 +113,7 @@ impl Domain {
         let mail = NewMail {
             id,
             kind,
+            user: Some(user),
             recipient: to,
             about,
             sealed_token: None,

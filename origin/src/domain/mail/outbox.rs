@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
-use shared::{id::MailId, time::Timestamp};
+use shared::{
+    id::{MailId, UserId},
+    time::Timestamp,
+};
 
 use super::{
     letter::{self, Facts, Letter},
@@ -55,6 +58,7 @@ pub struct Outgoing {
     /// What it says.
     pub letter: Letter,
     kind: Kind,
+    user: Option<UserId>,
     attempts: u64,
 }
 
@@ -118,6 +122,7 @@ impl Domain {
             to: mail.recipient,
             written_at: mail.created_at,
             kind: mail.kind,
+            user: mail.user,
             attempts: mail.attempts,
         })
     }
@@ -128,7 +133,11 @@ impl Domain {
     /// [`Error::Store`] when the database fails; the mail then goes out again.
     pub async fn mail_was_sent(&self, context: &Context, mail: &Outgoing) -> Result<(), Error> {
         let mut transaction = self.0.store.begin().await?;
-        mails::sent(&mut transaction, mail.id, context.now).await?;
+        match mail.kind {
+            // Nobody is left who might ask what became of it.
+            Kind::AccountDeleted => mails::forget(&mut transaction, mail.id).await?,
+            _ => drop(mails::sent(&mut transaction, mail.id, context.now).await?),
+        }
         transaction.commit().await.map_err(store::Error::from)?;
         Ok(())
     }
@@ -161,10 +170,18 @@ impl Domain {
             return Ok(false);
         }
         let reason = if failure.is_refusal { "refused" } else { "unreachable" };
+        // An address stands in the log beside its user alone: whoever leaves takes it along.
         let event = Event::failure(EventKind::MailGivenUp, reason)
             .detail("mail", mail.id.to_string())
-            .detail("kind", mail.kind.as_str())
-            .detail("email", mail.to.as_str());
+            .detail("kind", mail.kind.as_str());
+        let event = match mail.user {
+            Some(_) if mail.kind == Kind::AccountDeleted => {
+                mails::forget(&mut transaction, mail.id).await?;
+                event
+            }
+            Some(user) => event.subject(user).detail("email", mail.to.as_str()),
+            None => event,
+        };
         self.commit(transaction, context, event).await?;
         Ok(true)
     }

@@ -99,7 +99,7 @@ impl Domain {
         let event = event.detail("sessions_ended", ended);
         let rule = Revocation::UserBelow(principal.user, epoch);
         let notice = MailKind::SecondFactorAdded;
-        self.post_notice(&mut transaction, context, notice, &principal.email, None).await?;
+        self.post_notice(&mut transaction, context, notice, principal.user, &principal.email, None).await?;
         self.commit_revoking(transaction, context, event, rule).await?;
         self.hurry_mail();
         Ok(Enrolled { recovery_codes: codes, credentials })
@@ -157,7 +157,7 @@ impl Domain {
         let event = event.detail("sessions_ended", ended);
         let rule = Revocation::UserBelow(principal.user, epoch);
         let notice = MailKind::SecondFactorRemoved;
-        self.post_notice(&mut transaction, context, notice, &principal.email, None).await?;
+        self.post_notice(&mut transaction, context, notice, principal.user, &principal.email, None).await?;
         self.commit_revoking(transaction, context, event, rule).await?;
         self.hurry_mail();
         Ok(credentials)
@@ -182,7 +182,7 @@ impl Domain {
         let event = Event::success(Kind::SecondFactorReset).subject(user).detail("sessions_ended", ended);
         let email = users::by_id(&mut *transaction, user).await?.ok_or(Error::NotFound)?.email;
         let notice = MailKind::SecondFactorRemoved;
-        self.post_notice(&mut transaction, context, notice, &email, None).await?;
+        self.post_notice(&mut transaction, context, notice, user, &email, None).await?;
         self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
         self.hurry_mail();
         Ok(ended)

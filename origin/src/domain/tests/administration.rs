@@ -8,7 +8,8 @@ use crate::domain::Note;
 const BOSS: &str = "boss@example.test";
 const HELPER: &str = "helper@example.test";
 
-/// Roles beside the example's: who helps others, who hands on what viewers and editors have, who makes accounts.
+/// Roles beside the example's: who helps others, who hands on what viewers and editors have, who makes accounts, who
+/// makes service accounts and who gives these roles as well.
 const ROLES: &str = r#"
 [roles.helpdesk]
 permissions = ["users:read", "users:disable", "users:verify", "sessions:end", "second_factors:reset"]
@@ -19,19 +20,25 @@ permissions = ["roles:grant", "users:create"]
 permissions = ["users:create"]
 [roles.keeper]
 permissions = ["keys:rotate"]
+[roles.hirer]
+includes = ["editor"]
+permissions = ["service_accounts:write"]
+[roles.foreman]
+includes = ["hirer"]
+permissions = ["roles:grant"]
 "#;
 
 /// An administrator at work.
 #[derive(Clone)]
-struct Desk {
+pub(super) struct Desk {
     w: World,
-    user: UserId,
+    pub(super) user: UserId,
     session: SessionId,
 }
 
 impl World {
     /// The same with the roles of these tests.
-    async fn with_roles(self) -> Self {
+    pub(super) async fn with_roles(self) -> Self {
         let text = format!("{}{ROLES}", include_str!("../../../../shared/policy.toml"));
         let policy = Arc::new(Policy::from_toml("policy.toml", &text).unwrap());
         let secrets = SharedSecrets::new(SharedSecret::new([1; 32]), None);
@@ -42,7 +49,7 @@ impl World {
     }
 
     /// Somebody with these roles who is signed in.
-    async fn desk(&self, email: &str, roles: &[&str]) -> Desk {
+    pub(super) async fn desk(&self, email: &str, roles: &[&str]) -> Desk {
         let user = self.user(email, roles).await;
         let session =
             self.domain.login_token(&self.at(0), &Attempt::new(email, PASSWORD)).await.unwrap().session;
@@ -56,8 +63,13 @@ impl World {
 }
 
 impl Desk {
+    /// The session that they are signed in by.
+    pub(super) const fn session(&self) -> SessionId {
+        self.session
+    }
+
     /// What an act by this permission is done with.
-    fn by(&self, permission: &str) -> Context {
+    pub(super) fn by(&self, permission: &str) -> Context {
         let permission = permission.parse().unwrap();
         let authority = Authority::Administrator { session: self.session, permission };
         Context { authority, ..self.w.at(1).by(self.user) }
@@ -76,13 +88,13 @@ impl Desk {
     }
 }
 
-fn role_of(name: &str) -> RoleName {
+pub(super) fn role_of(name: &str) -> RoleName {
     name.parse().unwrap()
 }
 
 /// The permission that was beyond what somebody holds.
 #[track_caller]
-fn beyond<T: std::fmt::Debug>(outcome: Result<T, Error>) -> String {
+pub(super) fn beyond<T: std::fmt::Debug>(outcome: Result<T, Error>) -> String {
     match outcome {
         Err(Error::BeyondOwnRights(permission)) => permission.to_string(),
         other => panic!("{other:?}"),

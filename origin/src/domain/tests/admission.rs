@@ -257,7 +257,13 @@ async fn a_refusal_is_recorded_once_for_each_delay() {
         let refused = log.iter().find(|event| event.kind == "attempts.refused").unwrap();
         let detail = refused.detail.as_deref().unwrap();
         assert!(detail.contains("\"seconds\":10"), "{detail}");
-        assert!(refused.personal.as_deref().unwrap().contains(STRANGER), "{refused:?}");
+        // What nobody has is not written down, and of somebody it is told who it is.
+        assert_eq!((refused.subject, refused.personal.as_ref()), (None, None));
+        let user = w.user(EMAIL, &["viewer"]).await;
+        w.guesses_left(&w.at(90), EMAIL).await;
+        let log = w.log().await;
+        let refused = log.iter().rfind(|event| event.kind == "attempts.refused").unwrap();
+        assert_eq!((refused.subject, refused.personal.as_ref()), (Some(user), None));
     }
 }
 

@@ -11,10 +11,7 @@ async fn what_was_erased_as_it_should_be_is_in_order_and_what_just_went_is_not()
     for w in worlds().await {
         let ada = w.domain.find_user_by_email(EMAIL).await.unwrap().unwrap().id;
         w.tokens(42).await;
-        let mut transaction = w.store.begin().await.unwrap();
-        let emails = [EMAIL, "ada@example.test"];
-        let erased = w.domain.erase_from_audit(&mut transaction, &w.at(43), ada, &emails).await.unwrap();
-        transaction.commit().await.unwrap();
+        let erased = w.erase(43, ada).await;
         let verified = verify(&w).await.unwrap();
         assert_eq!((verified.erased, verified.waiting), (erased, 1));
         link(&w, 44).await;

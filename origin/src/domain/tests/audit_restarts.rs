@@ -205,10 +205,7 @@ async fn what_names_a_person_goes_from_a_closed_chain_too() {
         closed(&w, 50).await.unwrap();
         link(&w, 51).await;
         let ada = w.domain.find_user_by_email(EMAIL).await.unwrap().unwrap().id;
-        let mut transaction = w.store.begin().await.unwrap();
-        let emails = [EMAIL, "ada@example.test"];
-        assert!(w.domain.erase_from_audit(&mut transaction, &w.at(52), ada, &emails).await.unwrap() > 5);
-        transaction.commit().await.unwrap();
+        assert!(w.erase(52, ada).await > 5);
         link(&w, 53).await;
         verify(&w).await.unwrap();
     }

@@ -13,7 +13,7 @@ async fn a_restart_finds_the_same_keys() {
         assert!(again.by_bearer(&w.at(1), &grant.access_token).await.is_ok());
         assert!(again.refresh(&w.at(1), &grant.refresh_token).await.is_ok());
         assert_eq!(w.domain.list_keys().await.unwrap().len(), 2);
-        assert_eq!(w.events("key.created").await, ["success"; 4]);
+        assert_eq!(w.events("key.created").await, ["success"; 5]);
     }
 }
 

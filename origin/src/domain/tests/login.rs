@@ -91,6 +91,14 @@ async fn whatever_is_wrong_the_answer_is_the_same_and_the_log_says_why() {
         assert_eq!((wrong.subject, wrong.actor), (Some(user), None));
         let invalid = log.iter().find(|event| event.reason.as_deref() == Some("invalid_address")).unwrap();
         assert_eq!(invalid.detail.as_deref(), Some(r#"{"operator":"tester"}"#));
+        // An address that nobody has may be a password as well, or that of somebody who has left.
+        for event in &log {
+            assert_eq!(
+                event.personal.is_some(),
+                event.kind == "login" && event.subject.is_some(),
+                "{event:?}"
+            );
+        }
         assert_eq!(w.domain.list_sessions(user, time(0)).await.unwrap(), []);
     }
 }

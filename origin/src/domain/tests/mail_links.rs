@@ -15,7 +15,7 @@ pub(super) fn token(mail: &Outgoing) -> String {
 
 impl World {
     /// Hands over all mail that is due, to whom and about what, in the order in which it was written.
-    async fn mail(&self, seconds: u64) -> Vec<Outgoing> {
+    pub(super) async fn mail(&self, seconds: u64) -> Vec<Outgoing> {
         let mut mails = self.domain.take_mail(&self.at(seconds)).await.unwrap();
         for mail in &mails {
             self.domain.mail_was_sent(&self.at(seconds), mail).await.unwrap();
@@ -31,7 +31,7 @@ impl World {
         mails.remove(0)
     }
 
-    async fn confirm(&self, seconds: u64, token: &str) -> Result<Confirmed, Error> {
+    pub(super) async fn confirm(&self, seconds: u64, token: &str) -> Result<Confirmed, Error> {
         self.domain.confirm_email(&self.at(seconds), token).await
     }
 
@@ -255,7 +255,7 @@ async fn an_account_that_was_disabled_meanwhile_takes_no_link() {
 
 impl World {
     /// Asks for another address in a session of one's own: the tokens to the old and to the new one.
-    async fn ask_for(&self, seconds: u64, me: &Principal, new: &str) -> (String, String) {
+    pub(super) async fn ask_for(&self, seconds: u64, me: &Principal, new: &str) -> (String, String) {
         self.domain.request_email_change(&self.at(seconds), me, new, PASSWORD).await.unwrap();
         let mails = self.mail(seconds).await;
         let to = |address: &str| token(mails.iter().find(|mail| mail.to == address).unwrap());

@@ -23,8 +23,9 @@ async fn keys_are_encrypted_anew_and_the_old_master_key_opens_nothing() {
 
         assert!(matches!(open_with(&w, NEW, None).await, Err(Error::MasterKey { .. })));
         let both = open_with(&w, NEW, Some(MASTER_KEY)).await.unwrap();
-        // The current and the next key, the current and the previous secret, the audit key, the secret of an app.
-        assert_eq!(both.rewrap_keys(&w.at(1)).await.unwrap(), 6);
+        // The current and the next key, the current and the previous secret, the audit key, the secret of
+        // service accounts, that of an app.
+        assert_eq!(both.rewrap_keys(&w.at(1)).await.unwrap(), 7);
         assert_eq!(both.rewrap_keys(&w.at(1)).await.unwrap(), 0);
         assert!(matches!(open_with(&w, MASTER_KEY, None).await, Err(Error::MasterKey { .. })));
         let new = open_with(&w, NEW, None).await.unwrap();

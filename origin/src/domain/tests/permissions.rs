@@ -49,10 +49,7 @@ async fn a_role_with_the_rights_of_the_manual_serves_and_alters_nothing_of_the_l
     w.domain.disable(&w.at(8), bob).await.unwrap();
     w.domain.rotate_refresh_secret(&w.at(9)).await.unwrap();
     assert!(link(&w, 20).await.checkpoint.is_some());
-    let mut transaction = w.store.begin().await.unwrap();
-    let emails = ["bob@example.test"];
-    assert!(w.domain.erase_from_audit(&mut transaction, &w.at(21), bob, &emails).await.unwrap() > 0);
-    transaction.commit().await.unwrap();
+    w.domain.delete_account(&w.at(21), bob).await.unwrap();
     w.domain.upkeep(&w.at(22)).await.unwrap();
     link(&w, 40).await;
     verify(&w).await.unwrap();

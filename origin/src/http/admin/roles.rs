@@ -20,10 +20,10 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct Grant {
     #[schema(value_type = String)]
-    role: RoleName,
+    pub(in crate::http) role: RoleName,
     /// Why, for the audit log: one line of at most 500 characters.
     #[schema(required)]
-    reason: Option<String>,
+    pub(in crate::http) reason: Option<String>,
 }
 
 /// Give a role

@@ -70,9 +70,10 @@ pub(super) fn read(mut table: Table<'_>, declared: &Declared, faults: &mut Fault
             "`cache` on a route that looks at credentials would serve one caller's answer to another";
         faults.add(&flag.place, message, "remove it, or write allow = \"public\"");
     }
-    if let Some(flag) = forward_credential.as_ref().filter(|flag| flag.value && public) {
-        let message = "a public route does not look at credentials, so it has none to forward";
-        faults.add(&flag.place, message, "remove it, or write allow = \"optional\"");
+    let forwards = forward_credential.as_ref().is_some_and(|flag| flag.value);
+    if let Some(flag) = cache.as_ref().filter(|flag| flag.value && public && forwards) {
+        let message = "`cache` beside `forward_credential` would serve what one caller was told to another";
+        faults.add(&flag.place, message, "remove one of the two");
     }
     let is_set = |flag: Option<At<bool>>| flag.is_some_and(|flag| flag.value);
     Some(Route {

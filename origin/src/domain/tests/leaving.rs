@@ -1,0 +1,409 @@
+//! Leaving: what is kept about somebody, and that nothing of it is left.
+
+use sqlx::Row as _;
+
+use super::*;
+use crate::{
+    domain::{
+        Note,
+        administration::Act,
+        audit::{Event, Kind},
+    },
+    store::{Dialect, leaving::Erasure},
+};
+
+const OTHER: &str = "Countess@example.test";
+
+impl World {
+    /// How many rows of a table there are.
+    async fn count(&self, table: &str) -> i64 {
+        let statement = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) AS rows_found FROM {table}"));
+        sqlx::query(statement).fetch_one(self.store.reads()).await.unwrap().get("rows_found")
+    }
+
+    /// Erases what names a user from the audit log, in one part. How many events.
+    pub(super) async fn erase(&self, seconds: u64, user: UserId) -> u64 {
+        let of = Erasure { user, personal: Vec::new(), after: 0, is_last: false };
+        let mut transaction = self.store.begin().await.unwrap();
+        let context = self.at(seconds);
+        let erased = self.domain.erase_from_audit(&mut transaction, &context, &of, 1000).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert!(erased.is_all);
+        erased.events
+    }
+
+    /// Deletes an account and erases nothing yet.
+    async fn only_delete(&self, seconds: u64, user: UserId) {
+        let context = self.at(seconds);
+        let transaction = self.domain.administer(&context, Act::Account(user)).await.unwrap();
+        self.domain.delete_in(transaction, &context, user).await.unwrap();
+    }
+
+    async fn is_verified(&self) {
+        self.domain.verify_audit(|_, _| {}).await.unwrap().unwrap();
+    }
+
+    async fn texts(&self, statement: &str) -> Vec<String> {
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        let rows = sqlx::query(statement).fetch_all(self.store.reads()).await.unwrap();
+        rows.iter().map(|row| row.get::<String, _>(0)).collect()
+    }
+
+    /// All that stands in all tables of the database, in small letters, bytes in hexadecimal.
+    async fn everything(&self) -> String {
+        let mut lines = Vec::new();
+        match self.store.dialect() {
+            Dialect::Sqlite => {
+                for table in self.texts("SELECT name FROM sqlite_master WHERE type = 'table'").await {
+                    let columns = self.texts(&format!("SELECT name FROM pragma_table_info('{table}')")).await;
+                    let columns: Vec<String> = columns.iter().map(|name| format!("quote({name})")).collect();
+                    let all = format!("SELECT {} FROM {table}", columns.join(" || ' ' || "));
+                    lines.extend(self.texts(&all).await);
+                }
+            }
+            Dialect::Postgres => {
+                let tables = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
+                              WHERE table_schema = current_schema()";
+                for table in self.texts(tables).await {
+                    lines.extend(self.texts(&format!("SELECT CAST(t AS TEXT) FROM {table} AS t")).await);
+                }
+            }
+        }
+        assert!(lines.len() > 10, "the database is there");
+        lines.join("\n").to_lowercase()
+    }
+
+    /// Wants these words to stand nowhere in the database, in whatever case.
+    async fn nothing_names(&self, words: &[&str]) {
+        let everything = self.everything().await;
+        for word in words {
+            let word = word.to_lowercase();
+            let bytes: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
+            for form in [word, bytes] {
+                let line = everything.lines().find(|line| line.contains(&form));
+                assert_eq!(line, None, "{form}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_account_can_do_nothing_and_its_address_is_free() {
+    for w in World::each().await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        w.domain.request_password_reset(&w.at(0), EMAIL).await.unwrap();
+        let (browser, phone) = (w.browser(1).await, w.tokens(1).await);
+        let me = w.principal(1, &browser).await;
+        w.domain.enrol_totp(&w.at(1), &me).await.unwrap();
+        w.domain.request_email_change(&w.at(2), &me, "new@example.test", PASSWORD).await.unwrap();
+        assert!(w.count("mails").await > 2 && w.count("mail_tokens").await > 1);
+
+        let context = w.at(3);
+        w.domain.delete_own_account(&context, &me).await.unwrap();
+        assert!(context.revoked.get().is_some());
+        assert!(w.by_handle(3, &browser.credentials.handle).await.is_none());
+        w.refresh(3, &phone.refresh_token).await.unwrap_err();
+        assert!(w.domain.by_bearer(&w.at(3), &phone.access_token).await.is_err());
+        let login = w.domain.login_token(&w.at(3), &Attempt::new(EMAIL, PASSWORD)).await;
+        assert!(matches!(login, Err(Error::InvalidCredentials)), "{login:?}");
+        assert_eq!((w.domain.find_user(me.user).await.unwrap(), w.users().await), (None, vec![]));
+        for table in ["user_roles", "sessions", "totp_factors", "recovery_codes", "mail_tokens"] {
+            assert_eq!(w.count(table).await, 0, "{table}");
+        }
+        // The farewell is all that is left to be sent.
+        assert_eq!(w.count("mails").await, 1);
+        let log = w.log().await;
+        let last = log.iter().find(|event| event.kind == "account.deleted").unwrap();
+        assert_eq!(
+            (last.subject, last.address.as_ref(), last.user_agent.as_ref()),
+            (Some(me.user), None, None)
+        );
+        w.domain.register(&w.at(4), EMAIL, PASSWORD).await.unwrap();
+        assert_ne!(w.tokens(5).await.user, me.user);
+    }
+}
+
+#[tokio::test]
+async fn nothing_in_the_database_names_who_has_left() {
+    let why = || Some(Note::parse("Countess@example.test wrote, who was Ada@example.test").unwrap());
+    for w in World::each().await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        w.mail(0).await;
+        let wrong = |email| Attempt::new(email, "not the password at all").on("her difference engine");
+        w.domain.login_token(&w.at(1), &wrong(EMAIL)).await.unwrap_err();
+        let me = w.principal(1, &w.browser(1).await).await;
+        w.domain.enrol_totp(&w.at(1), &me).await.unwrap();
+        // The address changed lately: mail went to both.
+        let (old, new) = w.ask_for(2, &me, OTHER).await;
+        w.confirm(2, &old).await.unwrap();
+        w.confirm(2, &new).await.unwrap();
+        w.domain.request_password_reset(&w.at(3), OTHER).await.unwrap();
+        w.domain.disable(&w.at(3).because(why()), me.user).await.unwrap();
+        // As an origin of the version before wrote it.
+        let earlier = Event::failure(Kind::Login, "unknown_address").detail("email", "countess@example.test");
+        w.domain.record_alone(&w.at(3), earlier).await.unwrap();
+        w.domain.link_audit("one", time(20)).await.unwrap();
+        assert!(w.everything().await.contains("countess@example.test"));
+
+        w.domain.delete_account(&w.at(21).because(why()), me.user).await.unwrap();
+        w.is_verified().await;
+        for email in [EMAIL, OTHER] {
+            w.domain.login_token(&w.at(22), &wrong(email)).await.unwrap_err();
+            w.domain.request_password_reset(&w.at(22), email).await.unwrap();
+            w.domain.request_verification(&w.at(22), email).await.unwrap();
+        }
+        assert_eq!(w.mail(23).await[0].letter.subject, "Your account was deleted");
+        w.domain.upkeep(&w.at(HOUR)).await.unwrap();
+        let everything = w.everything().await;
+        assert!(everything.contains(&me.user.to_string()), "the id stays in the audit log");
+        assert_eq!((w.count("users").await, w.count("erasures").await), (0, 0));
+        // Mail that was only pretended to be sent to whoever has it now goes like all mail, after a week.
+        w.domain.upkeep(&w.at(9 * DAY)).await.unwrap();
+        w.nothing_names(&[EMAIL, OTHER, "difference engine"]).await;
+        w.is_verified().await;
+    }
+}
+
+#[tokio::test]
+async fn a_farewell_that_cannot_be_delivered_is_forgotten_as_well() {
+    for w in World::each().await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        w.mail(0).await;
+        let user = w.domain.find_user_by_email(EMAIL).await.unwrap().unwrap().id;
+        w.domain.delete_account(&w.at(1), user).await.unwrap();
+        let refused = crate::domain::mail::Failure { is_refusal: true, text: "550 no such user".to_owned() };
+        let mut is_given_up = false;
+        for hour in 1..10 {
+            for mail in w.domain.take_mail(&w.at(hour * HOUR)).await.unwrap() {
+                is_given_up = w.domain.mail_was_not_sent(&w.at(hour * HOUR), &mail, &refused).await.unwrap();
+            }
+        }
+        assert!(is_given_up);
+        assert_eq!((w.count("mails").await, w.events("mail.given_up").await.len()), (0, 1));
+        w.domain.upkeep(&w.at(DAY)).await.unwrap();
+        w.nothing_names(&[EMAIL]).await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_administrator_did_to_others_outlives_the_account_and_says_whose_it_was() {
+    for w in World::each().await {
+        let boss = w.desk(EMAIL, &["admin"]).await;
+        let other = w.desk("other@example.test", &["admin"]).await;
+        let (kept, gone) = (w.user("kept@example.test", &[]).await, w.user("gone@example.test", &[]).await);
+        let why = Some(Note::parse("a grudge").unwrap());
+        for user in [kept, gone] {
+            w.domain.disable(&boss.by("users:disable").because(why.clone()), user).await.unwrap();
+        }
+        let me = w.domain.login_browser(&w.at(2), &Attempt::new(EMAIL, PASSWORD)).await.unwrap();
+        let me = w.principal(2, &me).await;
+        w.domain.delete_own_account(&w.at(3).by(boss.user), &me).await.unwrap();
+        w.domain.delete_account(&w.at(4), gone).await.unwrap();
+        w.domain.upkeep(&w.at(HOUR)).await.unwrap();
+
+        let log = w.log().await;
+        let of = |kind: &str, subject| {
+            log.iter().find(|event| event.kind == kind && event.subject == Some(subject)).unwrap()
+        };
+        let act = of("account.disabled", kept);
+        assert_eq!((act.actor, act.address.as_deref()), (Some(boss.user), Some("192.0.2.1")));
+        assert!(act.user_agent.is_some() && act.personal.as_deref().unwrap().contains("a grudge"));
+        let left = of("administrator.left", boss.user);
+        assert_eq!(left.details()["email"], EMAIL);
+        assert_eq!((left.address.as_ref(), left.actor), (None, Some(boss.user)));
+        // What names the person that it was done to went with that one, and who did it stays.
+        let act = of("account.disabled", gone);
+        assert_eq!((act.actor, act.personal.as_ref()), (Some(boss.user), None));
+        // Nothing else is left of the account.
+        let rest = log.iter().filter(|event| {
+            let names = event.personal.as_ref().is_some_and(|text| text.to_lowercase().contains("ada@"));
+            event.kind != "administrator.left"
+                && (names || event.subject == Some(boss.user) && event.address.is_some())
+        });
+        assert_eq!(rest.collect::<Vec<_>>(), Vec::<&AuditRow>::new());
+        w.is_verified().await;
+
+        // Whoever never acted on others leaves nothing, whatever they might have done.
+        w.desk("third@example.test", &["admin"]).await;
+        w.domain.delete_account(&w.at(HOUR), other.user).await.unwrap();
+        assert_eq!(w.events("administrator.left").await, ["success"]);
+    }
+}
+
+#[tokio::test]
+async fn erasing_goes_on_where_it_was_interrupted() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        for seconds in 1..15 {
+            w.tokens(seconds).await;
+        }
+        w.domain.link_audit("one", time(15)).await.unwrap();
+        for seconds in 16..21 {
+            w.tokens(seconds).await;
+        }
+        w.only_delete(21, user).await;
+        assert!(w.domain.login_token(&w.at(21), &Attempt::new(EMAIL, PASSWORD)).await.is_err());
+        let left = async |w: &World| {
+            let log = w.log().await;
+            log.iter().filter(|event| event.subject == Some(user) && event.address.is_some()).count()
+        };
+        let (events, sessions) = (left(&w).await, w.count("sessions").await);
+        assert!(events >= 20 && sessions == 19, "{events} {sessions}");
+
+        for part in 1..4 {
+            assert!(w.domain.erase_part_of(&w.at(22), user, 3).await.unwrap());
+            assert_eq!(
+                (left(&w).await, w.count("sessions").await),
+                (events - 3 * part, 19 - 3 * part as i64)
+            );
+            w.is_verified().await;
+        }
+        // Origin dies in the middle of the next part.
+        let mut transaction = w.store.begin().await.unwrap();
+        let of = Erasure { user, personal: Vec::new(), after: 0, is_last: false };
+        let context = w.at(23);
+        w.domain.erase_from_audit(&mut transaction, &context, &of, 1000).await.unwrap();
+        drop(transaction);
+        assert_eq!(left(&w).await, events - 9);
+        w.is_verified().await;
+        // Another one goes on.
+        let domain = open(&w.store, settings(), MASTER_KEY, 24).await.unwrap();
+        let w = World { domain, ..w };
+        assert_eq!(w.domain.upkeep(&w.at(24)).await.unwrap().accounts_erased, 1);
+        assert_eq!((left(&w).await, w.count("sessions").await, w.count("erasures").await), (0, 0, 1));
+        assert!(w.events("audit.personal_data_erased").await.len() >= 4, "each part says so");
+        w.is_verified().await;
+        w.domain.link_audit("one", time(30)).await.unwrap();
+        w.is_verified().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_recorded_a_little_late_is_erased_too() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        w.domain.delete_account(&w.at(1), user).await.unwrap();
+        // It was under way: somebody had guessed at the password meanwhile.
+        let late = Event::failure(Kind::Login, "wrong_password").subject(user).detail("email", EMAIL);
+        w.domain.record_alone(&w.at(2), late).await.unwrap();
+        assert_eq!(w.domain.upkeep(&w.at(300)).await.unwrap().accounts_erased, 0);
+        assert!(w.everything().await.contains("ada@example.test"));
+        assert_eq!(w.domain.upkeep(&w.at(700)).await.unwrap().accounts_erased, 1);
+        w.mail(700).await;
+        w.nothing_names(&[EMAIL]).await;
+        assert_eq!((w.count("users").await, w.count("erasures").await), (0, 0));
+        assert_eq!(w.domain.upkeep(&w.at(800)).await.unwrap().accounts_erased, 0);
+        w.is_verified().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_origins_erase_one_account_once() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        for seconds in 1..20 {
+            w.tokens(seconds).await;
+        }
+        w.only_delete(21, user).await;
+        let parts = at_once(4, |_| {
+            let w = w.clone();
+            Box::pin(async move {
+                for _ in 0..20 {
+                    w.domain.erase_part_of(&w.at(22), user, 2).await.unwrap();
+                }
+            })
+        });
+        parts.await;
+        w.domain.upkeep(&w.at(22)).await.unwrap();
+        let log = w.log().await;
+        let named = |event: &&AuditRow| event.subject == Some(user) && event.address.is_some();
+        assert_eq!((log.iter().filter(named).count(), w.count("sessions").await), (0, 0));
+        w.is_verified().await;
+    }
+}
+
+#[tokio::test]
+async fn the_last_administrator_stays_and_another_may_go() {
+    for w in World::each().await {
+        w.user(EMAIL, &["admin"]).await;
+        let me = w.principal(0, &w.browser(0).await).await;
+        let deleted = w.domain.delete_own_account(&w.at(0), &me).await;
+        assert!(matches!(deleted, Err(Error::LastAdmin)), "{deleted:?}");
+        assert_eq!(w.events("request.denied").await, ["failure last-admin"]);
+        assert_eq!(w.domain.find_user(me.user).await.unwrap().unwrap().epoch, me.epoch);
+        w.principal(1, &w.browser(1).await).await;
+        w.user("other@example.test", &["admin"]).await;
+        w.domain.delete_own_account(&w.at(2), &me).await.unwrap();
+        let again = w.domain.delete_account(&w.at(3), me.user).await;
+        assert!(matches!(again, Err(Error::NotFound)), "{again:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_administrators_who_leave_at_once_one_stays() {
+    for w in World::each().await {
+        for round in 0..8 {
+            let mut leaving = Vec::new();
+            for side in ["a", "b"] {
+                let email = format!("{side}{round}@example.test");
+                w.user(&email, &["admin"]).await;
+                let attempt = Attempt::new(&email, PASSWORD);
+                let login = w.domain.login_browser(&w.at(round), &attempt).await.unwrap();
+                leaving.push(w.principal(round, &login).await);
+            }
+            let leave = |n: usize| {
+                let (world, me, context) = (w.clone(), leaving[n].clone(), w.at(round));
+                tokio::spawn(async move { world.domain.delete_own_account(&context, &me).await })
+            };
+            let (one, other) = tokio::join!(leave(0), leave(1));
+            let (one, other) = (one.unwrap(), other.unwrap());
+            let outcomes = [&one, &other];
+            // Whoever was left over by the round before is there as well from the second round on.
+            let left = w.users().await.len();
+            assert!(left >= 1, "{outcomes:?}");
+            if round == 0 {
+                assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+            }
+            for user in w.users().await.iter().skip(1) {
+                w.domain.delete_account(&w.at(round), user.id).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_login_that_crosses_the_end_of_the_account_leaves_a_session() {
+    for w in World::each().await {
+        for round in 0..6_u64 {
+            let user = w.user(EMAIL, &["viewer"]).await;
+            let first = w.tokens(round).await;
+            let logins = tokio::spawn({
+                let w = w.clone();
+                async move {
+                    let mut made = Vec::new();
+                    for _ in 0..5 {
+                        let context = w.at(round);
+                        match w.domain.login_token(&context, &Attempt::new(EMAIL, PASSWORD)).await {
+                            Ok(grant) => made.push(grant),
+                            Err(_) => break,
+                        }
+                    }
+                    made
+                }
+            });
+            let refreshes = tokio::spawn({
+                let (w, token) = (w.clone(), first.refresh_token.clone());
+                async move { w.refresh(round, &token).await.ok() }
+            });
+            w.domain.delete_account(&w.at(round), user).await.unwrap();
+            let mut grants = logins.await.unwrap();
+            grants.extend(refreshes.await.unwrap());
+            for grant in grants {
+                assert!(!w.is_alive(round, &grant).await);
+                assert!(w.domain.by_bearer(&w.at(round), &grant.access_token).await.is_err());
+                w.refresh(round, &grant.refresh_token).await.unwrap_err();
+            }
+            assert_eq!(w.count("sessions").await, 0);
+        }
+    }
+}
