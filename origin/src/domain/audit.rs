@@ -23,7 +23,7 @@ use shared::{
 };
 
 #[cfg(test)]
-pub(super) use self::canonical::link as canonical_link;
+pub(super) use self::canonical::{link as canonical_link, personal_digest as canonical_personal};
 pub(super) use self::key::{AUDIT, Recorder};
 use super::{
     Authority, Context, Domain, Error,

@@ -40,6 +40,8 @@ pub struct Link {
     pub personal_digest: Vec<u8>,
     /// The hash.
     pub hash: Vec<u8>,
+    /// By which origin says, signed, that it has erased what names a person.
+    pub erasure: Option<String>,
 }
 
 /// Where the chain ends.

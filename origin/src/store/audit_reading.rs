@@ -18,7 +18,7 @@ pub async fn links<'e>(
 ) -> Result<Vec<(Link, Option<Record>)>, Error> {
     let rows = sqlx::query(
         "SELECT audit_links.number, audit_links.seq AS link_seq, audit_links.event, audit_links.proof, \
-         audit_links.salt, audit_links.personal_digest, audit_links.hash, audit_events.* \
+         audit_links.salt, audit_links.personal_digest, audit_links.hash, audit_links.erasure, audit_events.* \
          FROM audit_links LEFT JOIN audit_events ON audit_events.seq = audit_links.seq \
          WHERE audit_links.number > $1 ORDER BY audit_links.number LIMIT $2",
     )
@@ -43,6 +43,7 @@ fn link(row: &AnyRow) -> Result<Link, Error> {
         salt: row.bytes_or_null("salt")?,
         personal_digest: row.bytes("personal_digest")?,
         hash: row.bytes("hash")?,
+        erasure: row.text_or_null("erasure")?,
     })
 }
 

@@ -5,7 +5,7 @@
 use super::{
     Error, Transaction,
     audit::Record,
-    audit_chain::numbered,
+    audit_chain::{Signed, numbered},
     row::{Columns, as_number},
 };
 
@@ -120,32 +120,54 @@ pub async fn unlinked(
     rows.iter().map(numbered).collect()
 }
 
-/// Removes from the same events, once they are linked, what names somebody, and the salts of its digests. How many
-/// events.
-pub async fn erase(transaction: &mut Transaction, about: About<'_>, range: Range) -> Result<u64, Error> {
-    let salts = format!(
-        "UPDATE audit_links SET salt = NULL WHERE salt IS NOT NULL \
-         AND seq IN (SELECT seq FROM audit_events WHERE {})",
+/// The links of the same events of which nothing was erased yet, by number, with the events' ids.
+pub async fn still_whole(
+    transaction: &mut Transaction,
+    about: About<'_>,
+    range: Range,
+) -> Result<Vec<(u64, String)>, Error> {
+    let statement = format!(
+        "SELECT number, event FROM audit_links WHERE salt IS NOT NULL \
+         AND seq IN (SELECT seq FROM audit_events WHERE {}) ORDER BY number",
         about.within()
     );
-    // The salt first: what has no link yet, because somebody put it in beside the chain, stays as it is.
-    let events = format!(
+    let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(about.word())
+        .bind(as_number(range.after))
+        .bind(as_number(range.last))
+        .fetch_all(&mut **transaction)
+        .await?;
+    rows.iter().map(|row| Ok((row.count("number")?, row.text("event")?))).collect()
+}
+
+/// Removes the salts of these links, each with what says so.
+pub async fn erase_salts(transaction: &mut Transaction, told: &[Signed]) -> Result<(), Error> {
+    for told in told {
+        sqlx::query("UPDATE audit_links SET salt = NULL, erasure = $2 WHERE number = $1")
+            .bind(as_number(told.number))
+            .bind(&told.statement)
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Removes from the same events what names somebody, once their salts have gone. How many events.
+pub async fn erase(transaction: &mut Transaction, about: About<'_>, range: Range) -> Result<u64, Error> {
+    // What has no link yet, because somebody put it in beside the chain, stays as it is.
+    let statement = format!(
         "UPDATE audit_events SET address = NULL, user_agent = NULL, personal = NULL, mac = NULL, \
          detail = CASE WHEN version = 0 THEN NULL ELSE detail END WHERE {} \
          AND EXISTS (SELECT 1 FROM audit_links WHERE audit_links.seq = audit_events.seq AND salt IS NULL)",
         about.within()
     );
-    let mut erased = 0;
-    for statement in [salts, events] {
-        let updated = sqlx::query(sqlx::AssertSqlSafe(statement))
-            .bind(about.word())
-            .bind(as_number(range.after))
-            .bind(as_number(range.last))
-            .execute(&mut **transaction)
-            .await?;
-        erased = updated.rows_affected();
-    }
-    Ok(erased)
+    let updated = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(about.word())
+        .bind(as_number(range.after))
+        .bind(as_number(range.last))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(updated.rows_affected())
 }
 
 /// Whether a user ever did something to others, or to the site.

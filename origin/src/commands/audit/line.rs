@@ -73,6 +73,9 @@ pub(super) struct Event {
     personal_digest: Vec<u8>,
     #[serde(serialize_with = "write_bytes", deserialize_with = "read_bytes")]
     hash: Vec<u8>,
+    /// By which origin says that it has erased what names a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erasure: Option<String>,
 }
 
 impl Line {
@@ -109,6 +112,7 @@ impl Line {
             salt: link.salt,
             personal_digest: link.personal_digest,
             hash: link.hash,
+            erasure: link.erasure,
         }))
     }
 
@@ -143,6 +147,7 @@ impl Event {
             salt: self.salt,
             personal_digest: self.personal_digest,
             hash: self.hash,
+            erasure: self.erasure,
         };
         let record = AuditRecord {
             version: self.version,

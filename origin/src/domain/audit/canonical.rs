@@ -21,7 +21,7 @@ pub(super) fn event(record: &Record) -> Vec<u8> {
 }
 
 /// The salted digest of what names a person in an event.
-pub(super) fn personal_digest(record: &Record, salt: &[u8]) -> [u8; 32] {
+pub(in crate::domain) fn personal_digest(record: &Record, salt: &[u8]) -> [u8; 32] {
     let mut bytes = Canonical::of("countersign audit personal 1");
     bytes.bytes(salt);
     bytes.person(record);
@@ -166,6 +166,7 @@ mod tests {
             salt: Some(vec![1; 16]),
             personal_digest: personal_digest(record, &[1; 16]).to_vec(),
             hash: Vec::new(),
+            erasure: None,
         }
     }
 

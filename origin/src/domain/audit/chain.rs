@@ -175,6 +175,7 @@ fn next_link(head: &Head, seq: u64, record: &Record, proof: Proof, salt: [u8; 16
         salt: Some(salt.to_vec()),
         personal_digest: canonical::personal_digest(record, &salt).to_vec(),
         hash: Vec::new(),
+        erasure: None,
     }
 }
 

@@ -1,7 +1,10 @@
 //! Erasing what names a person from the audit log, a part at a time. The ids stay, and so does the chain: it holds
 //! what goes only as a salted digest, and the salt goes too.
 
-use super::{Event, Kind, chain};
+use super::{
+    Event, Kind, chain,
+    statement::{PersonErased, Statement as _},
+};
 use crate::{
     domain::{Context, Domain, Error},
     store::{
@@ -70,6 +73,12 @@ impl Domain {
         // An event is erased only once it is linked: then it is known that an origin wrote it.
         let waiting = erasure::unlinked(transaction, about, range).await?;
         chain::link(transaction, &self.0.recorder, &waiting, context.now).await?;
+        // Origin answers for these and for no others, whatever somebody else has erased before.
+        let mut told = Vec::new();
+        for (number, event) in erasure::still_whole(transaction, about, range).await? {
+            told.push(PersonErased { number, event, at: context.now.millis() }.sign(&self.0.recorder)?);
+        }
+        erasure::erase_salts(transaction, &told).await?;
         Ok(erasure::erase(transaction, about, range).await?)
     }
 }

@@ -206,6 +206,25 @@ impl Statement for Restart {
     }
 }
 
+/// That what names a person was erased from the event of one link, and of no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonErased {
+    /// The number of the link.
+    pub number: u64,
+    /// The event.
+    pub event: String,
+    /// When this was signed, in milliseconds since the epoch.
+    pub at: i64,
+}
+
+impl Statement for PersonErased {
+    const TYP: &'static str = "audit-erasure+jwt";
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
 /// What an export begins with, so that nothing can be cut off there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opening {

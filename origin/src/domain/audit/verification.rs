@@ -3,15 +3,15 @@
 
 mod exported;
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use shared::jwt::keys::PublicKey;
 
 use super::{
-    Kind, Recorder, canonical,
+    Recorder, canonical,
     chain::is_upgrading,
-    statement::{Checkpoint, End, Statement as _, encode},
+    statement::{Checkpoint, End, PersonErased, Statement as _, encode},
 };
 use crate::store::{
     audit::Record,
@@ -62,8 +62,6 @@ pub struct Verifier {
     end: Option<Checkpoint>,
     /// What the beginning of an export says of itself.
     opening: Option<String>,
-    /// What was erased, by subject and actor, and no event has said so yet: the first of each.
-    erased: BTreeMap<(Option<String>, Option<String>), (u64, String)>,
     found: Verified,
 }
 
@@ -87,8 +85,7 @@ impl Verifier {
     pub(super) fn going_on(last: Checkpoint, head: Head, key: &PublicKey) -> Self {
         let found =
             Verified { after: head.number, number: head.number, signed: head.number, ..Verified::default() };
-        let (key, erased) = (key.clone(), BTreeMap::new());
-        Self { key, recorder: None, head, last, end: None, opening: None, erased, found }
+        Self { key: key.clone(), recorder: None, head, last, end: None, opening: None, found }
     }
 
     /// The same behind a later checkpoint.
@@ -205,9 +202,10 @@ impl Verifier {
             }
         }
         if is_erased {
+            if !self.is_told_of(link) {
+                return fault("what names a person in the event was erased, and origin did not do it");
+            }
             self.found.erased += 1;
-            let whose = (record.subject.clone(), record.actor.clone());
-            self.erased.entry(whose).or_insert_with(|| (link.number, link.event.clone()));
         }
         if let Some(end) = &self.end
             && end.number == link.number
@@ -218,7 +216,6 @@ impl Verifier {
                 "the chain was made anew: after {after} and up to here it is not what was signed"
             ));
         }
-        self.tells_of_erasure(record);
         self.head = Head { number: link.number, hash };
         self.found.number = link.number;
         Ok(())
@@ -301,23 +298,16 @@ impl Verifier {
             return fault(format!("the event (row {seq}) was inserted or altered: origin did not write it"));
         }
         self.found.waiting += 1;
-        self.tells_of_erasure(record);
         Ok(())
     }
 
     /// Ends where the chain does.
     ///
     /// # Errors
-    /// A [`Fault`] when that is not where it was signed to end, or something was erased of which no event tells.
+    /// A [`Fault`] when that is not where it was signed to end.
     pub(super) fn finish(mut self) -> Result<Verified, Fault> {
         self.ends_as_signed()?;
-        match self.erased.into_values().min() {
-            Some((number, event)) => Err(Fault {
-                event: Some(event),
-                ..at_number(number, "what names a person in the event was erased, and no event says so")
-            }),
-            None => Ok(self.found),
-        }
+        Ok(self.found)
     }
 
     /// Refuses a chain that does not reach where it was signed to end.
@@ -345,14 +335,10 @@ impl Verifier {
         !is_upgrading(&self.last, self.last.time())
     }
 
-    fn tells_of_erasure(&mut self, record: &Record) {
-        if record.kind == Kind::PersonalDataErased.as_str() && record.version > 0 {
-            let whose = &record.subject;
-            // What names no user was found by the user's address.
-            self.erased.retain(|(subject, actor), _| {
-                !(subject == whose || actor == whose || (subject.is_none() && actor.is_none()))
-            });
-        }
+    /// Whether origin has signed that it erased this very event.
+    fn is_told_of(&self, link: &Link) -> bool {
+        let told = link.erasure.as_deref().and_then(|told| PersonErased::read(told, &self.key));
+        told.is_some_and(|told| told.number == link.number && told.event == link.event)
     }
 }
 

@@ -23,7 +23,72 @@ async fn what_was_erased_as_it_should_be_is_in_order_and_what_just_went_is_not()
         run(&w, &format!("UPDATE audit_links SET salt = NULL WHERE seq IN {of_bob}")).await.unwrap();
         run(&w, &format!("UPDATE audit_events SET address = NULL, user_agent = NULL, personal = NULL, mac = NULL WHERE seq IN {of_bob}")).await.unwrap();
         let fault = verify(&w).await.unwrap_err();
-        assert!(fault.problem.contains("no event says so"), "{fault}");
+        assert!(fault.problem.contains("origin did not do it"), "{fault}");
+        assert!(fault.event.is_some() && fault.number.is_some(), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn an_erasure_accounts_for_the_events_that_it_names_and_for_no_other() {
+    for w in worlds().await {
+        let ada = w.domain.find_user_by_email(EMAIL).await.unwrap().unwrap().id;
+        // Before, by hand: one of Ada's, and one of nobody known.
+        w.domain.record_denial(&w.at(42), "test", None).await.unwrap();
+        link(&w, 43).await;
+        let of_ada = format!("seq = (SELECT MIN(seq) FROM audit_events WHERE actor = '{ada}')");
+        let of_nobody = "kind = 'request.denied'".to_owned();
+        tamper(
+            &w,
+            &[
+                "CREATE TABLE kept_links AS SELECT * FROM audit_links",
+                "CREATE TABLE kept AS SELECT * FROM audit_events",
+            ],
+        )
+        .await;
+        for which in [of_ada, of_nobody] {
+            let erase = "UPDATE audit_events SET address = NULL, user_agent = NULL, personal = NULL, mac = NULL WHERE";
+            let salt = "UPDATE audit_links SET salt = NULL WHERE seq IN (SELECT seq FROM audit_events WHERE";
+            assert_eq!(run(&w, &format!("{salt} {which})")).await.unwrap(), 1);
+            run(&w, &format!("{erase} {which}")).await.unwrap();
+            assert!(verify(&w).await.is_err());
+        }
+        assert!(w.erase(44, ada).await > 5);
+        link(&w, 45).await;
+        let by_hand = verify(&w).await.unwrap_err();
+        assert!(by_hand.problem.contains("origin did not do it"), "{by_hand}");
+        // What stands beside another is nothing to this one, and what is there cannot be taken away.
+        let first = by_hand.number.unwrap();
+        let others = format!(
+            "UPDATE audit_links SET erasure = (SELECT MAX(erasure) FROM audit_links) WHERE number = {first}"
+        );
+        run(&w, &others).await.unwrap();
+        assert_eq!(verify(&w).await.unwrap_err().number, Some(first));
+        let taken =
+            run(&w, "UPDATE audit_links SET erasure = NULL WHERE erasure IS NOT NULL").await.unwrap_err();
+        assert!(taken.to_string().contains("append-only"), "{taken}");
+        // Without what was done by hand all is in order.
+        for (table, columns, condition) in [
+            ("audit_links", vec!["salt"], "erasure IS NULL OR number = FIRST"),
+            (
+                "audit_events",
+                vec!["address", "user_agent", "personal", "mac"],
+                "seq IN (SELECT seq FROM audit_links WHERE salt IS NOT NULL)",
+            ),
+        ] {
+            let kept = if table == "audit_links" { "kept_links" } else { "kept" };
+            let set: Vec<String> = columns
+                .iter()
+                .map(|column| {
+                    format!("{column} = (SELECT {column} FROM {kept} AS k WHERE k.seq = {table}.seq)")
+                })
+                .collect();
+            let condition = format!(
+                "({}) AND seq IN (SELECT seq FROM kept)",
+                condition.replace("FIRST", &first.to_string())
+            );
+            tamper(&w, &[&format!("UPDATE {table} SET {} WHERE {condition}", set.join(", "))]).await;
+        }
+        verify(&w).await.unwrap();
     }
 }
 

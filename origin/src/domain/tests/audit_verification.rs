@@ -152,42 +152,59 @@ async fn what_is_put_in_is_found() {
 }
 
 /// To write where origin does takes no more than origin's rights, and to work out a hash no key.
-#[tokio::test]
-async fn what_was_put_in_is_not_signed_for_by_what_follows() {
+async fn link_by_hand(w: &World, is_erased: bool) -> u64 {
     use crate::{
-        domain::audit::canonical_link,
+        domain::audit::{canonical_link, canonical_personal},
         store::audit_chain::{self as rows, Link},
     };
-    for w in worlds().await {
-        let planted = "INSERT INTO audit_events (id, at, kind, outcome, request_id, version) \
-                       SELECT 'planted', at, 'role.granted', outcome, request_id, version FROM audit_events \
-                       WHERE seq = (SELECT MAX(seq) FROM audit_events)";
-        run(&w, planted).await.unwrap();
-        assert!(run(&w, "DELETE FROM audit_unlinked").await.is_err(), "it waits");
-        let head = rows::head(w.store.reads()).await.unwrap().unwrap();
-        let mut transaction = w.store.begin().await.unwrap();
-        let waiting = rows::unlinked(&mut transaction, 10).await.unwrap();
-        let [(seq, record)] = &waiting[..] else { panic!("{waiting:?}") };
-        // As if its person had been erased: then there is no mac to be checked.
-        let (number, personal_digest) = (head.number + 1, vec![0; 32]);
-        let proof = "mac".to_owned();
-        let mut link =
-            Link { number, seq: *seq, event: record.id.clone(), proof, personal_digest, ..Link::default() };
-        link.hash = canonical_link(&link, record, &head.hash).to_vec();
-        rows::insert(&mut transaction, &[link]).await.unwrap();
-        transaction.commit().await.unwrap();
-        run(&w, "DELETE FROM audit_unlinked").await.unwrap();
+    assert!(run(w, "DELETE FROM audit_unlinked").await.is_err(), "it waits");
+    let head = rows::head(w.store.reads()).await.unwrap().unwrap();
+    let mut transaction = w.store.begin().await.unwrap();
+    let waiting = rows::unlinked(&mut transaction, 10).await.unwrap();
+    let [(seq, record)] = &waiting[..] else { panic!("{waiting:?}") };
+    let mut link = Link {
+        number: head.number + 1,
+        seq: *seq,
+        event: record.id.clone(),
+        proof: "mac".to_owned(),
+        salt: (!is_erased).then(|| vec![0; 16]),
+        personal_digest: canonical_personal(record, &[0; 16]).to_vec(),
+        ..Link::default()
+    };
+    link.hash = canonical_link(&link, record, &head.hash).to_vec();
+    rows::insert(&mut transaction, &[link]).await.unwrap();
+    transaction.commit().await.unwrap();
+    run(w, "DELETE FROM audit_unlinked").await.unwrap();
+    head.number + 1
+}
 
-        let is_named = async || {
-            let fault = verify(&w).await.unwrap_err();
-            assert_eq!(fault.number, Some(number), "{fault}");
-            assert!(fault.problem.contains("it is not signed for"), "{fault}");
-        };
-        is_named().await;
-        w.tokens(60).await;
-        let refused = w.domain.link_audit("one", time(60)).await.unwrap_err();
-        assert!(matches!(refused, Error::AuditNotAsSigned), "{refused:?}");
-        is_named().await;
+#[tokio::test]
+async fn what_was_put_in_is_not_signed_for_by_what_follows() {
+    for is_erased in [true, false] {
+        for w in worlds().await {
+            if is_erased {
+                // As if its person had been erased: then there is no mac to be checked.
+                let planted = "INSERT INTO audit_events (id, at, kind, outcome, request_id, version) \
+                               SELECT 'planted', at, 'role.granted', outcome, request_id, version \
+                               FROM audit_events WHERE seq = (SELECT MAX(seq) FROM audit_events)";
+                run(&w, planted).await.unwrap();
+            } else {
+                // A genuine one, sooner than origin does it.
+                w.domain.record_denial(&w.at(42), "test", None).await.unwrap();
+            }
+            let number = link_by_hand(&w, is_erased).await;
+            let is_named = async || {
+                let words = if is_erased { "origin did not do it" } else { "it is not signed for" };
+                let fault = verify(&w).await.unwrap_err();
+                assert_eq!(fault.number, Some(number), "{fault}");
+                assert!(fault.problem.contains(words), "{fault}");
+            };
+            is_named().await;
+            w.tokens(60).await;
+            let refused = w.domain.link_audit("one", time(60)).await.unwrap_err();
+            assert!(matches!(refused, Error::AuditNotAsSigned), "{refused:?}");
+            is_named().await;
+        }
     }
 }
 
@@ -297,14 +314,10 @@ async fn whatever_is_done_to_a_checkpoint_is_found() {
 async fn a_chain_that_was_made_anew_is_not_the_one_that_was_signed() {
     use crate::{domain::audit::canonical_link, store::audit_reading};
     for w in worlds().await {
-        // The thief of the database takes an event for erased, and computes all the hashes after it.
-        tamper(
-            &w,
-            &["UPDATE audit_events SET reason = 'another', mac = NULL, address = NULL, user_agent = NULL, personal = NULL \
-               WHERE seq = (SELECT seq FROM audit_links WHERE number = 5)",
-              "UPDATE audit_links SET salt = NULL WHERE number = 5"],
-        )
-        .await;
+        // The thief of the database lets two events change places, and computes all the hashes after them.
+        for (from, to) in [(4, 100_000), (6, 4), (100_000, 6)] {
+            tamper(&w, &[&format!("UPDATE audit_links SET number = {to} WHERE number = {from}")]).await;
+        }
         let links = audit_reading::links(w.store.reads(), 0, 1000).await.unwrap();
         let mut previous = [0; 32];
         for (link, record) in links {

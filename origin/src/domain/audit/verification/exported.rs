@@ -44,8 +44,7 @@ impl Verifier {
         at_number(self.head.number + 1, "and what follows was cut off: the end of the export is missing")
     }
 
-    /// Ends where an export says that it ends, and nothing may follow. In a part of the log what was erased may be
-    /// told of later on.
+    /// Ends where an export says that it ends, and nothing may follow.
     ///
     /// # Errors
     /// A [`Fault`] when it is not signed, or the export ends elsewhere.
