@@ -166,7 +166,16 @@ fn say(step: &str) {
     eprintln!("cargo dev: {step}");
 }
 
-/// Cargo as the one that started us, so that both are of one toolchain.
+/// Cargo as the one that started us, so that both are of one toolchain. What it has told us of our own package is not
+/// passed on: build scripts that look for the same names about theirs (ring's) would run again, and all that is above
+/// them be built again, whenever cargo is called with and without us in turns.
 pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
