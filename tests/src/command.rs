@@ -16,7 +16,7 @@ use crate::setup::place::Place;
 use crate::setup::{self, Side, Wanted, worker};
 use crate::system::setting::Setting;
 use crate::system::watchdog;
-use crate::test_run::{self, Database};
+use crate::test_run::{self, Database, Further};
 use crate::up;
 
 /// Starts, tests and builds the whole of Countersign, and sets up what that needs.
@@ -101,6 +101,27 @@ struct TestArguments {
     /// Run only the end-to-end tests, on one database
     #[arg(long, value_enum)]
     database: Option<Database>,
+    /// Run only the tests that look through a real Chromium, which has to be there
+    #[arg(long, group = "further")]
+    browser: bool,
+    /// Run only the tests whose judges are written in Python, which has to be there
+    #[arg(long, group = "further")]
+    judges: bool,
+    /// Try only the whole OpenAPI document, by schemathesis; it needs Python
+    #[arg(long, group = "further")]
+    openapi: bool,
+}
+
+impl TestArguments {
+    fn options(self) -> test_run::Options {
+        let asked = [
+            (self.browser, Further::Browser),
+            (self.judges, Further::Judges),
+            (self.openapi, Further::OpenApi),
+        ];
+        let further = asked.into_iter().find_map(|(is_asked, further)| is_asked.then_some(further));
+        test_run::Options { name: self.name, database: self.database, further }
+    }
 }
 
 /// Does what the command line says.
@@ -121,9 +142,7 @@ fn act(command: Command) -> Result<(), Failure> {
             let place = Place::find()?;
             block_on(up::up(&place, options(&place, arguments)?))
         }
-        Command::Test(TestArguments { name, database }) => {
-            block_on(test_run::test(&Place::find()?, &test_run::Options { name, database }))
-        }
+        Command::Test(arguments) => block_on(test_run::test(&Place::find()?, &arguments.options())),
         Command::Build { policy } => worker::put_in_place(&Place::find()?, policy.as_deref()).map(drop),
         Command::Bench { bench } => block_on(bench::bench(&Place::find()?, &bench)),
         Command::Chaos(options) => block_on(chaos::chaos(&Place::find()?, &options)),

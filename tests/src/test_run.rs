@@ -1,13 +1,13 @@
 //! `cargo dev test`: every test there is. Everything is built once; then come the tests of each crate, and the
 //! end-to-end tests twice. What has to do with a database is tried on SQLite and on PostgreSQL.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::interruption::interruption;
 use crate::setup::binary::OF_THE_TESTS;
 use crate::setup::place::Place;
-use crate::setup::{self, cargo, npm};
+use crate::setup::{self, cargo, chromium, npm, python};
 use crate::system::postgres::Postgres;
 
 /// Which of the two databases the end-to-end tests run on.
@@ -19,6 +19,43 @@ pub enum Database {
     Postgres,
 }
 
+/// Tests that need what not every machine has, and so run only when they are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Further {
+    /// Those that look through a real browser.
+    Browser,
+    /// Those whose judges are written in Python.
+    Judges,
+    /// The one that tries the whole OpenAPI document.
+    OpenApi,
+}
+
+impl Further {
+    /// What the names of its tests, and of no others that are left out elsewhere, contain.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Browser => "browser::",
+            Self::Judges => "judges::",
+            Self::OpenApi => "openapi::",
+        }
+    }
+
+    /// Finds or installs what its tests need: a variable for them, and its value.
+    fn prepare(self, place: &Place) -> Result<(&'static str, PathBuf), Failure> {
+        match self {
+            Self::Browser => Ok(("E2E_CHROMIUM", chromium::program()?)),
+            Self::Judges => {
+                let requirements = Path::new("tests/e2e/judges/requirements.txt");
+                Ok(("E2E_PYTHON", python::environment(place, requirements)?))
+            }
+            Self::OpenApi => {
+                let requirements = Path::new("tests/e2e/openapi/requirements.txt");
+                Ok(("E2E_PYTHON", python::environment(place, requirements)?))
+            }
+        }
+    }
+}
+
 /// Which tests run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -26,6 +63,8 @@ pub struct Options {
     pub name: Option<String>,
     /// Only on this database, and only end to end.
     pub database: Option<Database>,
+    /// Only these, which do not run otherwise; on SQLite, if no other database is named.
+    pub further: Option<Further>,
 }
 
 /// The variable that leads a system that a test starts to what was built for it.
@@ -44,25 +83,33 @@ pub async fn test(place: &Place, options: &Options) -> Result<(), Failure> {
 }
 
 async fn all(place: &Place, options: &Options) -> Result<(), Failure> {
+    // Before anything that takes long: what only the user can install is to be known at once.
+    let further = match options.further {
+        Some(further) => {
+            Some((further, setup::in_background(place, move |place| further.prepare(place)).await?))
+        }
+        None => None,
+    };
     let artifacts = place.target.join("e2e-artifacts.json");
     setup::in_background(place, setup::for_tests).await?.write(&artifacts)?;
-    let run = Run { place, name: options.name.as_deref(), artifacts };
+    let run = Run { place, name: options.name.as_deref(), further, artifacts };
+    let database = options.database.or(options.further.map(|_| Database::Sqlite));
 
-    // Before anything that takes long: a server that does not start is to be known at once.
-    let server = match options.database {
+    // Before anything that takes long, as above.
+    let server = match database {
         Some(Database::Sqlite) => None,
         _ => Some(Postgres::start(&npm::postgres(place)?, &place.watchdog).await?),
     };
     let url = server.as_ref().map(Postgres::url);
 
     let mut failed = Vec::new();
-    if options.database.is_none() {
+    if database.is_none() {
         let of_the_crates = ["--lib", "--bins", "--test", "pipeline"];
         let on_both: Vec<_> = url.map(|url| ("TEST_POSTGRES_URL", url)).into_iter().collect();
         failed.extend(run.cargo_test(&of_the_crates, &on_both).await.err().map(|_| "of the crates"));
         failed.extend(run.cargo_test(&["--doc"], &[]).await.err().map(|_| "in the documentation"));
     }
-    if options.database != Some(Database::Postgres) {
+    if database != Some(Database::Postgres) {
         failed.extend(run.on_sqlite().await.err().map(|_| "end to end on SQLite"));
     }
     if let Some(url) = url {
@@ -87,6 +134,7 @@ pub fn artifacts_list() -> Option<PathBuf> {
 struct Run<'r> {
     place: &'r Place,
     name: Option<&'r str>,
+    further: Option<(Further, (&'static str, PathBuf))>,
     artifacts: PathBuf,
 }
 
@@ -107,8 +155,16 @@ impl Run<'_> {
             .envs(environment.iter().copied())
             .env(ARTIFACTS, &self.artifacts)
             .current_dir(&self.place.root);
-        if let Some(name) = self.name {
-            command.args(["--", name]);
+        let mut filter: Vec<&str> = self.name.into_iter().collect();
+        if let Some((further, (variable, value))) = &self.further {
+            command.env(variable, value);
+            filter.push("--ignored");
+            if self.name.is_none() {
+                filter.push(further.name());
+            }
+        }
+        if !filter.is_empty() {
+            command.arg("--").args(filter);
         }
         setup::in_background(self.place, move |place| {
             place.run_aloud(&mut command, "`cargo test`", "see above")

@@ -2,10 +2,12 @@
 //! can install; a second run finds everything and takes a moment.
 
 pub mod binary;
+pub mod chromium;
 pub mod npm;
 pub mod place;
 pub mod policy;
 pub mod prerequisite;
+pub mod python;
 pub mod tool;
 pub mod worker;
 

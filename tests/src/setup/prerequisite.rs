@@ -70,7 +70,7 @@ pub fn wasm_target(place: &Place) -> Result<(), Failure> {
 }
 
 /// The file that a command of this name would run.
-fn find(command: &str) -> Option<PathBuf> {
+pub(super) fn find(command: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
         .map(|directory| directory.join(command))
         .find(|path| path.is_file())

@@ -223,7 +223,7 @@ impl Fingerprint {
     }
 
     /// Adds some bytes, with their number, so that no two sequences of parts look alike.
-    fn part(&mut self, bytes: &[u8]) {
+    pub(super) fn part(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }

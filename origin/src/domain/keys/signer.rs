@@ -143,24 +143,58 @@ impl SignatureCheck for SignatureChecker {
 impl SignatureChecker {
     /// What [`check`](SignatureCheck::check) answers, which waits for nothing here.
     pub(in crate::domain) fn is_good(self, key: &PublicKey, token: &Unverified<'_>) -> bool {
-        // Times are judged by our own clock, in `shared`: at the epoch nothing has expired.
-        let options = VerificationOptions {
-            accept_future: true,
-            artificial_time: Some(UnixTimeStamp::from_secs(0)),
-            time_tolerance: None,
-            ..VerificationOptions::default()
-        };
-        let token = token.token();
-        match key.algorithm() {
-            Algorithm::Es256 => {
-                let point = [&[4], key.bytes()].concat();
-                ES256PublicKey::from_bytes(&point)
-                    .and_then(|key| key.verify_token::<NoCustomClaims>(token, Some(options)))
-                    .is_ok()
-            }
-            Algorithm::EdDsa => Ed25519PublicKey::from_bytes(key.bytes())
+        is_signed_by(key, token.token())
+    }
+}
+
+fn is_signed_by(key: &PublicKey, token: &str) -> bool {
+    // Times are judged by our own clock, in `shared`: at the epoch nothing has expired.
+    let options = VerificationOptions {
+        accept_future: true,
+        artificial_time: Some(UnixTimeStamp::from_secs(0)),
+        time_tolerance: None,
+        ..VerificationOptions::default()
+    };
+    match key.algorithm() {
+        Algorithm::Es256 => {
+            let point = [&[4], key.bytes()].concat();
+            ES256PublicKey::from_bytes(&point)
                 .and_then(|key| key.verify_token::<NoCustomClaims>(token, Some(options)))
-                .is_ok(),
+                .is_ok()
+        }
+        Algorithm::EdDsa => Ed25519PublicKey::from_bytes(key.bytes())
+            .and_then(|key| key.verify_token::<NoCustomClaims>(token, Some(options)))
+            .is_ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    use shared::jwt::keys::Jwk;
+
+    use super::*;
+
+    /// RFC 7515 Appendix A.3: a token without type and key id, which is none of ours, but by our algorithm.
+    #[test]
+    fn the_signature_of_rfc_7515_is_good_and_no_changed_one() {
+        let jwk: Jwk = serde_json::from_str(
+            r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#,
+        )
+        .unwrap();
+        let key = PublicKey::try_from(&jwk).unwrap();
+        let input = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxl\
+                     LmNvbS9pc19yb290Ijp0cnVlfQ";
+        let signature =
+            "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+        assert!(is_signed_by(&key, &format!("{input}.{signature}")));
+        let signature = Base64UrlUnpadded::decode_vec(signature).unwrap();
+        for at in 0..signature.len() {
+            let mut changed = signature.clone();
+            changed[at] ^= 1;
+            let changed = Base64UrlUnpadded::encode_string(&changed);
+            assert!(!is_signed_by(&key, &format!("{input}.{changed}")), "byte {at}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod claims;
 mod form;
+mod vectors;
 
 use std::{
     future::Future,
