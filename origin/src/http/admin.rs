@@ -24,7 +24,7 @@ const USUAL_PAGE: u32 = 50;
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct Reason {
     /// Why, for the audit log: one line of at most 500 characters.
-    #[schema(required)]
+    #[schema(value_type = String, min_length = 1, max_length = 500)]
     reason: Option<String>,
 }
 
@@ -33,7 +33,7 @@ pub(in crate::http) struct Reason {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct ReasonQuery {
     /// Why, for the audit log: one line of at most 500 characters.
-    #[param(required)]
+    #[param(value_type = String, min_length = 1, max_length = 500)]
     reason: Option<String>,
 }
 

@@ -43,6 +43,7 @@ pub(super) struct Page {
     #[param(format = "uuid")]
     session: Option<String>,
     /// `success` or `failure`.
+    #[param(pattern = "^(success|failure)$")]
     outcome: Option<String>,
     /// Not before this time, in RFC 3339.
     #[param(format = "date-time")]
@@ -53,6 +54,7 @@ pub(super) struct Page {
     /// The `next` of the page before.
     after: Option<String>,
     /// How many, at most 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

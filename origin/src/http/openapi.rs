@@ -142,6 +142,22 @@ pub(super) fn require(operation: &mut Operation, requirement: Requirement) {
         refuse(operation, "401", "No good credential was presented.");
     }
     refuse(operation, "default", "What went wrong.");
+    if takes_forms(operation)
+        && let Some(RefOr::T(refusal)) = operation.responses.responses.get_mut("default")
+    {
+        let page = ObjectBuilder::new().schema_type(Type::String).build();
+        let page = Content::new(Some(RefOr::T(Schema::Object(page))));
+        refusal.content.insert("text/html".to_owned(), RefOr::T(page));
+    }
+}
+
+/// Whether the form of a page can be sent there, which is answered by a page, also when it is refused.
+fn takes_forms(operation: &Operation) -> bool {
+    let formats = ["application/json", "application/x-www-form-urlencoded"];
+    match &operation.request_body {
+        Some(RefOr::T(body)) => formats.iter().all(|format| body.content.contains_key(*format)),
+        _ => false,
+    }
 }
 
 fn refuse(operation: &mut Operation, status: &str, description: &str) {

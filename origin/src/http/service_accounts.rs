@@ -58,7 +58,7 @@ pub(super) struct NewServiceAccount {
     #[schema(value_type = Vec<String>)]
     roles: Vec<RoleName>,
     /// Why, for the audit log: one line of at most 500 characters.
-    #[schema(required)]
+    #[schema(value_type = String, min_length = 1, max_length = 500)]
     reason: Option<String>,
 }
 

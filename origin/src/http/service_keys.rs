@@ -63,7 +63,7 @@ pub(super) struct NewServiceKey {
     #[serde(default)]
     expires_in: Option<u64>,
     /// Why, for the audit log: one line of at most 500 characters.
-    #[schema(required)]
+    #[schema(value_type = String, min_length = 1, max_length = 500)]
     reason: Option<String>,
 }
 
@@ -83,7 +83,7 @@ pub(super) struct KeyEnd {
     /// After how many seconds it ends; no later than it does already.
     expires_in: u64,
     /// Why, for the audit log: one line of at most 500 characters.
-    #[schema(required)]
+    #[schema(value_type = String, min_length = 1, max_length = 500)]
     reason: Option<String>,
 }
 

@@ -22,7 +22,7 @@ pub(in crate::http) struct Grant {
     #[schema(value_type = String)]
     pub(in crate::http) role: RoleName,
     /// Why, for the audit log: one line of at most 500 characters.
-    #[schema(required)]
+    #[schema(value_type = String, min_length = 1, max_length = 500)]
     pub(in crate::http) reason: Option<String>,
 }
 

@@ -27,6 +27,7 @@ pub(in crate::http) struct Page {
     /// The `next` of the page before.
     after: Option<String>,
     /// How many, at most 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

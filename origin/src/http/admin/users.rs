@@ -31,10 +31,12 @@ pub(in crate::http) struct Wanted {
     /// Those who have this role.
     role: Option<String>,
     /// `enabled` or `disabled`.
+    #[param(pattern = "^(enabled|disabled)$")]
     state: Option<String>,
     /// The `next` of the page before, of the same query.
     after: Option<String>,
     /// How many, at most 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
@@ -80,7 +82,7 @@ pub(in crate::http) struct NewUser {
     #[serde(default)]
     password: Option<FirstPassword>,
     /// Why, for the audit log: one line of at most 500 characters.
-    #[schema(required)]
+    #[schema(value_type = String, min_length = 1, max_length = 500)]
     reason: Option<String>,
 }
 
