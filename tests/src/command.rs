@@ -12,8 +12,10 @@ use crate::chaos;
 use crate::evidence;
 use crate::failure::Failure;
 use crate::layering;
+use crate::mutate;
 use crate::setup::place::Place;
 use crate::setup::{self, Side, Wanted, worker};
+use crate::supply;
 use crate::system::setting::Setting;
 use crate::system::watchdog;
 use crate::test_run::{self, Database, Further};
@@ -48,6 +50,24 @@ enum Command {
     Chaos(chaos::Options),
     /// Install the tools and packages that the other commands need, and nothing else
     Setup,
+    /// Check what comes from others by the rules of deny.toml: licences, sources, bans, known vulnerabilities
+    Deny,
+    /// Write a bill of what origin and the edge are made of (CycloneDX)
+    Sbom {
+        /// The file to write into [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Plant bugs, one at a time, and see that the tests notice each
+    Mutate {
+        /// Plant only the bugs of tests/mutations whose names contain this
+        name: Option<String>,
+        /// Let cargo-mutants plant its own into `shared` instead; what follows `--` is for it
+        #[arg(long, conflicts_with = "name")]
+        shared: bool,
+        #[arg(last = true, requires = "shared")]
+        more: Vec<String>,
+    },
     /// Check that no module imports against the layers, and that every test a document names is there
     Check,
     #[command(name = watchdog::COMMAND, hide = true)]
@@ -150,6 +170,10 @@ fn act(command: Command) -> Result<(), Failure> {
             let place = Place::find()?;
             setup::everything(&place)
         }
+        Command::Deny => supply::rules::check(&Place::find()?),
+        Command::Sbom { output } => supply::bill::write(&Place::find()?.root, output.as_deref()),
+        Command::Mutate { shared: true, more, .. } => mutate::shared(&Place::find()?, &more),
+        Command::Mutate { name, .. } => mutate::planted(&Place::find()?, name.as_deref()),
         Command::Check => {
             let root = Place::find()?.root;
             layering::check(&root)?;

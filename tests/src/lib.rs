@@ -9,6 +9,8 @@
 //! mailbox     a mail server that keeps what it is sent
 //! bench       `cargo dev bench`: what is promised in figures, measured
 //! chaos       `cargo dev chaos`: faults under load, and whether what was acknowledged holds
+//! mutate      `cargo dev mutate`: whether the tests notice planted bugs
+//! supply      `cargo dev deny` and `cargo dev sbom`: what comes from others
 //! layering    which module may know which, and
 //! evidence    whether the tests that a document names are there: `cargo dev check`
 //! ```
@@ -21,7 +23,9 @@ pub mod failure;
 pub mod interruption;
 pub mod layering;
 pub mod mailbox;
+pub mod mutate;
 pub mod setup;
+pub mod supply;
 pub mod system;
 pub mod test_run;
 pub mod up;

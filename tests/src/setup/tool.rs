@@ -1,4 +1,4 @@
-//! Tools that cargo installs, at the version of the library that they belong to. They take minutes to build, so
+//! Tools that cargo installs, at a version that is known to do. They take minutes to build, so
 //! they are kept in the user's cache, where the next clone finds them.
 
 use std::fs;
@@ -11,6 +11,10 @@ use crate::failure::Failure;
 use super::place::Place;
 use super::{cargo, say};
 
+/// Versions of what belongs to no library.
+const CARGO_DENY: &str = "0.20.2";
+const CARGO_MUTANTS: &str = "27.1.0";
+
 /// The generator of the glue between wasm and JavaScript, at the very version of the `wasm-bindgen` library: the two
 /// share an unstable format.
 ///
@@ -18,6 +22,22 @@ use super::{cargo, say};
 /// When it cannot be installed.
 pub fn wasm_bindgen(place: &Place) -> Result<PathBuf, Failure> {
     installed(place, "wasm-bindgen-cli", "wasm-bindgen", &locked_version(&place.root, "wasm-bindgen")?)
+}
+
+/// The checker of dependencies, at the version that `deny.toml` was written for.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn cargo_deny(place: &Place) -> Result<PathBuf, Failure> {
+    installed(place, "cargo-deny", "cargo-deny", CARGO_DENY)
+}
+
+/// What plants faults into `shared`.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn cargo_mutants(place: &Place) -> Result<PathBuf, Failure> {
+    installed(place, "cargo-mutants", "cargo-mutants", CARGO_MUTANTS)
 }
 
 fn installed(place: &Place, package: &str, command: &str, version: &str) -> Result<PathBuf, Failure> {
