@@ -22,6 +22,7 @@ pub(super) struct Page {
     /// The `next` of the page before.
     pub(super) after: Option<String>,
     /// How many, at most 200.
+    #[param(minimum = 1, maximum = 200)]
     pub(super) limit: Option<u32>,
 }
 
