@@ -35,19 +35,18 @@ pub mod service_accounts;
 pub mod service_keys;
 pub mod sessions;
 pub mod totp;
+mod transaction;
 pub mod users;
 pub mod words;
+mod writer;
 
 use std::time::Duration;
 
 use shared::time::Timestamp;
 use sqlx::AnyPool;
 
-pub use self::error::Error;
-
-/// A transaction that may write. Dropped without [`commit`](sqlx::Transaction::commit), nothing of it
-/// happened.
-pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;
+use self::writer::Writer;
+pub use self::{error::Error, transaction::Transaction};
 
 /// What the two databases do differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +66,8 @@ pub struct Store {
     dialect: Dialect,
     reads: AnyPool,
     writes: AnyPool,
+    /// Where one writes after the other.
+    writer: Option<Writer>,
 }
 
 impl Store {
@@ -113,20 +114,16 @@ impl Store {
         Ok(())
     }
 
-    /// Begins a transaction that may write.
-    ///
-    /// On SQLite it holds the write lock from its first statement: one that reads and then writes would
-    /// fail with `SQLITE_BUSY_SNAPSHOT` otherwise, whatever the timeout.
+    /// Begins a transaction that may write. On SQLite nobody else does from here on until it ends.
     ///
     /// # Errors
     /// [`Error::Unreachable`] when no connection is free in time.
     pub async fn begin(&self) -> Result<Transaction, Error> {
-        let begin = match self.dialect {
-            Dialect::Sqlite => "BEGIN IMMEDIATE",
-            // The conditional statements rely on seeing what was committed while they waited for a row.
-            Dialect::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
-        };
-        Ok(self.writes.begin_with(begin).await?)
+        if let Some(writer) = &self.writer {
+            return Ok(writer.turn().await?.into());
+        }
+        // The conditional statements rely on seeing what was committed while they waited for a row.
+        Ok(self.writes.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?.into())
     }
 
     /// Where single statements that only read go.

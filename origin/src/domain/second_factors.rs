@@ -74,6 +74,18 @@ pub struct SecondFactors {
     pub recovery_codes: u64,
 }
 
+impl SecondFactors {
+    fn steps(&self) -> Vec<SecondStep> {
+        let Self { totp, passkeys, recovery_codes } = *self;
+        let steps = [
+            (SecondStep::Totp, totp.is_some()),
+            (SecondStep::Passkey, passkeys > 0),
+            (SecondStep::RecoveryCode, recovery_codes > 0 && (totp.is_some() || passkeys > 0)),
+        ];
+        steps.into_iter().filter(|(_, is_there)| *is_there).map(|(step, _)| step).collect()
+    }
+}
+
 impl Domain {
     /// The second factors of a user.
     ///
@@ -89,13 +101,20 @@ impl Domain {
 
     /// What the second step of this user's login can be made with; nothing when there is none to make.
     pub(super) async fn second_steps(&self, user: UserId) -> Result<Vec<SecondStep>, Error> {
-        let SecondFactors { totp, passkeys, recovery_codes } = self.second_factors(user).await?;
-        let steps = [
-            (SecondStep::Totp, totp.is_some()),
-            (SecondStep::Passkey, passkeys > 0),
-            (SecondStep::RecoveryCode, recovery_codes > 0 && (totp.is_some() || passkeys > 0)),
-        ];
-        Ok(steps.into_iter().filter(|(_, is_there)| *is_there).map(|(step, _)| step).collect())
+        Ok(self.second_factors(user).await?.steps())
+    }
+
+    /// The same as a transaction sees it that keeps factors from coming and going.
+    pub(super) async fn second_steps_in(
+        &self,
+        transaction: &mut Transaction,
+        user: UserId,
+    ) -> Result<Vec<SecondStep>, Error> {
+        let confirmed = factors::of(&mut **transaction, user).await?.and_then(|factor| factor.confirmed);
+        let recovery_codes = recovery_codes::left(&mut **transaction, user).await?;
+        let passkeys = passkeys::of(&mut **transaction, user).await?.len();
+        let found = SecondFactors { totp: confirmed.map(|confirmed| confirmed.at), passkeys, recovery_codes };
+        Ok(found.steps())
     }
 
     /// Uses what was presented, in the transaction of what it is presented for: without a commit it is not

@@ -100,7 +100,7 @@ impl Domain {
         shown: &Reauthentication<'_>,
     ) -> Result<Result<Methods, &'static str>, Error> {
         // The user's row is taken, so that no factor comes or goes meanwhile.
-        let steps = self.second_steps(principal.user).await?;
+        let steps = self.second_steps_in(transaction, principal.user).await?;
         match shown.second {
             _ if steps.is_empty() => Ok(Ok([Method::Password].into())),
             None => Err(Error::SecondFactorMissing(steps)),

@@ -7,7 +7,7 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-use super::{Dialect, Error, Store};
+use super::{Dialect, Error, Store, writer::Writer};
 
 /// How long a request waits for a connection before it is told to come back later.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,11 +39,12 @@ pub(super) async fn open(url: &str) -> Result<Store, Error> {
             // first, since it turns on the mode in which readers do not block it.
             let writes = pool(options.clone(), 1, SQLITE_WRITER).await?;
             let reads = pool(options, SQLITE_READERS, SQLITE_READER).await?;
-            Store { dialect, reads, writes }
+            let writer = Some(Writer::start(writes.clone(), ACQUIRE_TIMEOUT));
+            Store { dialect, reads, writes, writer }
         }
         Dialect::Postgres => {
             let pool = pool(options, POSTGRES_CONNECTIONS, POSTGRES).await?;
-            Store { dialect, reads: pool.clone(), writes: pool }
+            Store { dialect, reads: pool.clone(), writes: pool, writer: None }
         }
     })
 }
