@@ -63,9 +63,11 @@ impl Domain {
         handle: &Handle,
     ) -> Result<Option<RenewedAssertion>, Error> {
         let digest = handle.digest();
-        let keys = self.latest_keys(context.now).await?;
+        // Before anything is changed: whether the database may be relied on.
+        self.keys(context.now).await?;
         let Some(renewed) = self.see(context, digest).await? else { return Ok(None) };
-        let Renewed { session, user, roles, epoch, authentication } = renewed;
+        let Renewed { session, user, roles, epoch, authentication, key_generation } = renewed;
+        let keys = self.keys_of(&key_generation, context.now).await?;
         let speaker = Speaker { user, session, roles: &roles, epoch, authentication: &authentication };
         // `iat` is from before the statement: what ends the session later is later than it.
         let assertion = self.assertion(&keys, &speaker, digest, context.now)?;

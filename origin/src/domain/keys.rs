@@ -91,6 +91,11 @@ pub(super) struct Keys {
 }
 
 impl Keys {
+    /// Whether there is a secret that has begun to be used since.
+    fn has_settled(&self, now: Timestamp) -> bool {
+        self.settles_at.is_some_and(|at| at <= now)
+    }
+
     fn unless_gone_back(self: Arc<Self>) -> Result<Arc<Self>, Error> {
         match &self.went_back {
             Some(proof) => Err(Error::WentBack { proof: proof.clone() }),
@@ -143,11 +148,19 @@ impl KeyRing {
         read
     }
 
+    /// The keys of the generation that a statement has just read, or of a later one.
+    async fn of(&self, store: &Store, generation: &str, now: Timestamp) -> Result<Arc<Keys>, Error> {
+        let held = self.held();
+        if !held.has_settled(now) && held.generation == generation {
+            return Ok(held);
+        }
+        self.latest(store, now).await
+    }
+
     /// The keys as they are now.
     async fn latest(&self, store: &Store, now: Timestamp) -> Result<Arc<Keys>, Error> {
         let held = self.held();
-        let has_settled = held.settles_at.is_some_and(|at| at <= now);
-        if !has_settled && rows::generation(store.reads()).await? == held.generation {
+        if !held.has_settled(now) && rows::generation(store.reads()).await? == held.generation {
             return Ok(held);
         }
         let keys = Arc::new(read(store, &self.vault, now).await?);
@@ -262,5 +275,10 @@ impl Domain {
     /// The keys as they are at this moment, to sign by: none that was withdrawn before this was asked.
     pub(super) async fn latest_keys(&self, now: Timestamp) -> Result<Arc<Keys>, Error> {
         self.0.keys.latest(&self.0.store, now).await?.unless_gone_back()
+    }
+
+    /// The same, where the statement that allowed what is to be signed has read their generation: one look less.
+    pub(super) async fn keys_of(&self, generation: &str, now: Timestamp) -> Result<Arc<Keys>, Error> {
+        self.0.keys.of(&self.0.store, generation, now).await?.unless_gone_back()
     }
 }

@@ -6,7 +6,6 @@ use shared::{id::SessionId, refresh::RefreshToken, time::Timestamp};
 use super::{
     Context, Domain, EndReason, Error, Settings, TokenGrant,
     audit::{Event, Kind},
-    keys::Keys,
     tokens::Speaker,
 };
 use crate::store::{
@@ -95,10 +94,9 @@ impl Domain {
         // A made-up token is refused without a look at the database.
         let RefreshToken { session, counter } =
             RefreshToken::parse(token, &keys.refresh).ok_or(Error::InvalidGrant)?;
-        let keys = self.latest_keys(context.now).await?;
         for _ in 0..ATTEMPTS {
             // Nearly always it is the current one, so that is tried before anything is read.
-            if let Some(grant) = self.rotate(context, &keys, session, counter).await? {
+            if let Some(grant) = self.rotate(context, session, counter).await? {
                 return Ok(grant);
             }
             let Some(read) = rotation::read(self.0.store.reads(), session, context.now).await? else {
@@ -108,8 +106,8 @@ impl Domain {
                 Worth::Nothing => return self.refuse_refresh(context, session, Some(&read)).await,
                 // It became the current one only now, which no honest client can know of: judged again.
                 Worth::Rotation => None,
-                Worth::SameChild => self.repeat(context, &keys, session, &read).await?,
-                Worth::FreshChild => self.displace(context, &keys, session, &read).await?,
+                Worth::SameChild => self.repeat(context, session, &read).await?,
+                Worth::FreshChild => self.displace(context, session, &read).await?,
                 Worth::Theft(cause) => {
                     if self.end_for_theft(context, session, counter, &read, cause).await? {
                         return Err(Error::InvalidGrant);
@@ -143,57 +141,54 @@ impl Domain {
     async fn rotate(
         &self,
         context: &Context,
-        keys: &Keys,
         session: SessionId,
         counter: u64,
     ) -> Result<Option<TokenGrant>, Error> {
         let mut transaction = self.0.store.begin().await?;
         let granted = rotation::rotate(&mut transaction, session, counter, context.now).await?;
-        self.answer(context, keys, session, transaction, granted, Kind::RefreshRotated).await
+        self.answer(context, session, transaction, granted, Kind::RefreshRotated).await
     }
 
     async fn repeat(
         &self,
         context: &Context,
-        keys: &Keys,
         session: SessionId,
         read: &Rotation,
     ) -> Result<Option<TokenGrant>, Error> {
         let mut transaction = self.0.store.begin().await?;
         let granted = rotation::repeat(&mut transaction, session, read, context.now).await?;
-        self.answer(context, keys, session, transaction, granted, Kind::RefreshRepeated).await
+        self.answer(context, session, transaction, granted, Kind::RefreshRepeated).await
     }
 
     async fn displace(
         &self,
         context: &Context,
-        keys: &Keys,
         session: SessionId,
         read: &Rotation,
     ) -> Result<Option<TokenGrant>, Error> {
         let mut transaction = self.0.store.begin().await?;
         let granted = rotation::displace(&mut transaction, session, read, context.now).await?;
-        self.answer(context, keys, session, transaction, granted, Kind::RefreshDisplaced).await
+        self.answer(context, session, transaction, granted, Kind::RefreshDisplaced).await
     }
 
     /// Commits what was granted and answers it; none when another call changed the counters first.
     async fn answer(
         &self,
         context: &Context,
-        keys: &Keys,
         session: SessionId,
         transaction: Transaction,
         granted: Option<Grant>,
         kind: Kind,
     ) -> Result<Option<TokenGrant>, Error> {
-        let Some(Grant { user, roles, epoch, authentication, counter }) = granted else {
+        let Some(Grant { user, roles, epoch, authentication, counter, key_generation }) = granted else {
             transaction.rollback().await.map_err(store::Error::from)?;
             return Ok(None);
         };
         let event = Event::success(kind).subject(user).session(session).detail("counter", counter);
         self.commit(transaction, &context.by(user), event).await?;
         let speaker = Speaker { user, session, roles: &roles, epoch, authentication: &authentication };
-        self.token_grant(keys, &speaker, counter, context.now).map(Some)
+        let keys = self.keys_of(&key_generation, context.now).await?;
+        self.token_grant(&keys, &speaker, counter, context.now).map(Some)
     }
 
     async fn refuse_refresh(

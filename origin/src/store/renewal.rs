@@ -28,6 +28,8 @@ pub struct Renewed {
     pub epoch: u64,
     /// How well it is known who the user is.
     pub authentication: Authentication,
+    /// The generation of the keys that it is to be signed by.
+    pub key_generation: String,
 }
 
 /// The session that this handle belongs to, whether alive or not, and whose it is.
@@ -101,5 +103,6 @@ fn renewed(row: &AnyRow) -> Result<Renewed, Error> {
         roles: row.roles("roles")?,
         epoch: row.count("epoch")?,
         authentication: row.authentication()?,
+        key_generation: row.text("key_generation")?,
     })
 }

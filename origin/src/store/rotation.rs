@@ -52,6 +52,8 @@ pub struct Grant {
     pub authentication: Authentication,
     /// The counter of the refresh token that goes with them.
     pub counter: u64,
+    /// The generation of the keys that they are to be signed by.
+    pub key_generation: String,
 }
 
 macro_rules! granting {
@@ -220,5 +222,6 @@ fn grant(row: &AnyRow) -> Result<Grant, Error> {
         epoch: row.count("epoch")?,
         authentication: row.authentication()?,
         counter: row.count("current_counter")?,
+        key_generation: row.text("key_generation")?,
     })
 }

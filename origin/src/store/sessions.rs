@@ -34,11 +34,13 @@ macro_rules! enabled {
         "EXISTS (SELECT 1 FROM users AS u WHERE u.id = sessions.user_id AND u.disabled_at IS NULL)"
     };
 }
-/// What a token tells of the user of a row of `sessions`, each as it is at this moment.
+/// What a token tells of the user of a row of `sessions`, each as it is at this moment, and by which keys it is to be
+/// signed.
 macro_rules! of_the_user {
     () => {
         concat!(
             "user_id, authenticated_at, amr, ",
+            "(SELECT m.value FROM meta AS m WHERE m.name = 'key_generation') AS key_generation, ",
             "(SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id) AS epoch, ",
             "(SELECT u.verified_at FROM users AS u WHERE u.id = sessions.user_id) AS verified_at, ",
             $crate::store::users::roles!("sessions.user_id")
