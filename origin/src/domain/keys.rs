@@ -1,6 +1,7 @@
 //! The keys: those that sign tokens, and the secret that refresh tokens are authenticated by. Both live
 //! in the database, encrypted, and are held in memory until they change there, which is asked every second.
 
+mod es256;
 mod making;
 mod refresh_secret;
 mod rewrapping;

@@ -1,5 +1,5 @@
-//! Signing and checking signatures with jwt-simple. Only the signature is left to it: what a token must
-//! say is decided in `shared`, alike for origin and edge.
+//! Signing and checking signatures: jwt-simple, but for ES256, which ring [signs](super::es256). Only the signature is
+//! left to them: what a token must say is decided in `shared`, alike for origin and edge.
 
 use jwt_simple::prelude::{
     ECDSAP256KeyPairLike, ECDSAP256PublicKeyLike, ES256KeyPair, ES256PublicKey, Ed25519KeyPair,
@@ -17,6 +17,7 @@ use shared::{
 };
 use zeroize::Zeroizing;
 
+use super::es256::Es256;
 use crate::domain::Error;
 
 /// A key pair that signs tokens. It does not print.
@@ -26,7 +27,7 @@ pub(in crate::domain) struct Signer {
 }
 
 enum Pair {
-    Es256(Box<ES256KeyPair>),
+    Es256(Box<Es256>),
     EdDsa(Box<Ed25519KeyPair>),
 }
 
@@ -34,31 +35,32 @@ impl Signer {
     /// A new key pair.
     pub(in crate::domain) fn generate(algorithm: Algorithm) -> Result<Self, Error> {
         Self::new(match algorithm {
-            Algorithm::Es256 => Pair::Es256(Box::new(ES256KeyPair::generate())),
+            Algorithm::Es256 => Pair::Es256(Box::new(Es256::new(ES256KeyPair::generate())?)),
             Algorithm::EdDsa => Pair::EdDsa(Box::new(Ed25519KeyPair::generate())),
         })
     }
 
     /// The key pair of what [`private`](Self::private) gave.
     pub(in crate::domain) fn from_private(algorithm: &str, private: &[u8]) -> Result<Self, Error> {
-        let pair = match Algorithm::from_name(algorithm) {
+        let unusable_pair = |error| unusable("", error);
+        Self::new(match Algorithm::from_name(algorithm) {
             Some(Algorithm::Es256) => {
-                ES256KeyPair::from_bytes(private).map(|pair| Pair::Es256(Box::new(pair)))
+                let pair = ES256KeyPair::from_bytes(private).map_err(unusable_pair)?;
+                Pair::Es256(Box::new(Es256::new(pair)?))
             }
             Some(Algorithm::EdDsa) => {
-                Ed25519KeyPair::from_bytes(private).map(|pair| Pair::EdDsa(Box::new(pair)))
+                Pair::EdDsa(Box::new(Ed25519KeyPair::from_bytes(private).map_err(unusable_pair)?))
             }
             None => return Err(unusable("", format_args!("unknown algorithm {algorithm}"))),
-        };
-        Self::new(pair.map_err(|error| unusable("", error))?)
+        })
     }
 
     fn new(pair: Pair) -> Result<Self, Error> {
         let (pair, public) = match pair {
             Pair::Es256(pair) => {
-                let point = pair.key_pair().public_key().to_bytes_uncompressed();
+                let point = pair.pair.key_pair().public_key().to_bytes_uncompressed();
                 let public = public_key("", Algorithm::Es256.name(), point.get(1..).unwrap_or_default())?;
-                (Pair::Es256(Box::new(pair.with_key_id(public.id().as_str()))), public)
+                (Pair::Es256(pair), public)
             }
             Pair::EdDsa(pair) => {
                 let public = public_key("", Algorithm::EdDsa.name(), &pair.public_key().to_bytes())?;
@@ -71,7 +73,7 @@ impl Signer {
     /// The private part, to be encrypted.
     pub(in crate::domain) fn private(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(match &self.pair {
-            Pair::Es256(pair) => pair.to_bytes(),
+            Pair::Es256(pair) => pair.pair.to_bytes(),
             Pair::EdDsa(pair) => pair.to_bytes(),
         })
     }
@@ -88,24 +90,25 @@ impl Signer {
 
     /// Whatever is said, signed as something of this type.
     pub(in crate::domain) fn sign_as(&self, typ: &str, claims: impl Serialize) -> Result<String, Error> {
-        // All that the token says stands in `custom`: jwt-simple would read the clock for the rest.
-        let claims = JWTClaims {
-            issued_at: None,
-            expires_at: None,
-            invalid_before: None,
-            issuer: None,
-            subject: None,
-            audiences: None,
-            jwt_id: None,
-            nonce: None,
-            custom: claims,
-        };
-        let header = HeaderOptions { signature_type: Some(typ.to_owned()), content_type: None };
         match &self.pair {
-            Pair::Es256(pair) => pair.sign_with_options(claims, &header),
-            Pair::EdDsa(pair) => pair.sign_with_options(claims, &header),
+            Pair::Es256(pair) => pair.sign(self.public.id().as_str(), typ, &claims),
+            Pair::EdDsa(pair) => {
+                // All that the token says stands in `custom`: jwt-simple would read the clock for the rest.
+                let claims = JWTClaims {
+                    issued_at: None,
+                    expires_at: None,
+                    invalid_before: None,
+                    issuer: None,
+                    subject: None,
+                    audiences: None,
+                    jwt_id: None,
+                    nonce: None,
+                    custom: claims,
+                };
+                let header = HeaderOptions { signature_type: Some(typ.to_owned()), content_type: None };
+                pair.sign_with_options(claims, &header).map_err(|error| Error::Signing(error.to_string()))
+            }
         }
-        .map_err(|error| Error::Signing(error.to_string()))
     }
 }
 
@@ -126,7 +129,7 @@ pub(super) fn public_key(kid: &str, algorithm: &str, bytes: &[u8]) -> Result<Pub
     if kid.is_empty() || key.id().as_str() == kid { Ok(key) } else { Err(unusable(kid, "its id is another")) }
 }
 
-fn unusable(kid: &str, problem: impl std::fmt::Display) -> Error {
+pub(super) fn unusable(kid: &str, problem: impl std::fmt::Display) -> Error {
     Error::Key { kid: kid.to_owned(), problem: problem.to_string() }
 }
 
