@@ -1,6 +1,7 @@
 //! Passwords: what is taken for one, and hashing them without letting anyone exhaust the machine.
 
 pub mod imported;
+mod memory;
 mod predictable;
 
 use std::sync::{
@@ -8,13 +9,17 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc};
+use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc};
+use base64ct::{Base64Unpadded, Encoding as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use self::imported::ImportedHash;
 pub use self::predictable::Predictable;
+use self::{
+    imported::ImportedHash,
+    memory::{Memory, Spare},
+};
 use super::{Error, Hashing, Settings, email::EmailAddress};
 use crate::{random::Random, store::users::PasswordHash};
 
@@ -93,6 +98,7 @@ pub struct Passwords {
     /// How many there are of both.
     bounds: Bounds,
     begun: Arc<AtomicU64>,
+    spare: Arc<Spare>,
     random: Random,
 }
 
@@ -124,7 +130,7 @@ impl Passwords {
         let params = Params::new(hashing.memory_kib, hashing.iterations, 1, None).map_err(failed)?;
         let turns = hashing.parallel.clamp(1, Semaphore::MAX_PERMITS);
         let places = turns.saturating_add(hashing.queue).min(Semaphore::MAX_PERMITS);
-        let dummy = compute(&params, &random.bytes::<32>()?, &random.bytes::<16>()?)?;
+        let dummy = compute(&params, &random.bytes::<32>()?, &random.bytes::<16>()?, &mut Memory::default())?;
         Ok(Self {
             params,
             dummy,
@@ -132,6 +138,7 @@ impl Passwords {
             places: Arc::new(Semaphore::new(places)),
             bounds: Bounds { turns, places },
             begun: Arc::default(),
+            spare: Arc::default(),
             random,
         })
     }
@@ -151,7 +158,7 @@ impl Passwords {
     pub async fn hash_at(&self, place: Place, password: &Password) -> Result<PasswordHash, Error> {
         let salt = self.random.bytes::<16>()?;
         let (params, password) = (self.params.clone(), password.clone());
-        self.in_turn(place, move || compute(&params, password.0.as_bytes(), &salt)).await
+        self.in_turn(place, move |memory| compute(&params, password.0.as_bytes(), &salt, memory)).await
     }
 
     /// Whether this is the password of the hash. Without a hash it is not, and that takes as long.
@@ -179,12 +186,12 @@ impl Passwords {
         let (password, dummy) = (password.clone(), self.dummy.clone());
         let outdated = hash.filter(|hash| self.is_outdated(hash)).cloned();
         let present = hash.filter(|_| outdated.is_none()).cloned();
-        self.in_turn(place, move || {
+        self.in_turn(place, move |memory| {
             let password = password.0.as_bytes();
             match (&outdated, &present) {
-                (Some(outdated), _) if matches(password, outdated)? => Ok(true),
-                (_, Some(present)) => matches(password, present),
-                _ => matches(password, &dummy).map(|_| false),
+                (Some(outdated), _) if matches(password, outdated, memory)? => Ok(true),
+                (_, Some(present)) => matches(password, present, memory),
+                _ => matches(password, &dummy, memory).map(|_| false),
             }
         })
         .await
@@ -225,14 +232,19 @@ impl Passwords {
     async fn in_turn<T: Send + 'static>(
         &self,
         Place(place): Place,
-        compute: impl FnOnce() -> Result<T, Error> + Send + 'static,
+        compute: impl FnOnce(&mut Memory) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Error::Overloaded)?;
         let permits: [OwnedSemaphorePermit; 2] = [place, turn];
-        let begun = Arc::clone(&self.begun);
+        let (begun, spare, places) =
+            (Arc::clone(&self.begun), Arc::clone(&self.spare), Arc::clone(&self.places));
+        let Bounds { turns, places: bound } = self.bounds;
         let computed = tokio::task::spawn_blocking(move || {
             begun.fetch_add(1, Ordering::Relaxed);
-            let computed = compute();
+            let mut memory = spare.take();
+            let computed = compute(&mut memory);
+            // More places are taken than there are turns.
+            spare.put_back(memory, bound.saturating_sub(places.available_permits()) > turns);
             drop(permits);
             computed
         });
@@ -240,17 +252,43 @@ impl Passwords {
     }
 }
 
-fn compute(params: &Params, password: &[u8], salt: &[u8]) -> Result<PasswordHash, Error> {
-    let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
-        .hash_password_with_salt(password, salt)
+fn compute(
+    params: &Params,
+    password: &[u8],
+    salt: &[u8],
+    memory: &mut Memory,
+) -> Result<PasswordHash, Error> {
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    argon2
+        .hash_password_into_with_memory(password, salt, &mut output, memory.blocks(params.block_count()))
         .map_err(failed)?;
-    Ok(PasswordHash::new(hash.to_string()))
+    let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
+    let [salt, output] = [salt, &output].map(Base64Unpadded::encode_string);
+    // The PHC form, as the reference implementation writes it.
+    Ok(PasswordHash::new(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${output}")))
 }
 
-fn matches(password: &[u8], hash: &PasswordHash) -> Result<bool, Error> {
-    ImportedHash::parse(hash.expose()).map(|hash| hash.matches(password)).map_err(failed)
+fn matches(password: &[u8], hash: &PasswordHash, memory: &mut Memory) -> Result<bool, Error> {
+    ImportedHash::parse(hash.expose()).map(|hash| hash.matches(password, memory)).map_err(failed)
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
     Error::Hashing(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::PasswordHasher as _;
+
+    use super::*;
+
+    #[test]
+    fn a_hash_is_written_as_others_write_it() {
+        let (password, salt) = ("engines weave algebra".as_bytes(), [7; 16]);
+        let params = Params::new(64, 2, 1, None).unwrap();
+        let ours = compute(&params, password, &salt, &mut Memory::default()).unwrap();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        assert_eq!(ours.expose(), argon2.hash_password_with_salt(password, &salt).unwrap().to_string());
+    }
 }

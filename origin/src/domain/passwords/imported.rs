@@ -20,6 +20,7 @@ use self::{
     pbkdf2::Pbkdf2,
     scrypt::Scrypt,
 };
+use super::memory::Memory;
 
 /// The longest hash, as text.
 const MAX_BYTES: usize = 512;
@@ -87,9 +88,9 @@ impl ImportedHash {
 
     /// Whether it is the hash of this password. Takes as long as its maker chose.
     #[must_use]
-    pub fn matches(&self, password: &[u8]) -> bool {
+    pub fn matches(&self, password: &[u8], memory: &mut Memory) -> bool {
         match self {
-            Self::Argon2(hash) => hash.matches(password),
+            Self::Argon2(hash) => hash.matches(password, memory),
             Self::Bcrypt(hash) => hash.matches(password),
             Self::Pbkdf2(hash) => hash.matches(password),
             Self::Scrypt(hash) => hash.matches(password),

@@ -2,7 +2,7 @@
 
 use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc};
 
-use super::{MAX_MEMORY_KIB, Unusable, are_equal, sufficient};
+use super::{super::memory::Memory, MAX_MEMORY_KIB, Unusable, are_equal, sufficient};
 
 /// The most memory times passes, in KiB: a second, about.
 const MAX_WORK: u64 = 1024 * 1024;
@@ -44,10 +44,11 @@ impl Argon2Hash {
         })
     }
 
-    pub(super) fn matches(&self, password: &[u8]) -> bool {
+    pub(super) fn matches(&self, password: &[u8], memory: &mut Memory) -> bool {
         let argon2 = Argon2::new(self.algorithm, self.version, self.params.clone());
         let mut output = vec![0; self.output.len()];
-        argon2.hash_password_into(password, &self.salt, &mut output).is_ok()
+        let blocks = memory.blocks(self.params.block_count());
+        argon2.hash_password_into_with_memory(password, &self.salt, &mut output, blocks).is_ok()
             && are_equal(&output, &self.output)
     }
 }

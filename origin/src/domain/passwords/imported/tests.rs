@@ -26,9 +26,9 @@ fn each_form_is_read() {
         ("pbkdf2_sha1$4096$salt$SwB5AbdlSJq+rUnZJvch0GWkKcE=", "password"),
     ] {
         let read = read(hash);
-        assert!(read.matches(password.as_bytes()), "{hash}");
-        assert!(!read.matches(b"another"), "{hash}");
-        assert!(!read.matches(b""), "{hash}");
+        assert!(read.matches(password.as_bytes(), &mut Memory::default()), "{hash}");
+        assert!(!read.matches(b"another", &mut Memory::default()), "{hash}");
+        assert!(!read.matches(b"", &mut Memory::default()), "{hash}");
     }
 }
 
@@ -36,11 +36,11 @@ fn each_form_is_read() {
 fn bcrypt_sees_72_bytes_and_no_rubbish_in_spare_bits() {
     let password = "0123456789".repeat(8);
     let hash = read("$2b$04$......................y.Z8zipbVBlY/yFH78m3OxT0wYWsRxC");
-    let same = |length: usize| hash.matches(&password.as_bytes()[..length]);
+    let same = |length: usize| hash.matches(&password.as_bytes()[..length], &mut Memory::default());
     assert!(same(72) && same(73) && same(80) && !same(71));
     // The spare bits of salt and outcome are not looked at.
     let other = read("$2b$04$...................../y.Z8zipbVBlY/yFH78m3OxT0wYWsRxD");
-    assert!(other.matches(password.as_bytes()));
+    assert!(other.matches(password.as_bytes(), &mut Memory::default()));
 }
 
 #[test]
