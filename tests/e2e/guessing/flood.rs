@@ -153,7 +153,8 @@ async fn who_hangs_up_frees_nothing_early() {
         stream.write_all(request.as_bytes()).await.expect("a request");
         if number % 10 == 0 {
             // Some are heard out for as long as it takes to begin.
-            counted(&system.origin, "countersign_password_hashes_running").await;
+            let begun = hashes(&[&system.origin]).await;
+            until("one has begun", async || hashes(&[&system.origin]).await > begun).await;
         }
         let running = counted(&system.origin, "countersign_password_hashes_running").await;
         assert!(running <= PERMITS, "{running} run at once");
