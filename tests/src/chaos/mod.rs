@@ -48,6 +48,9 @@ pub struct Options {
     /// How many clients are at work
     #[arg(long, value_name = "N", default_value_t = 16)]
     clients: usize,
+    /// Between two faults, at most
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 2000)]
+    calm: u64,
     /// Of an earlier run, to repeat it [default: one that is drawn]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -59,9 +62,6 @@ const AFTERMATH: Duration = Duration::from_secs(5);
 
 /// After this time no edge passes on what has ended, as long as it can pull.
 const BOUND: Duration = Duration::from_secs(8);
-
-/// Between two faults, at most.
-const CALM: Duration = Duration::from_secs(2);
 
 /// Between two looks at what the parts use.
 const LOOK: Duration = Duration::from_secs(10);
@@ -132,7 +132,7 @@ async fn storm(
             findings.note_use(stage.usage());
             next_look = Instant::now() + LOOK;
         }
-        sleep(chance.below(CALM)).await;
+        sleep(chance.below(Duration::from_millis(options.calm))).await;
         let Some(&fault) = possible.get(chance.number(possible.len())) else { break };
         number += 1;
         findings.begins(fault);
