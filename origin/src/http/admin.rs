@@ -31,6 +31,7 @@ pub(in crate::http) struct Reason {
 /// Why something is done, of a call without a body.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(in crate::http) struct ReasonQuery {
     /// Why, for the audit log: one line of at most 500 characters.
     #[param(value_type = String, min_length = 1, max_length = 500)]

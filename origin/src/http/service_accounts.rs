@@ -18,6 +18,7 @@ use crate::{app::App, domain::ServiceAccount};
 /// Which page.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Page {
     /// The `next` of the page before.
     pub(super) after: Option<String>,

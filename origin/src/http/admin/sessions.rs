@@ -23,6 +23,7 @@ use crate::{
 /// Which page of sessions.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(in crate::http) struct Page {
     /// The `next` of the page before.
     after: Option<String>,

@@ -23,6 +23,7 @@ use crate::{
 /// Which users, and which page of them.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(in crate::http) struct Wanted {
     /// The one of this address, however it is spelt.
     email: Option<String>,
