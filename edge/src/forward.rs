@@ -114,7 +114,7 @@ pub fn edits<R>(
     let sets_cookies = keep_our_cookies_ours(route, caller, &answer.headers, &mut edits);
     if caller.is_some() || sets_cookies || forwards_credential(route, request) {
         keep_private(&answer.headers, &mut edits);
-    } else if route.allow == Allow::Optional {
+    } else if route.allow == Allow::Optional || route.forward_credential {
         // A cache may keep what nobody in particular was told, and must not tell it to somebody.
         edits.append.push(("vary", "Cookie, Authorization".to_owned()));
     }

@@ -4,18 +4,20 @@
 mod copy;
 mod erasing;
 
+use std::collections::BTreeSet;
+
 use shared::id::UserId;
 
 pub use self::copy::{AccountCopy, By, CopiedEvent};
 use super::{
-    Authority, Context, Domain, EndReason, Error, Principal, User,
+    AuditRow, Authority, Context, Domain, EndReason, Error, Principal, User,
     administration::Act,
     audit::{Event, Kind},
     email::EmailAddress,
 };
 pub use crate::store::leaving::KeptMail;
 use crate::store::{
-    self, Transaction, erasure, leaving, mail_tokens,
+    self, Transaction, erasure, holders, leaving, mail_tokens,
     mails::Kind as MailKind,
     revocations::Revocation,
     sessions,
@@ -34,6 +36,11 @@ impl Domain {
         let context = Context { address: None, user_agent: None, ..context.clone() };
         let mut transaction = self.0.store.begin().await?;
         users::lock_admins(&mut transaction, self.0.store.dialect()).await?;
+        // Under the lock once more: whoever has just been shut out deletes nothing.
+        let holder = holders::by_id(&mut *transaction, principal.session, context.now).await?;
+        if holder.is_none_or(|holder| holder.user != principal.user) {
+            return Err(Error::Unauthenticated);
+        }
         self.delete_in(transaction, &context, principal.user).await?;
         self.erase_at_once(&context, principal.user).await;
         Ok(())
@@ -73,11 +80,12 @@ impl Domain {
         let ended = sessions::end_all(&mut transaction, user, None, reason, now).await?;
         leaving::delete_mail(&mut transaction, user, &found.email).await?;
         mail_tokens::remove_of(&mut transaction, user).await?;
-        leaving::begin(&mut transaction, user, &names_in_events(&found), now).await?;
+        let former = former_addresses(&mut transaction, user).await?;
+        leaving::begin(&mut transaction, user, &names_in_events(&found.email, &former), now).await?;
         self.post_notice(&mut transaction, context, MailKind::AccountDeleted, user, &found.email, None)
             .await?;
         if erasure::has_acted_on_others(&mut transaction, &user.to_string()).await? {
-            self.remember_who_acted(&mut transaction, context, &found).await?;
+            self.remember_who_acted(&mut transaction, context, &found, former).await?;
         }
         let event = Event::success(Kind::AccountDeleted).subject(user).detail("sessions_ended", ended);
         self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
@@ -91,9 +99,11 @@ impl Domain {
         transaction: &mut Transaction,
         context: &Context,
         user: &User,
+        former: Vec<String>,
     ) -> Result<(), Error> {
         let event =
             Event::success(Kind::AdministratorLeft).subject(user.id).detail("email", user.email.as_str());
+        let event = if former.is_empty() { event } else { event.detail("before", former) };
         let context = Context {
             address: None,
             user_agent: None,
@@ -105,10 +115,29 @@ impl Domain {
     }
 }
 
+/// The most earlier addresses that are remembered.
+const FORMER: u32 = 100;
+
+/// The addresses that a user had before, the last first, as far as the audit log knows.
+async fn former_addresses(transaction: &mut Transaction, user: UserId) -> Result<Vec<String>, Error> {
+    let changes = store::audit::Search {
+        kind: Some(Kind::EmailChanged.as_str().to_owned()),
+        subject: Some(user),
+        success: Some(true),
+        ..store::audit::Search::default()
+    };
+    let changes = store::audit::search(&mut **transaction, &changes, FORMER).await?;
+    let before = |event: &AuditRow| event.details().get("before")?.as_str().map(str::to_owned);
+    Ok(changes.iter().filter_map(|(_, event)| before(event)).collect())
+}
+
 /// What names a user in events that know no user, which an origin of the version before has written.
-fn names_in_events(user: &User) -> Vec<String> {
-    let address = EmailAddress::parse(&user.email).ok();
-    let mut emails = vec![user.email.as_str()];
-    emails.extend(address.as_ref().map(EmailAddress::lookup).filter(|lookup| *lookup != user.email));
-    emails.into_iter().map(|email| serde_json::json!({ "email": email }).to_string()).collect()
+fn names_in_events(email: &str, former: &[String]) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    for email in former.iter().map(String::as_str).chain([email]) {
+        let address = EmailAddress::parse(email).ok();
+        names.extend(address.as_ref().map(|address| address.lookup().to_owned()));
+        names.insert(email.to_owned());
+    }
+    names.into_iter().map(|email| serde_json::json!({ "email": email }).to_string()).collect()
 }

@@ -197,8 +197,9 @@ impl Domain {
         session: SessionId,
         read: Option<&Rotation>,
     ) -> Result<TokenGrant, Error> {
+        // A session of which nothing is kept any more is not written down again: with it whoever left could be found.
         let event = Event::failure(Kind::RefreshRefused, "session_over")
-            .session(session)
+            .session(read.map(|_| session))
             .subject(read.map(|read| read.user));
         self.record_refused(context, event).await?;
         Err(Error::InvalidGrant)

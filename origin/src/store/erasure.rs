@@ -82,10 +82,15 @@ pub async fn next(
     after: u64,
     limit: u32,
 ) -> Result<Option<(Range, u64)>, Error> {
-    let holds = if about.vanish() { HOLDS } else { "1 = 1" };
+    // What stands apart since the chain was begun anew is evidence of that, and keeps what it says.
+    let found = if about.vanish() {
+        format!("{HOLDS} AND NOT EXISTS (SELECT 1 FROM audit_apart WHERE audit_apart.seq = audit_events.seq)")
+    } else {
+        "1 = 1".to_owned()
+    };
     let statement = format!(
         "SELECT MAX(seq) AS last, COUNT(*) AS events FROM (SELECT seq FROM audit_events \
-         WHERE {} AND {holds} AND seq > $2 ORDER BY seq LIMIT $3) AS part",
+         WHERE {} AND {found} AND seq > $2 ORDER BY seq LIMIT $3) AS part",
         about.condition()
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(statement))

@@ -50,10 +50,10 @@ pub async fn mark_deleted(
 }
 
 /// Forgets all mail of a user, whether it waits or has left: whatever was written for them, to whichever of their
-/// addresses, and what went to the one that they have, for whatever reason. How many.
+/// addresses, and what went to the one that they have and was no other user's. How many.
 pub async fn delete_mail(transaction: &mut Transaction, id: UserId, email: &str) -> Result<u64, Error> {
     let deleted = sqlx::query(
-        "DELETE FROM mails WHERE user_id = $1 OR LOWER(recipient) = LOWER($2) \
+        "DELETE FROM mails WHERE user_id = $1 OR (user_id IS NULL AND LOWER(recipient) = LOWER($2)) \
          OR id IN (SELECT mail_id FROM mail_tokens WHERE user_id = $1)",
     )
     .bind(id.to_string())
@@ -204,7 +204,8 @@ pub struct KeptMail {
     pub outcome: Option<String>,
 }
 
-/// The mail of a user that is kept, the oldest first, but what was written for the sake of its time alone.
+/// The mail of a user that is kept, the oldest first; but not what was written for the sake of its time alone, nor what
+/// went to an address that they wanted, which would tell whether it is somebody else's.
 pub async fn mail_of<'e>(
     executor: impl AnyExecutor<'e>,
     id: UserId,
@@ -212,8 +213,8 @@ pub async fn mail_of<'e>(
 ) -> Result<Vec<KeptMail>, Error> {
     let rows = sqlx::query(
         "SELECT kind, created_at, closed_at, outcome FROM mails \
-         WHERE (user_id = $1 OR LOWER(recipient) = LOWER($2)) AND (outcome IS NULL OR outcome <> 'never') \
-         ORDER BY id",
+         WHERE (user_id = $1 OR (user_id IS NULL AND LOWER(recipient) = LOWER($2))) \
+         AND kind <> 'confirm_new_address' AND (outcome IS NULL OR outcome <> 'never') ORDER BY id",
     )
     .bind(id.to_string())
     .bind(email)

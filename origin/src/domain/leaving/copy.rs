@@ -18,7 +18,9 @@ use crate::{
         passkeys::Passkey,
     },
     store::{
-        audit, leaving, passkeys, sessions,
+        audit, leaving,
+        mails::Kind as MailKind,
+        passkeys, sessions,
         users::{self, Kind as UserKind},
         words::words,
     },
@@ -135,7 +137,7 @@ impl Domain {
             passkeys: passkeys::of(reads, user).await?,
             mails: leaving::mail_of(reads, user, &found.user.email).await?,
             sessions,
-            events: events.into_iter().map(|(_, event)| CopiedEvent::new(event, user)).collect(),
+            events: events.into_iter().filter_map(|(_, event)| CopiedEvent::new(event, user)).collect(),
             user: found.user,
             next: (!is_last).then(|| next.to_text(user, &keys.copies)),
         })
@@ -143,8 +145,16 @@ impl Domain {
 }
 
 impl CopiedEvent {
-    fn new(event: AuditRow, user: UserId) -> Self {
+    /// What the user may see of an event; none of one that tells whether an address is somebody else's.
+    fn new(event: AuditRow, user: UserId) -> Option<Self> {
         let mut detail = event.details();
+        let is_of_mail_to_a_new_address =
+            detail.get("kind").and_then(Value::as_str) == Some(MailKind::ConfirmNewAddress.as_str());
+        if is_of_mail_to_a_new_address {
+            return None;
+        }
+        // Why a change was not offered is no more the asker's to know here than it was then.
+        let is_change = event.kind == Kind::EmailChangeRequested.as_str();
         let by = match event.actor {
             Some(actor) if actor == user => Some(By::Owner),
             Some(_) => Some(By::Administrator),
@@ -158,18 +168,18 @@ impl CopiedEvent {
                 detail.remove(theirs);
             }
         }
-        Self {
+        Some(Self {
             id: event.id,
             at: event.at,
             kind: event.kind,
             success: event.success,
-            reason: event.reason,
+            reason: event.reason.filter(|_| !is_change),
             by,
             session: event.session.filter(|_| is_own_session),
             address: event.address.filter(|_| !is_by_another),
             user_agent: event.user_agent.filter(|_| !is_by_another),
             detail,
-        }
+        })
     }
 }
 
@@ -259,14 +269,14 @@ mod tests {
     #[test]
     fn of_an_administrator_one_learns_that_it_was_one() {
         let theirs = format!(r#"{{"actor_session":"{}","role":"editor"}}"#, session(9));
-        let told = CopiedEvent::new(event(Some(id(9)), &theirs), id(1));
+        let told = CopiedEvent::new(event(Some(id(9)), &theirs), id(1)).unwrap();
         assert_eq!((told.by, told.session), (Some(By::Administrator), Some(session(1))));
         assert_eq!((told.address, told.user_agent), (None, None));
         assert_eq!(Value::Object(told.detail).to_string(), r#"{"role":"editor"}"#);
         // Without another session beside it, it is the administrator's.
-        let told = CopiedEvent::new(event(Some(id(9)), "{}"), id(1));
+        let told = CopiedEvent::new(event(Some(id(9)), "{}"), id(1)).unwrap();
         assert_eq!((told.by, told.session), (Some(By::Administrator), None));
-        let told = CopiedEvent::new(event(None, r#"{"operator":"root"}"#), id(1));
+        let told = CopiedEvent::new(event(None, r#"{"operator":"root"}"#), id(1)).unwrap();
         assert_eq!((told.by, told.session), (Some(By::Operator), Some(session(1))));
         assert!(told.detail.is_empty() && told.address.is_none() && told.user_agent.is_none());
     }
@@ -274,9 +284,21 @@ mod tests {
     #[test]
     fn of_oneself_and_of_strangers_one_learns_from_where() {
         for (actor, by) in [(Some(id(1)), Some(By::Owner)), (None, None)] {
-            let told = CopiedEvent::new(event(actor, r#"{"counter":2}"#), id(1));
+            let told = CopiedEvent::new(event(actor, r#"{"counter":2}"#), id(1)).unwrap();
             assert_eq!((told.by, told.address.as_deref()), (by, Some("192.0.2.9")));
             assert!(told.session.is_some() && told.detail.contains_key("note"), "{told:?}");
         }
+    }
+
+    #[test]
+    fn nobody_learns_whether_an_address_is_somebody_elses() {
+        let asked = AuditRow {
+            kind: Kind::EmailChangeRequested.as_str().to_owned(),
+            reason: Some("address_taken".to_owned()),
+            ..event(Some(id(1)), "{}")
+        };
+        assert_eq!(CopiedEvent::new(asked, id(1)).unwrap().reason, None);
+        let given_up = event(None, r#"{"kind":"confirm_new_address"}"#);
+        assert!(CopiedEvent::new(given_up, id(1)).is_none());
     }
 }

@@ -17,7 +17,9 @@ use crate::{
 const BATCH: u32 = 500;
 /// How many of these follow each other when somebody is deleted, which is enough for most …
 const AT_ONCE: usize = 4;
-/// … and how many each time that the database is looked after.
+/// … how many of one account each time that the database is looked after …
+const OF_ONE: usize = 50;
+/// … and how many of all.
 const BATCHES: usize = 200;
 /// How many accounts are looked at each time, at most.
 const ACCOUNTS: u32 = 1000;
@@ -39,17 +41,29 @@ impl Domain {
         }
     }
 
-    /// Goes on with what is still to be erased of those who left. Of how many accounts all was looked at.
+    /// Goes on with what is still to be erased of those who left. Of how many accounts all was looked at. One that takes
+    /// long, or cannot be erased, holds up no other.
     pub(in crate::domain) async fn erase_what_waits(&self, context: &Context) -> Result<u64, Error> {
         let (mut batches, mut accounts) = (0, 0);
         for user in leaving::due(self.0.store.reads(), context.now, ACCOUNTS).await? {
-            while self.erase_part_of(context, user, BATCH).await? {
+            for _ in 0..OF_ONE {
                 batches += 1;
-                if batches >= BATCHES {
-                    return Ok(accounts);
+                match self.erase_part_of(context, user, BATCH).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        accounts += 1;
+                        break;
+                    }
+                    Err(error) => {
+                        let error = crate::telemetry::causes(&error);
+                        tracing::error!(%user, %error, "what is kept of somebody who left is not erased yet");
+                        break;
+                    }
                 }
             }
-            accounts += 1;
+            if batches >= BATCHES {
+                break;
+            }
         }
         Ok(accounts)
     }

@@ -165,6 +165,54 @@ async fn nothing_in_the_database_names_who_has_left() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_of_somebody_who_left_leads_to_nobody() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let grant = w.tokens(0).await;
+        w.domain.delete_account(&w.at(1), user).await.unwrap();
+        w.domain.upkeep(&w.at(HOUR)).await.unwrap();
+        assert!(matches!(w.refresh(HOUR, &grant.refresh_token).await, Err(Error::InvalidGrant)));
+        let log = w.log().await;
+        let refused = log.iter().find(|event| event.kind == "refresh.refused").unwrap();
+        assert_eq!((refused.subject, refused.session), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn whoever_was_shut_out_meanwhile_deletes_nothing() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let me = w.principal(0, &w.browser(0).await).await;
+        w.domain.disable(&w.at(1), user).await.unwrap();
+        let deleted = w.domain.delete_own_account(&w.at(2), &me).await;
+        assert!(matches!(deleted, Err(Error::Unauthenticated)), "{deleted:?}");
+        assert_eq!(w.users().await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_was_given_up_before_hides_nobody_who_acted_on_others() {
+    for w in World::each().await {
+        let boss = w.desk(EMAIL, &["admin"]).await;
+        w.desk("other@example.test", &["admin"]).await;
+        let someone = w.user("someone@example.test", &[]).await;
+        w.domain.disable(&boss.by("users:disable"), someone).await.unwrap();
+        let me = w.principal(1, &w.browser(1).await).await;
+        let (old, new) = w.ask_for(2, &me, OTHER).await;
+        w.confirm(2, &old).await.unwrap();
+        w.confirm(2, &new).await.unwrap();
+        let me = w.domain.login_browser(&w.at(3), &Attempt::new(OTHER, PASSWORD)).await.unwrap();
+        let me = w.principal(3, &me).await;
+        w.domain.delete_own_account(&w.at(3).by(boss.user), &me).await.unwrap();
+        w.domain.upkeep(&w.at(HOUR)).await.unwrap();
+        let log = w.log().await;
+        let left = log.iter().find(|event| event.kind == "administrator.left").unwrap().details();
+        assert_eq!(left["email"], OTHER);
+        assert_eq!(left["before"], serde_json::json!([EMAIL]));
+    }
+}
+
+#[tokio::test]
 async fn a_farewell_that_cannot_be_delivered_is_forgotten_as_well() {
     for w in World::each().await {
         w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
