@@ -100,6 +100,9 @@ impl Store {
     /// [`Error::Unreachable`], [`Error::SchemaBehind`] or [`Error::ClockApart`].
     pub async fn ready(&self, now: Timestamp) -> Result<(), Error> {
         schema::is_current(self).await?;
+        if self.writer.as_ref().is_some_and(Writer::is_gone) {
+            return Err(sqlx::Error::PoolClosed.into());
+        }
         let difference = match self.dialect {
             // An embedded database has no clock but this machine's.
             Dialect::Sqlite => Duration::ZERO,

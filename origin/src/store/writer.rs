@@ -16,14 +16,22 @@ use std::{
 use sqlx::{Any, AnyConnection, AnyPool, Executor as _, pool::PoolConnection};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard, mpsc, oneshot},
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 
 #[cfg(test)]
 mod tests;
 
-/// How many turns come before a commit, however many still wait.
+/// How many turns come before a commit, however many still wait …
 const MOST: usize = 64;
+/// … and for how long none more is given out: whoever was done first waits for all.
+const LONGEST: Duration = Duration::from_millis(20);
+
+/// Another process that wants to write asks again and again for five seconds, as an operator's command does: it finds
+/// the database free for so long …
+const GAP: Duration = Duration::from_millis(5);
+/// … at least this often, however many wait here.
+const GAP_EVERY: Duration = Duration::from_millis(100);
 
 /// From the first statement on nobody else writes: a transaction that reads and then writes would fail with
 /// `SQLITE_BUSY_SNAPSHOT` otherwise, whatever the timeout.
@@ -71,6 +79,11 @@ impl Writer {
         let (queue, waiting) = mpsc::unbounded_channel();
         tokio::spawn(write(pool, waiting));
         Self { queue, patience }
+    }
+
+    /// Whether there is nobody any more who gives out turns.
+    pub(super) fn is_gone(&self) -> bool {
+        self.queue.is_closed()
     }
 
     /// Waits for a turn.
@@ -152,7 +165,12 @@ async fn groups(
 ) -> Option<Waiting> {
     let connection = Arc::new(Mutex::new(connection));
     let mut next = Some(first);
+    let mut gap = Instant::now();
     while let Some(first) = next {
+        if gap.elapsed() >= GAP_EVERY {
+            sleep(GAP).await;
+            gap = Instant::now();
+        }
         if let Err(error) = execute(&connection, BEGIN).await {
             let _ = first.send(Err(error));
             give_up(&connection).await;
@@ -180,6 +198,7 @@ async fn group(
     queue: &mut mpsc::UnboundedReceiver<Waiting>,
 ) -> Group {
     let (mut ended, mut turn, mut turns) = (Vec::new(), first, 0);
+    let began = Instant::now();
     loop {
         turns += 1;
         let is_kept = match lend(connection, turn).await {
@@ -193,7 +212,7 @@ async fn group(
             }
             None => false,
         };
-        let next = if turns < MOST { another(queue) } else { None };
+        let next = if turns < MOST && began.elapsed() < LONGEST { another(queue) } else { None };
         let statement = match (is_kept, next.is_some()) {
             (true, true) => KEEP,
             (false, true) => UNDO,
