@@ -47,7 +47,7 @@ async fn a_wrong_request_is_told_by_the_errors_of_rfc_6749() {
         ("grant_type=refresh_token&refresh_token=%ff%fe".to_owned(), "invalid_grant"),
         (format!("grant_type=password&refresh_token={token}"), "unsupported_grant_type"),
         (format!("grant_type=REFRESH_TOKEN&refresh_token={token}"), "unsupported_grant_type"),
-        ("grant_type=client_credentials".to_owned(), "unsupported_grant_type"),
+        ("grant_type=authorization_code&code=x".to_owned(), "unsupported_grant_type"),
         (format!("grant_type=refresh_token&refresh_token={token}&scope=admin"), "invalid_scope"),
         (
             format!("grant_type=refresh_token&refresh_token={token}&resource=https://elsewhere.example"),

