@@ -357,7 +357,8 @@ async fn an_administrator_makes_and_ends_all_of_it_and_the_log_says_who_what_and
     let mut database = system.database().await;
     // What somebody wrote may name a person, and stands by itself.
     let statement = "SELECT kind, COALESCE(personal, '{}') AS personal FROM audit_events \
-                     WHERE subject = $1 AND actor = $2 AND outcome = 'success' ORDER BY seq";
+                     WHERE subject = $1 AND actor = $2 AND outcome = 'success' \
+                     AND kind <> 'administration.read' ORDER BY seq";
     let rows =
         sqlx::query(statement).bind(&id).bind(me["user"]["id"].as_str()).fetch_all(&mut database).await;
     let told: Vec<String> = rows

@@ -65,6 +65,7 @@ impl Key {
 }
 
 async fn list(opened: &Opened) -> Result<Report, Failure> {
+    opened.shows("key list", None).await?;
     let keys = opened.domain.list_keys().await?;
     let mut rows = Vec::with_capacity(keys.len());
     let mut json: Vec<Value> = Vec::with_capacity(keys.len());

@@ -50,6 +50,11 @@ impl Opened {
         self.domain.find_user(id).await?.ok_or_else(unknown)
     }
 
+    /// Records that the command shows what is not public, before it does; and whose it is where it is one user's.
+    pub(super) async fn shows(&self, what: &str, of: Option<UserId>) -> Result<(), Failure> {
+        Ok(self.domain.record_read(&self.context, &["origin ", what].concat(), of).await?)
+    }
+
     /// The same, with why the command is given.
     pub(super) fn because(self, why: Reason) -> Self {
         Self { context: self.context.because(why.reason), ..self }

@@ -62,6 +62,7 @@ impl Role {
 }
 
 async fn list(opened: &Opened) -> Result<Report, Failure> {
+    opened.shows("role list", None).await?;
     let policy = opened.domain.policy();
     let counted = opened.domain.count_roles().await?;
     let mut names: Vec<RoleName> = policy.roles().cloned().collect();

@@ -153,6 +153,7 @@ impl Delete {
 }
 
 async fn list(opened: &Opened, as_json: bool) -> Result<Report, Failure> {
+    opened.shows("service-account list", None).await?;
     let head = &["id", "name", "roles", "state", "created", "last used"];
     let mut listing = Listing::new(head, "service_accounts", as_json);
     let mut after = None;

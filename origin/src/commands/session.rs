@@ -63,6 +63,7 @@ impl Session {
 }
 
 async fn list(opened: &Opened, user: Option<UserId>, as_json: bool) -> Result<Report, Failure> {
+    opened.shows("session list", user).await?;
     let head = &["id", "user", "kind", "device", "address", "created", "last seen"];
     let mut listing = Listing::new(head, "sessions", as_json);
     let mut after = None;

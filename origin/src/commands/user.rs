@@ -238,6 +238,7 @@ fn read_password() -> Result<SecretString, Failure> {
 }
 
 async fn list(opened: &Opened, mut query: UserQuery, as_json: bool) -> Result<Report, Failure> {
+    opened.shows("user list", None).await?;
     let mut listing = Listing::new(&["id", "email", "roles", "state", "created"], "users", as_json);
     loop {
         let page = opened.domain.find_users(&query, PAGE).await?;
@@ -250,7 +251,9 @@ async fn list(opened: &Opened, mut query: UserQuery, as_json: bool) -> Result<Re
     }
 }
 
-async fn show(Opened { domain, context }: &Opened, user: &Account) -> Result<Report, Failure> {
+async fn show(opened: &Opened, user: &Account) -> Result<Report, Failure> {
+    opened.shows("user show", Some(user.id)).await?;
+    let Opened { domain, context } = opened;
     let factors = domain.second_factors(user.id).await?;
     let sessions = domain.list_sessions(user.id, context.now).await?.len();
     let mut json = json_of(user);

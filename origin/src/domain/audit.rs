@@ -165,6 +165,8 @@ words! {
         AuditRetired = "audit.retired",
         /// A chain of the audit log that was not intact was closed, and another one begun.
         AuditRestarted = "audit.restarted",
+        /// Somebody who administers looked at what is not their own.
+        AdministrationRead = "administration.read",
         /// A request was denied.
         RequestDenied = "request.denied",
     }
@@ -301,6 +303,16 @@ impl Domain {
             Err(Error::TooManyAttempts { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Records that somebody who administers is shown what is not their own: by which call or command, and whose it
+    /// is where it is one user's.
+    ///
+    /// # Errors
+    /// When that cannot be recorded; then nothing is to be shown.
+    pub async fn record_read(&self, context: &Context, by: &str, of: Option<UserId>) -> Result<(), Error> {
+        self.record_alone(context, Event::success(Kind::AdministrationRead).subject(of).detail("call", by))
+            .await
     }
 
     /// Appends an event that tells of no change.

@@ -4,8 +4,8 @@
 use std::marker::PhantomData;
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Request},
-    http::request::Parts,
+    extract::{FromRequest, FromRequestParts, MatchedPath, Request},
+    http::{Method, request::Parts},
 };
 use serde::de::DeserializeOwned;
 use shared::{
@@ -18,6 +18,7 @@ use shared::{
 use super::{
     body, client,
     principal::{Answer, authenticate},
+    problems,
     route::{Guard, Requirement},
     seal,
 };
@@ -234,8 +235,20 @@ impl<P: NamedPermission + Send, L: Login + Send> FromRequestParts<App> for Permi
         let asked = if L::IS_RECENT { asked.and(recent) } else { asked };
         must_be(asked, app, &context, &principal).await?;
         context.authority = Authority::Administrator { session: principal.session, permission };
+        if matches!(parts.method, Method::GET | Method::HEAD) {
+            record_read(app, parts, &context).await?;
+        }
         Ok(Self { context, asked: PhantomData })
     }
+}
+
+/// What changes something is recorded with the change; what is only looked at, before it is shown.
+async fn record_read(app: &App, parts: &Parts, context: &Context) -> Result<(), Problem> {
+    let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    let is_of_one = |start| route.starts_with(start);
+    let id = parts.uri.path().split('/').nth(3).and_then(|id| id.parse().ok());
+    let of = id.filter(|_| is_of_one("/admin/users/{id}") || is_of_one("/admin/service-accounts/{id}"));
+    app.domain.record_read(context, &["GET ", route].concat(), of).await.map_err(problems::of)
 }
 
 /// A call that the edge made on its own behalf: signed under the key of such calls, its body covered. It

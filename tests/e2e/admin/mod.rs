@@ -6,6 +6,7 @@ mod commands;
 mod lists;
 mod permissions;
 mod reach;
+mod reads;
 
 use serde_json::{Value, json};
 use sqlx::Row as _;
@@ -113,14 +114,24 @@ struct Event {
 
 /// The newest event of a kind about this user, or about nobody.
 async fn newest(system: &System, kind: &str, subject: Option<&str>) -> Event {
-    let statement = "SELECT * FROM audit_events WHERE kind = $1 AND COALESCE(subject, '') = $2 \
+    let statement = "SELECT seq FROM audit_events WHERE kind = $1 AND COALESCE(subject, '') = $2 \
                      ORDER BY seq DESC LIMIT 1";
-    let row = sqlx::query(statement)
+    let seq = sqlx::query_scalar(statement)
         .bind(kind)
         .bind(subject.unwrap_or_default())
         .fetch_one(&mut system.database().await)
         .await
         .unwrap_or_else(|error| panic!("{kind}: {error}"));
+    event(system, seq).await
+}
+
+/// The event of this number.
+async fn event(system: &System, seq: i64) -> Event {
+    let row = sqlx::query("SELECT * FROM audit_events WHERE seq = $1")
+        .bind(seq)
+        .fetch_one(&mut system.database().await)
+        .await
+        .expect("an event");
     let mut detail = json!({});
     for column in ["detail", "personal"] {
         let text: Option<String> = row.get(column);

@@ -38,10 +38,11 @@ pub(in crate::commands) struct Export {
 }
 
 impl Export {
-    pub(super) async fn run(self, Opened { domain, .. }: &Opened) -> Result<Report, Failure> {
+    pub(super) async fn run(self, opened: &Opened) -> Result<Report, Failure> {
+        opened.shows("audit export", None).await?;
         let mut output = Output::open(self.file.as_deref())?;
         let wanted = AuditWanted { chain: self.chain, from: self.from, until: self.until };
-        match write(domain, wanted, &mut output).await {
+        match write(&opened.domain, wanted, &mut output).await {
             Ok(events) => output.finish(events),
             Err(failure) => {
                 output.discard();

@@ -47,7 +47,8 @@ enum Outcome {
 }
 
 impl List {
-    pub(super) async fn run(self, Opened { domain, .. }: &Opened) -> Result<Report, Failure> {
+    pub(super) async fn run(self, opened: &Opened) -> Result<Report, Failure> {
+        opened.shows("audit list", None).await?;
         let search = AuditSearch {
             kind: self.kind,
             actor: self.actor,
@@ -58,7 +59,7 @@ impl List {
             until: self.until,
             before: None,
         };
-        let events = domain.search_audit(&search, self.limit).await?;
+        let events = opened.domain.search_audit(&search, self.limit).await?;
         let mut rows = Vec::with_capacity(events.len());
         let mut json: Vec<Value> = Vec::with_capacity(events.len());
         for (_, event) in events {

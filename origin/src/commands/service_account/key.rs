@@ -195,6 +195,7 @@ const HEAD_WITH_ACCOUNT: &[&str] = &["account", "id", "label", "state", "created
 
 async fn list(opened: &Opened, account: String, as_json: bool) -> Result<Report, Failure> {
     let account = Which { account }.of(opened).await?;
+    opened.shows("service-account key list", Some(account.id)).await?;
     let mut listing = Listing::new(HEAD, "keys", as_json);
     let mut after = None;
     loop {
@@ -210,6 +211,7 @@ async fn list(opened: &Opened, account: String, as_json: bool) -> Result<Report,
 }
 
 async fn list_made_by(opened: &Opened, maker: UserId, as_json: bool) -> Result<Report, Failure> {
+    opened.shows("service-account key list", Some(maker)).await?;
     let mut listing = Listing::new(HEAD_WITH_ACCOUNT, "keys", as_json);
     let mut after = None;
     loop {
