@@ -54,12 +54,9 @@ async fn what_somebody_did_is_found_with_who_from_where_and_when() {
         let all = events(&admin, &format!("subject={id}")).await;
         assert_eq!(events(&admin, &format!("limit=2&subject={id}")).await, all);
         let at = success["at"].as_str().expect("a time");
-        assert!(
-            events(&admin, &format!("subject={id}&until={at}"))
-                .await
-                .iter()
-                .all(|event| event["at"].as_str() < Some(at))
-        );
+        let time = |text: Option<&str>| -> jiff::Timestamp { text.expect("a time").parse().expect("a time") };
+        let before = events(&admin, &format!("subject={id}&until={at}")).await;
+        assert!(before.iter().all(|event| time(event["at"].as_str()) < time(Some(at))), "{before:?}");
         assert!(events(&admin, &format!("subject={id}&from={at}")).await.contains(success));
         assert_eq!(events(&admin, &format!("session={session}&kind=login")).await[..], logins[..1]);
 
