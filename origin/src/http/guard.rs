@@ -245,9 +245,10 @@ impl<P: NamedPermission + Send, L: Login + Send> FromRequestParts<App> for Permi
 /// What changes something is recorded with the change; what is only looked at, before it is shown.
 async fn record_read(app: &App, parts: &Parts, context: &Context) -> Result<(), Problem> {
     let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
-    let is_of_one = |start| route.starts_with(start);
-    let id = parts.uri.path().split('/').nth(3).and_then(|id| id.parse().ok());
-    let of = id.filter(|_| is_of_one("/admin/users/{id}") || is_of_one("/admin/service-accounts/{id}"));
+    let is_of_one =
+        ["/admin/users/{id}", "/admin/service-accounts/{id}"].iter().any(|one| route.starts_with(one));
+    let id = parts.uri.path().split('/').nth(3).filter(|_| is_of_one);
+    let of = id.and_then(|id| id.parse().ok());
     app.domain.record_read(context, &["GET ", route].concat(), of).await.map_err(problems::of)
 }
 
