@@ -8,6 +8,7 @@
 //! system      the parts that run: origin, the edge, the upstream; their addresses, settings, secrets, health
 //! mailbox     a mail server that keeps what it is sent
 //! bench       `cargo dev bench`: what is promised in figures, measured
+//! connection  one connection, over which requests follow each other: what benches and chaos ask by
 //! chaos       `cargo dev chaos`: faults under load, and whether what was acknowledged holds
 //! mutate      `cargo dev mutate`: whether the tests notice planted bugs
 //! supply      `cargo dev deny` and `cargo dev sbom`: what comes from others
@@ -18,6 +19,7 @@
 pub mod bench;
 pub mod chaos;
 pub mod command;
+pub mod connection;
 pub mod evidence;
 pub mod failure;
 pub mod interruption;

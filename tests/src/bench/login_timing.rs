@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::connection::{Answer, Connection};
 use super::served::Served;
+use crate::connection::{Answer, Connection};
 use crate::failure::Failure;
 use crate::random;
 use crate::setup::place::Place;

@@ -2,7 +2,6 @@
 //! module of its own.
 
 mod bare;
-pub mod connection;
 pub mod edge;
 pub mod growth;
 pub mod login_timing;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Door, Lines, member};
 use super::stage::{PASSWORD, email};
-use crate::bench::connection::Answer;
+use crate::connection::Answer;
 use crate::random::Seeded;
 
 const JSON: (&str, &str) = ("content-type", "application/json");

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::findings::Findings;
 use super::stage::Doors;
-use crate::bench::connection::{Answer, Connection};
+use crate::connection::{Answer, Connection};
 
 /// After this time nobody waits for an answer any more.
 const PATIENCE: Duration = Duration::from_secs(20);

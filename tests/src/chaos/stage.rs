@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::findings::Usage;
 use super::wire::Wire;
-use crate::bench::connection::Connection;
+use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::setup::place::Place;
 use crate::setup::{Artifacts, Wanted};

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::load::Credentials;
 use super::stage::Stage;
-use crate::bench::connection::Connection;
+use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::setup::place::Place;
 use crate::system::process::Part;

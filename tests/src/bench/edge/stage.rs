@@ -13,8 +13,8 @@ use shared::cookie::{ASSERTION_COOKIE, HANDLE_COOKIE};
 use tempfile::TempDir;
 
 use super::load::Credentials;
-use crate::bench::connection::Connection;
 use crate::bench::served::Served;
+use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::setup::place::Place;
 use crate::setup::{Artifacts, npm};
