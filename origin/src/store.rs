@@ -126,7 +126,13 @@ impl Store {
             return Ok(writer.turn().await?.into());
         }
         // The conditional statements rely on seeing what was committed while they waited for a row.
-        Ok(self.writes.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?.into())
+        let writes = self.writes.clone();
+        let begun = async move { writes.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await };
+        // A BEGIN that is given up before its answer is forgotten by sqlx, which would hand the connection on inside of
+        // the transaction. As a task it is answered in any case, and rolled back where nobody takes it.
+        let begun =
+            tokio::spawn(begun).await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+        Ok(begun?.into())
     }
 
     /// Where single statements that only read go.

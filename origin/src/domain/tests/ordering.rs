@@ -1,10 +1,11 @@
 //! What waits for what: the conditions and locks by which a login and what ends it cannot cross.
 
 use shared::authentication::Methods;
+use sqlx::Row as _;
 
 use super::*;
 use crate::store::{
-    Transaction,
+    Dialect, Transaction,
     sessions::{self, EndReason, NewSession, Verified},
     users::{self, PasswordHash},
 };
@@ -143,5 +144,30 @@ async fn of_a_login_and_a_password_change_each_waits_for_the_other() {
         assert!(!login.is_finished());
         change.commit().await.unwrap();
         assert!(!login.await.unwrap());
+    }
+}
+
+/// A client may hang up at any moment. What another does next is not part of what the first had begun.
+#[tokio::test]
+async fn a_transaction_that_nobody_waits_for_any_more_is_not_left_open() {
+    for (store, _directory) in stores().await {
+        for patience in 0..200 {
+            let patience = async {
+                for _ in 0..patience {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! { biased; _ = store.begin() => {}, () = patience => {} }
+            if store.dialect() == Dialect::Sqlite {
+                store.begin().await.unwrap().commit().await.unwrap();
+                continue;
+            }
+            // What comes in one message has the time of its transaction, unless that was begun before.
+            let row = sqlx::raw_sql(
+                "SELECT CASE WHEN transaction_timestamp() = statement_timestamp() THEN 1 ELSE 0 END AS alone",
+            );
+            let alone: i32 = row.fetch_one(store.reads()).await.unwrap().get("alone");
+            assert_eq!(alone, 1);
+        }
     }
 }
