@@ -3,6 +3,7 @@
 pub mod imported;
 mod memory;
 mod predictable;
+mod threads;
 
 use std::sync::{
     Arc,
@@ -19,6 +20,7 @@ pub use self::predictable::Predictable;
 use self::{
     imported::ImportedHash,
     memory::{Memory, Spare},
+    threads::Threads,
 };
 use super::{Error, Hashing, Settings, email::EmailAddress};
 use crate::{random::Random, store::users::PasswordHash};
@@ -99,6 +101,7 @@ pub struct Passwords {
     bounds: Bounds,
     begun: Arc<AtomicU64>,
     spare: Arc<Spare>,
+    threads: Threads,
     random: Random,
 }
 
@@ -139,6 +142,7 @@ impl Passwords {
             bounds: Bounds { turns, places },
             begun: Arc::default(),
             spare: Arc::default(),
+            threads: Threads::new(turns)?,
             random,
         })
     }
@@ -239,7 +243,7 @@ impl Passwords {
         let (begun, spare, places) =
             (Arc::clone(&self.begun), Arc::clone(&self.spare), Arc::clone(&self.places));
         let Bounds { turns, places: bound } = self.bounds;
-        let computed = tokio::task::spawn_blocking(move || {
+        let computed = self.threads.spawn(move || {
             begun.fetch_add(1, Ordering::Relaxed);
             let mut memory = spare.take();
             let computed = compute(&mut memory);
@@ -248,7 +252,7 @@ impl Passwords {
             drop(permits);
             computed
         });
-        computed.await.map_err(|error| Error::Hashing(error.to_string()))?
+        computed.await.map_err(failed)?
     }
 }
 
