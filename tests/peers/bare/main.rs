@@ -1,6 +1,7 @@
 //! What origin is measured beside: its own statements run bare against the same engine, and argon2id on its own. And
-//! what fills the databases for it. `cargo dev bench` builds and runs it.
+//! what fills the databases for it and looks into them. `cargo dev bench` and `cargo dev chaos` build and run it.
 
+mod counting;
 mod filling;
 mod hashing;
 mod rotation;
@@ -21,6 +22,8 @@ enum Command {
     Revoke { url: String, rules: u64 },
     /// Rotates refresh tokens, one transaction after the other on each connection
     Rotate { url: String, sessions: u64, connections: usize, seconds: u64 },
+    /// Says how many rows there are of what comes and goes
+    Count { url: String },
     /// Verifies passwords, so many at once
     Hash { parallel: usize, seconds: u64 },
 }
@@ -36,6 +39,7 @@ fn main() -> Outcome<()> {
             Command::Rotate { url, sessions, connections, seconds } => {
                 rotation::rotate(&url, sessions, connections, seconds).await
             }
+            Command::Count { url } => counting::count(&url).await,
             Command::Hash { parallel, seconds } => hashing::hash(parallel, seconds),
         }
     })

@@ -1,5 +1,6 @@
 //! What origin is measured beside, and what fills its databases: the program of tests/peers/bare, and pgbench.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -15,8 +16,9 @@ use crate::failure::Failure;
 
 /// The built program.
 #[derive(Clone, Debug)]
-pub(super) struct Bare {
-    pub(super) program: PathBuf,
+pub struct Bare {
+    /// Where it is.
+    pub program: PathBuf,
 }
 
 impl Bare {
@@ -48,6 +50,16 @@ impl Bare {
         let [sessions, connections] = [sessions, connections.into()].map(|number| number.to_string());
         let seconds = duration.as_secs().max(1).to_string();
         self.measure(&["rotate", url, &sessions, &connections, &seconds]).await
+    }
+
+    /// How many rows there are of what comes and goes, by table.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count(&self, url: &str) -> Result<BTreeMap<String, u64>, Failure> {
+        let output = self.run(&["count", url], "").await?;
+        serde_json::from_slice(&output.stdout)
+            .map_err(|error| Failure::new(format!("the rows cannot be read: {error}"), REMEDY))
     }
 
     /// Argon2id, so many at once.

@@ -1,7 +1,7 @@
 //! `cargo dev bench`: what is promised in figures, measured on this machine. Each bench is a command of its own, with a
 //! module of its own.
 
-mod bare;
+pub mod bare;
 pub mod edge;
 pub mod growth;
 pub mod login_timing;

@@ -37,12 +37,8 @@ struct Struck {
     ready_after: Duration,
 }
 
-/// What the parts use at one moment.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Usage {
-    /// Resident memory in KiB and open descriptors, by part.
-    pub(super) parts: Vec<(&'static str, u64, usize)>,
-}
+/// What there is at one moment of each thing that must not grow for ever.
+pub(super) type Usage = BTreeMap<String, u64>;
 
 impl Findings {
     /// A call was answered, or not (0). An error that no fault explains is wrong, and an error of the kind that nobody
@@ -112,15 +108,9 @@ impl Findings {
         for (what, times) in &notes.held {
             println!("  {what:<52} {times:>9}");
         }
-        println!("\nin use, at the first look, in the middle and at the last: memory in MiB, descriptors");
-        let looks = [notes.usage.first(), notes.usage.get(notes.usage.len() / 2), notes.usage.last()];
-        for look in looks.into_iter().flatten() {
-            let parts: Vec<String> = look
-                .parts
-                .iter()
-                .map(|(part, memory, descriptors)| format!("{part} {} {descriptors}", memory / 1024))
-                .collect();
-            println!("  {}", parts.join(", "));
+        println!("\nthe most in use, of each {PARTS}th of the time");
+        for (what, most) in most_in_use(&notes.usage) {
+            println!("  {what:<26} {}", most.map(|most| format!("{most:>6}")).concat());
         }
         if notes.wrong.is_empty() {
             println!("\nnothing that was acknowledged was lost, and nothing that had ended came back");
@@ -133,5 +123,33 @@ impl Findings {
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many parts the time is told in.
+const PARTS: usize = 6;
+
+/// The most there was of each thing in each part of the time.
+fn most_in_use(looks: &[Usage]) -> BTreeMap<&str, [u64; PARTS]> {
+    let mut most = BTreeMap::new();
+    for (number, look) in looks.iter().enumerate() {
+        for (what, count) in look {
+            let parts = most.entry(what.as_str()).or_insert([0; PARTS]);
+            if let Some(part) = parts.get_mut(number * PARTS / looks.len()) {
+                *part = (*part).max(*count);
+            }
+        }
+    }
+    most
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_part_of_the_time_the_most_is_told() {
+        let looks: Vec<Usage> = (1..=12).map(|count| Usage::from([("rows".to_owned(), count)])).collect();
+        assert_eq!(most_in_use(&looks)["rows"], [2, 4, 6, 8, 10, 12]);
     }
 }

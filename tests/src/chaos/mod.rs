@@ -22,11 +22,12 @@ use self::client::Client;
 use self::fault::Fault;
 use self::findings::Findings;
 use self::stage::Stage;
+use crate::bench::bare::Bare;
 use crate::failure::Failure;
 use crate::interruption::interruption;
 use crate::random::{self, Seeded};
 use crate::setup::place::Place;
-use crate::setup::{self, Wanted, npm};
+use crate::setup::{self, Wanted, binary, npm};
 use crate::system::postgres::Postgres;
 use crate::test_run::{self, Database};
 
@@ -92,7 +93,8 @@ async fn run(place: &Place, options: &Options) -> Result<(), Failure> {
     };
     let seed = options.seed.map_or_else(|| random::bytes().map(u64::from_le_bytes), Ok)?;
     println!("seed {seed}, on {:?}", options.database);
-    let mut stage = Stage::set(place, &artifacts, postgres, options.clients).await?;
+    let bare = Bare { program: setup::in_background(place, binary::bare).await? };
+    let mut stage = Stage::set(place, &artifacts, bare, postgres, options.clients).await?;
     let findings = Arc::new(Findings::default());
     let over = Arc::new(AtomicBool::new(false));
     let mut clients = JoinSet::new();
@@ -129,7 +131,7 @@ async fn storm(
     let mut number = 0;
     while Instant::now() < until && options.faults.is_none_or(|most| number < most) {
         if Instant::now() >= next_look {
-            findings.note_use(stage.usage());
+            findings.note_use(stage.usage().await?);
             next_look = Instant::now() + LOOK;
         }
         sleep(chance.below(Duration::from_millis(options.calm))).await;
@@ -141,6 +143,6 @@ async fn storm(
     }
     // What is still under way comes to its end before the load does.
     sleep(AFTERMATH).await;
-    findings.note_use(stage.usage());
+    findings.note_use(stage.usage().await?);
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::findings::Usage;
 use super::wire::Wire;
+use crate::bench::bare::Bare;
 use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::setup::place::Place;
@@ -52,6 +53,8 @@ pub(super) struct Stage<'s> {
     addresses: Addresses,
     cache: SocketAddr,
     data: Data,
+    database_url: String,
+    bare: Bare,
     postgres: Option<Postgres>,
     upstream: Part,
     origin: Option<Part>,
@@ -65,6 +68,7 @@ impl<'s> Stage<'s> {
     pub(super) async fn set(
         place: &'s Place,
         artifacts: &'s Artifacts,
+        bare: Bare,
         postgres: Option<Postgres>,
         clients: usize,
     ) -> Result<Self, Failure> {
@@ -73,13 +77,15 @@ impl<'s> Stage<'s> {
         let addresses = Addresses::from(0, NonZeroU8::MIN)?;
         let wire = Wire::to(addresses.origin).await?;
         let wrangler = Wrangler::read(&place.root)?;
+        let database_url =
+            postgres.as_ref().map_or_else(|| data.sqlite_url(), |postgres| postgres.url().to_owned());
         let options = up::Options {
             json: false,
             port_base: 0,
             edges: NonZeroU8::MIN,
             one_location: false,
             data: None,
-            database_url: postgres.as_ref().map(|postgres| postgres.url().to_owned()),
+            database_url: Some(database_url.clone()),
             settings: Vec::new(),
             wanted: Wanted::default(),
             known: None,
@@ -90,6 +96,10 @@ impl<'s> Stage<'s> {
         // Who is cut off tries again, more often than a person would.
         settings.set("COUNTERSIGN_LIMIT_ACCOUNT", "1000000/3600000/1/1");
         settings.set("LOG", "denials");
+        // What is over goes soon, so that it shows whether what is kept levels off; and keys change meanwhile.
+        settings.set("COUNTERSIGN_SESSION_RETENTION_SECONDS", "60");
+        settings.set("COUNTERSIGN_KEY_ROTATION_SECONDS", "240");
+        settings.set("COUNTERSIGN_KEY_PUBLISH_SECONDS", "60");
         let issuer = Origin::configured(&artifacts.origin, &settings.origin, data.path())?;
         issuer.migrate().await?;
         for number in 0..clients {
@@ -107,6 +117,8 @@ impl<'s> Stage<'s> {
             addresses,
             cache,
             data,
+            database_url,
+            bare,
             postgres,
             upstream,
             origin: None,
@@ -213,10 +225,20 @@ impl<'s> Stage<'s> {
         Ok(())
     }
 
-    /// What origin and the edge use.
-    pub(super) fn usage(&self) -> Usage {
-        let parts = [self.origin.as_ref(), self.edge.as_ref()].into_iter().flatten();
-        Usage { parts: parts.map(|part| (part.name(), memory(part.id()), descriptors(part.id()))).collect() }
+    /// What origin and the edge use, and how much there is in the database.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(super) async fn usage(&self) -> Result<Usage, Failure> {
+        let mut usage = Usage::default();
+        for part in [self.origin.as_ref(), self.edge.as_ref()].into_iter().flatten() {
+            usage.insert(format!("{}, MiB", part.name()), memory(part.id()));
+            usage.insert(format!("{}, descriptors", part.name()), descriptors(part.id()));
+        }
+        for (table, rows) in self.bare.count(&self.database_url).await? {
+            usage.insert(format!("rows of {table}"), rows);
+        }
+        Ok(usage)
     }
 
     pub(super) async fn stop(self) {
@@ -229,14 +251,14 @@ impl<'s> Stage<'s> {
     }
 }
 
-/// The resident memory of a process in KiB, where the system tells.
+/// The resident memory of a process in MiB, where the system tells.
 fn memory(pid: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0)
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) / 1024
 }
 
 /// How many descriptors a process has open, where the system tells.
-fn descriptors(pid: i32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+fn descriptors(pid: i32) -> u64 {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |open| open.count() as u64)
 }
