@@ -20,7 +20,8 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// An answered request survives a power cut: FULL also for the log of WAL mode.
 const SQLITE_WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000";
-const SQLITE_READER: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000";
+/// Half a megabyte of pages each, besides what the system keeps in memory for all of them.
+const SQLITE_READER: &str = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -512";
 const POSTGRES: &str = "SET synchronous_commit = on; SET statement_timeout = '10s'; \
      SET idle_in_transaction_session_timeout = '10s'";
 
