@@ -11,6 +11,7 @@ use crate::bench::{self, Bench};
 use crate::chaos;
 use crate::evidence;
 use crate::failure::Failure;
+use crate::fuzz;
 use crate::layering;
 use crate::mutate;
 use crate::setup::place::Place;
@@ -68,6 +69,8 @@ enum Command {
         #[arg(last = true, requires = "shared")]
         more: Vec<String>,
     },
+    /// Make up what strangers can send, and see that what has to hold of it does
+    Fuzz(fuzz::Options),
     /// Check that no module imports against the layers, and that every test a document names is there
     Check,
     #[command(name = watchdog::COMMAND, hide = true)]
@@ -174,6 +177,7 @@ fn act(command: Command) -> Result<(), Failure> {
         Command::Sbom { output } => supply::bill::write(&Place::find()?.root, output.as_deref()),
         Command::Mutate { shared: true, more, .. } => mutate::shared(&Place::find()?, &more),
         Command::Mutate { name, .. } => mutate::planted(&Place::find()?, name.as_deref()),
+        Command::Fuzz(options) => fuzz::fuzz(&Place::find()?, &options),
         Command::Check => {
             let root = Place::find()?.root;
             layering::check(&root)?;

@@ -10,6 +10,7 @@
 //! bench       `cargo dev bench`: what is promised in figures, measured
 //! connection  one connection, over which requests follow each other: what benches and chaos ask by
 //! chaos       `cargo dev chaos`: faults under load, and whether what was acknowledged holds
+//! fuzz        `cargo dev fuzz`: what strangers can send, made up, and what has to hold of it
 //! mutate      `cargo dev mutate`: whether the tests notice planted bugs
 //! supply      `cargo dev deny` and `cargo dev sbom`: what comes from others
 //! layering    which module may know which, and
@@ -22,6 +23,7 @@ pub mod command;
 pub mod connection;
 pub mod evidence;
 pub mod failure;
+pub mod fuzz;
 pub mod interruption;
 pub mod layering;
 pub mod mailbox;

@@ -13,6 +13,7 @@ use super::{cargo, say};
 
 /// Versions of what belongs to no library.
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_FUZZ: &str = "0.13.2";
 const CARGO_MUTANTS: &str = "27.1.0";
 
 /// The generator of the glue between wasm and JavaScript, at the very version of the `wasm-bindgen` library: the two
@@ -30,6 +31,14 @@ pub fn wasm_bindgen(place: &Place) -> Result<PathBuf, Failure> {
 /// When it cannot be installed.
 pub fn cargo_deny(place: &Place) -> Result<PathBuf, Failure> {
     installed(place, "cargo-deny", "cargo-deny", CARGO_DENY)
+}
+
+/// What builds the targets of `tests/fuzz` so that a fuzzer sees how far it has come in them.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn cargo_fuzz(place: &Place) -> Result<PathBuf, Failure> {
+    installed(place, "cargo-fuzz", "cargo-fuzz", CARGO_FUZZ)
 }
 
 /// What plants faults into `shared`.
