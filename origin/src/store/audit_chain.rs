@@ -179,8 +179,9 @@ pub async fn end<'e>(executor: impl AnyExecutor<'e>) -> Result<(Option<Head>, Op
 
 /// Appends links.
 pub async fn insert(transaction: &mut Transaction, mut links: &[Link]) -> Result<(), Error> {
-    // A few lengths, so that there are a few statements to prepare.
-    for length in [256, 64, 16, 4, 1] {
+    // A few lengths, so that there are a few statements to prepare; none is long, for each parameter's name is looked
+    // up among those of all.
+    for length in [32, 8, 1] {
         while let Some((some, rest)) = links.split_at_checked(length) {
             insert_some(transaction, some).await?;
             links = rest;

@@ -76,11 +76,12 @@ async fn a_thousand_events_a_second_are_linked_as_they_come() {
             "{:?}: {written} events in {took:?}; at most {most} waited, the oldest for {tail:?}",
             w.store.dialect()
         );
-        w.domain.link_audit("last", Clock::new().now() + Duration::from_secs(MINUTE)).await.unwrap();
+        let later = Clock::new().now() + Duration::from_secs(MINUTE);
+        while w.domain.link_audit("last", later).await.unwrap().is_full {}
         let verified = w.domain.verify_audit(|_, _| {}).await.unwrap().unwrap();
         assert_eq!(verified.waiting, 0);
         assert!(verified.number >= written as u64);
-        // On a machine that has nothing else to do it is a quarter of this.
-        assert!(tail < Duration::from_secs(1), "the oldest waited for {tail:?}");
+        // Whoever links keeps up with those who write, however slow the machine makes them all.
+        assert!(most < written as u64 / 2, "{most} of {written} waited at once");
     }
 }
