@@ -66,11 +66,11 @@ impl<'a> Origin<'a> {
         struct User {
             email: String,
         }
-        let output = self.run(&["user", "list", "--json"], "").await?;
+        let output = self.run(&["user", "find", email, "--json"], "").await?;
         let list: Option<List> = serde_json::from_slice(&output.stdout).ok();
         match list.filter(|_| output.status.success()) {
             Some(list) => Ok(list.users.iter().any(|user| user.email == email)),
-            None => Err(refused(&["user", "list"], &output)),
+            None => Err(refused(&["user", "find"], &output)),
         }
     }
 
