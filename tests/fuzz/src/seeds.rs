@@ -45,38 +45,38 @@ pub fn all() -> Vec<Seed> {
         .collect()
 }
 
-fn header(number: usize, typ: &str) -> String {
-    let key = token::public_key(number);
-    format!(r#"{{"typ":"{typ}","alg":"{}","kid":"{}"}}"#, key.algorithm(), key.id())
-}
-
-fn claims(more: &str) -> String {
-    let (issued, expires) = (token::NOW, token::NOW + 600);
-    format!(
-        r#"{{"iss":"https://issuer.test","sub":"018f0000-0000-7000-8000-000000000001","aud":"https://api.test","client_id":"app","exp":{expires},"iat":{issued},"jti":"018f0000-0000-7000-8000-000000000002","sid":"018f0000-0000-7000-8000-000000000003","epoch":7,"roles":["viewer","editor"]{more}}}"#
-    )
-}
-
 fn tokens() -> Vec<String> {
-    let handle = r#","hnd":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA""#;
-    let strong = r#","auth_time":1800000000,"amr":["pwd","otp","mfa"],"email_verified":true"#;
+    let whole = |number: usize| {
+        let (header, claims) = token::good(number);
+        (token::object(&header), token::object(&claims))
+    };
     let mut seeds = Vec::new();
-    for (number, typ, more) in [
-        (0, "at+jwt", ""),
-        (1, "application/at+jwt", strong),
-        (0, "assertion+jwt", handle),
-        (1, "at+jwt", r#","nbf":1800000000,"x":[{"y":null}]"#),
-    ] {
-        let (header, claims) = (header(number, typ), claims(more));
+    for number in [0, 1] {
+        let (header, claims) = whole(number);
         seeds.push([&number.to_string(), &*token::sign(number, &header, &claims)].concat());
-        seeds.push(format!("{number}{header}{BETWEEN}{claims}"));
     }
-    seeds.push(format!("0{}{BETWEEN}{}", header(0, "at+jwt").replace("ES256", "none"), claims("")));
-    seeds.push(format!(
-        r#"0{{"crit":["b64"],"b64":false,{}{BETWEEN}{}"#,
-        &header(0, "at+jwt")[1..],
-        claims("")
-    ));
+    let (header, claims) = whole(0);
+    seeds.push(format!("0{header}{BETWEEN}{claims}"));
+    let changes: [&[&str]; 9] = [
+        &[
+            "@typ=\"application/at+jwt\"",
+            "auth_time=1800000000",
+            "amr=[\"pwd\",\"mfa\"]",
+            "email_verified=true",
+        ],
+        &["@typ=\"assertion+jwt\"", "hnd=\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\""],
+        &["nbf=1800000000", "x=[{\"y\":null}]"],
+        &["exp=1800000000"],
+        &["iat=1800000030", "exp=1800000031"],
+        &["x=1", "+x=2"],
+        &["@alg=\"none\""],
+        &["@crit=[\"b64\"]", "@b64=false"],
+        &["-roles", "epoch=1.5"],
+    ];
+    seeds.extend(changes.map(|changes| {
+        let changes: String = changes.iter().map(|change| format!("{BETWEEN}{change}")).collect();
+        format!("1{changes}")
+    }));
     seeds
 }
 

@@ -56,14 +56,77 @@ impl SignatureCheck for Toy {
     }
 }
 
-/// Takes a token, or header and claims to sign.
+/// Takes a token, or header and claims to sign, or after the separator what to change in those of a good one.
 pub fn check(drawn: &[u8]) {
     let Some((choice, rest)) = drawn.split_first() else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
+    let number = usize::from(*choice);
     match text.split_once(BETWEEN) {
-        Some((header, claims)) => signed(&KEYS, usize::from(*choice), header, claims),
+        Some(("", changes)) => {
+            let (mut header, mut claims) = good(number);
+            for change in changes.split(BETWEEN) {
+                match change.strip_prefix('@') {
+                    Some(change) => set(&mut header, change),
+                    None => set(&mut claims, change),
+                }
+            }
+            signed(&KEYS, number, &object(&header), &object(&claims));
+        }
+        Some((header, claims)) => signed(&KEYS, number, header, claims),
         None => as_it_stands(text),
     }
+}
+
+/// A JSON object as it is written, name by name.
+type Members = Vec<(String, String)>;
+
+/// Header and claims of a good access token by the key of this number.
+#[must_use]
+pub fn good(number: usize) -> (Members, Members) {
+    let key = public_key(number);
+    let members = |members: &[(&str, &str)]| {
+        members.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let text = |text: &str| format!("\"{text}\"");
+    let header = members(&[
+        ("typ", "\"at+jwt\""),
+        ("alg", &text(key.algorithm().name())),
+        ("kid", &text(key.id().as_str())),
+    ]);
+    let claims = members(&[
+        ("iss", &text(ISSUER)),
+        ("sub", "\"018f0000-0000-7000-8000-000000000001\""),
+        ("aud", &text(AUDIENCE)),
+        ("client_id", "\"app\""),
+        ("exp", &(NOW + LIFETIME).to_string()),
+        ("iat", &NOW.to_string()),
+        ("jti", "\"018f0000-0000-7000-8000-000000000002\""),
+        ("sid", "\"018f0000-0000-7000-8000-000000000003\""),
+        ("epoch", "7"),
+        ("roles", "[\"viewer\",\"editor\"]"),
+    ]);
+    (header, claims)
+}
+
+/// `name=value` sets a member, `+name=value` adds one whether or not there is one, `-name` removes it.
+fn set(members: &mut Members, change: &str) {
+    if let Some(name) = change.strip_prefix('-') {
+        members.retain(|(found, _)| found != name);
+        return;
+    }
+    let (name, value) = change.split_once('=').unwrap_or((change, "null"));
+    let (name, is_added) = name.strip_prefix('+').map_or((name, false), |name| (name, true));
+    match members.iter_mut().find(|(found, _)| !is_added && found == name) {
+        Some((_, found)) => value.clone_into(found),
+        None => members.push((name.to_owned(), value.to_owned())),
+    }
+}
+
+/// The object of these members.
+#[must_use]
+pub fn object(members: &[(String, String)]) -> String {
+    let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", members.join(","))
 }
 
 /// A token of this header and these claims with a good signature by the key of this number.
