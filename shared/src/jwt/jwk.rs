@@ -129,6 +129,36 @@ mod tests {
     }
 
     #[test]
+    fn of_the_keys_of_rfc_7520_one_is_of_a_kind_that_is_read() {
+        // §3.1 and §3.5. What is of another type lacks what a key of ours has.
+        let p521 = r#"{"kty":"EC","kid":"bilbo.baggins@hobbiton.example","use":"sig","crv":"P-521",
+            "x":"AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt",
+            "y":"AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1"}"#;
+        let symmetric = r#"{"kty":"oct","kid":"018c0ae5-4d9b-471b-bfd6-eef314bc7037","use":"sig","alg":"HS256",
+            "k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg"}"#;
+        assert!(
+            serde_json::from_str::<Jwk>(&p521.replace("bilbo.baggins@hobbiton.example", "bilbo")).is_ok()
+        );
+        assert!(serde_json::from_str::<Jwk>(p521).is_err(), "its id is none of ours");
+        assert_eq!(read(&p521.replace("bilbo.baggins@hobbiton.example", "bilbo")), Err(InvalidKey("crv")));
+        assert!(serde_json::from_str::<Jwk>(symmetric).is_err());
+
+        // §5.5: private, for another use and with an id of its own. Without these it is a key.
+        let members = [
+            r#""d":"r_kHyZ-a06rmxM3yESK84r1otSg-aQcVStkRhA-iCM8","#,
+            r#""use":"enc","#,
+            r#""kid":"meriadoc","#,
+        ];
+        let key = r#"{"kty":"EC","crv":"P-256","x":"Ze2loSV3wrroKUN_4zhwGhCqo3Xhu1td4QjeQ5wIVR0",
+            "y":"HlLtdXARY_f55A3fnzQbPcm6hgr34Mp8p-nuzQCE0Zw"}"#;
+        for (from, wrong) in ["d", "use", "kid"].into_iter().enumerate() {
+            let json = key.replacen('{', &["{", &members[from..].concat()].concat(), 1);
+            assert_eq!(read(&json), Err(InvalidKey(wrong)), "{json}");
+        }
+        assert_eq!(read(key).unwrap().id().as_str(), "HsSFalww3yP-dO-lWGYgFcyV5H22oScIFc4V2Y6GOto");
+    }
+
+    #[test]
     fn a_key_is_written_as_it_is_read() {
         for json in [ED25519, P256] {
             let key = read(json).unwrap();
