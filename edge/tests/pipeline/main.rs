@@ -18,6 +18,8 @@ mod refusals;
 #[cfg(test)]
 mod revocation;
 #[cfg(test)]
+mod revocation_model;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod strength;

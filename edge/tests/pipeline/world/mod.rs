@@ -8,8 +8,10 @@ mod request;
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
+    future::poll_fn,
     pin::Pin,
     rc::Rc,
+    task::Poll,
     time::Duration,
 };
 
@@ -29,6 +31,9 @@ const SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
 /// One edge, its origin, and an upstream that answers whatever it is told to.
 #[derive(Clone)]
 pub(crate) struct World(Rc<Inner>);
+
+/// What was begun and has not ended.
+pub(crate) type Late = Pin<Box<dyn Future<Output = ()>>>;
 
 type Tampering = Box<dyn Fn(&str, &mut Answered)>;
 
@@ -50,7 +55,7 @@ struct Inner {
     upstream_is_away: Cell<bool>,
     upstream_answers: RefCell<(u16, Vec<(String, String)>)>,
     seen: RefCell<VecDeque<Seen>>,
-    background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+    background: RefCell<Vec<Late>>,
     log: RefCell<Vec<String>>,
     /// What the isolates of this location have kept for each other.
     kept: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -193,6 +198,24 @@ impl World {
                 future.await;
             }
         }
+    }
+
+    /// Begins what was left for after the answer: origin is asked, and what it says stays on the way.
+    pub(crate) async fn leaves_on_the_way(&self) -> Vec<Late> {
+        let mut late = self.0.background.take();
+        self.origin_takes(Duration::from_millis(1900));
+        poll_fn(|context| {
+            late.retain_mut(|work| work.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        self.origin_takes(Duration::ZERO);
+        late
+    }
+
+    /// What was left for after the answer never happens.
+    pub(crate) fn loses_what_is_to_be_done(&self) {
+        self.0.background.take();
     }
 
     /// Somebody with these roles who logged in by a browser.
