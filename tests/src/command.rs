@@ -61,10 +61,10 @@ enum Command {
     },
     /// Plant bugs, one at a time, and see that the tests notice each
     Mutate {
-        /// Plant only the bugs of tests/mutations whose names contain this
-        name: Option<String>,
+        /// Plant only the bugs of tests/mutations whose names contain one of these
+        names: Vec<String>,
         /// Let cargo-mutants plant its own into `shared` instead; what follows `--` is for it
-        #[arg(long, conflicts_with = "name")]
+        #[arg(long, conflicts_with = "names")]
         shared: bool,
         #[arg(last = true, requires = "shared")]
         more: Vec<String>,
@@ -176,7 +176,7 @@ fn act(command: Command) -> Result<(), Failure> {
         Command::Deny => supply::rules::check(&Place::find()?),
         Command::Sbom { output } => supply::bill::write(&Place::find()?.root, output.as_deref()),
         Command::Mutate { shared: true, more, .. } => mutate::shared(&Place::find()?, &more),
-        Command::Mutate { name, .. } => mutate::planted(&Place::find()?, name.as_deref()),
+        Command::Mutate { names, .. } => mutate::planted(&Place::find()?, &names),
         Command::Fuzz(options) => fuzz::fuzz(&Place::find()?, &options),
         Command::Check => {
             let root = Place::find()?.root;

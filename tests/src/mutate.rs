@@ -39,12 +39,13 @@ enum Outcome {
     Broken,
 }
 
-/// Plants the bugs whose names contain this, one after the other, and says which of them no test has noticed.
+/// Plants the bugs whose names contain one of these, or all, one after the other, and says which of them no test has
+/// noticed.
 ///
 /// # Errors
 /// When one has survived, or could not be tried.
-pub fn planted(place: &Place, name: Option<&str>) -> Result<(), Failure> {
-    let planted = all(&place.root, name)?;
+pub fn planted(place: &Place, names: &[String]) -> Result<(), Failure> {
+    let planted = all(&place.root, names)?;
     let copy = place.target.join("mutated");
     copy_tree(&place.root, &copy)?;
     // Tests that fail anyway would catch everything.
@@ -105,7 +106,8 @@ impl Outcome {
     }
 }
 
-fn all(root: &Path, name: Option<&str>) -> Result<Vec<Planted>, Failure> {
+/// Those caught by the same tests stand together: what these are built of is not built anew between them.
+fn all(root: &Path, names: &[String]) -> Result<Vec<Planted>, Failure> {
     let directory = root.join(PATCHES);
     let mut patches: Vec<PathBuf> = fs::read_dir(&directory)
         .map_err(Failure::file(&directory))?
@@ -122,10 +124,11 @@ fn all(root: &Path, name: Option<&str>) -> Result<Vec<Planted>, Failure> {
                 format!("give it a line `{CAUGHT_BY}test …`"),
             )
         })?;
-        if name.is_none_or(|name| bug.name.contains(name)) {
+        if names.is_empty() || names.iter().any(|name| bug.name.contains(name)) {
             planted.push(bug);
         }
     }
+    planted.sort_by(|one, other| one.caught_by.cmp(&other.caught_by));
     Ok(planted)
 }
 
@@ -177,7 +180,8 @@ fn is_success(place: &Place, copy: &Path, arguments: &[String], more: &[&str]) -
     Ok(status.map_err(Failure::io("cargo did not start", "install Rust by rustup"))?.success())
 }
 
-/// Copies what git knows, or would: nothing that was built.
+/// Copies what git knows, or would: nothing that was built. What is the same already is not touched, so that cargo does
+/// not take it for new.
 fn copy_tree(root: &Path, copy: &Path) -> Result<(), Failure> {
     let remedy = "run this in a clone of the repository";
     let listed = Command::new("git")
@@ -188,18 +192,33 @@ fn copy_tree(root: &Path, copy: &Path) -> Result<(), Failure> {
     if !listed.status.success() {
         return Err(Failure::new("git does not know the files", remedy));
     }
-    if copy.exists() {
-        fs::remove_dir_all(copy).map_err(Failure::file(copy))?;
-    }
-    for file in String::from_utf8_lossy(&listed.stdout).split_terminator('\0') {
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    // One that was deleted and not yet committed is still listed.
+    let files: BTreeSet<&Path> =
+        listed.split_terminator('\0').map(Path::new).filter(|file| root.join(file).is_file()).collect();
+    remove_others(copy, Path::new(""), &files)?;
+    for file in files {
         let (from, to) = (root.join(file), copy.join(file));
-        // One that was deleted and not yet committed is still listed.
-        if !from.is_file() {
+        if fs::read(&to).is_ok_and(|there| fs::read(&from).is_ok_and(|wanted| there == wanted)) {
             continue;
         }
         let parent = to.parent().unwrap_or(copy);
         fs::create_dir_all(parent).map_err(Failure::file(parent))?;
         fs::copy(&from, &to).map_err(Failure::file(&from))?;
+    }
+    Ok(())
+}
+
+/// Removes what is in a directory of the copy, and is not of these files.
+fn remove_others(copy: &Path, directory: &Path, files: &BTreeSet<&Path>) -> Result<(), Failure> {
+    let Ok(entries) = fs::read_dir(copy.join(directory)) else { return Ok(()) };
+    for entry in entries.filter_map(Result::ok) {
+        let (file, path) = (directory.join(entry.file_name()), entry.path());
+        if path.is_dir() {
+            remove_others(copy, &file, files)?;
+        } else if !files.contains(file.as_path()) {
+            fs::remove_file(&path).map_err(Failure::file(&path))?;
+        }
     }
     Ok(())
 }
@@ -223,15 +242,25 @@ mod tests {
     #[test]
     fn every_patch_fits_the_code() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let planted = all(root, None).unwrap_or_else(|failure| panic!("{failure}"));
-        assert!(planted.len() >= 12);
+        let planted = all(root, &[]).unwrap_or_else(|failure| panic!("{failure}"));
+        assert!(planted.len() >= 130);
         for bug in planted {
             let text = fs::read_to_string(&bug.patch).unwrap();
-            let file = bug.files.first().unwrap();
-            let code = fs::read_to_string(root.join(file)).unwrap();
-            let removed = text.lines().skip_while(|line| !line.starts_with("@@"));
-            for line in removed.filter_map(|line| line.strip_prefix('-')) {
-                assert!(code.lines().any(|found| found == line), "{}: {line}", bug.name);
+            let files: Vec<&str> = text.split("\n+++ b/").skip(1).collect();
+            assert_eq!(files.len(), bug.files.len(), "{}", bug.name);
+            for changes in files {
+                let (file, hunks) = changes.split_once('\n').unwrap();
+                let hunks = hunks.split("\n--- a/").next().unwrap();
+                let code = fs::read_to_string(root.join(file)).unwrap();
+                for hunk in hunks.split("@@ -").skip(1) {
+                    let before: String = hunk
+                        .lines()
+                        .skip(1)
+                        .filter_map(|line| line.strip_prefix([' ', '-']))
+                        .flat_map(|line| [line, "\n"])
+                        .collect();
+                    assert!(code.contains(&before), "{}: {before}", bug.name);
+                }
             }
         }
     }

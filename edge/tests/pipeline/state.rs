@@ -136,6 +136,17 @@ async fn an_unknown_key_causes_a_pull_only_if_the_state_is_older_than_fresh() {
 }
 
 #[tokio::test]
+async fn without_any_key_nothing_opens_and_made_up_key_ids_make_no_traffic_either() {
+    let world = World::new();
+    world.issuer().publishes_eddsa.set(false);
+    world.issuer().withdrew_es256.set(true);
+    for _ in 0..10 {
+        world.get("/echo").bearer(&world.token("")).send().await.is_refused(401, "invalid-token");
+    }
+    assert_eq!(world.calls().len(), 1);
+}
+
+#[tokio::test]
 async fn an_unknown_key_while_origin_is_away_is_503() {
     let world = World::new();
     world.get("/echo").bearer(&world.token("")).send().await;

@@ -104,6 +104,29 @@ async fn whatever_is_wrong_the_answer_is_the_same_and_the_log_says_why() {
 }
 
 #[tokio::test]
+async fn a_login_costs_one_hash_whatever_is_wrong_with_it() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let disabled = w.user("off@example.test", &[]).await;
+        w.domain.disable(&w.at(0), disabled).await.unwrap();
+        w.domain.create_user(&w.at(0), "none@example.test", None, &[]).await.unwrap();
+        for (email, password) in [
+            (EMAIL, PASSWORD),
+            (EMAIL, "wrong"),
+            (EMAIL, ""),
+            ("off@example.test", PASSWORD),
+            ("none@example.test", PASSWORD),
+            ("nobody@example.test", PASSWORD),
+            ("ada", PASSWORD),
+        ] {
+            let before = w.domain.hashing_load().begun;
+            drop(w.domain.login_token(&w.at(0), &Attempt::new(email, password)).await);
+            assert_eq!(w.domain.hashing_load().begun, before + 1, "{email} {password:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_password_is_the_same_however_its_accents_are_composed() {
     for w in World::each().await {
         let decomposed = "cafe\u{301} au lait, s'il vous plai\u{302}t";

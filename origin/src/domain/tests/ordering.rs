@@ -50,6 +50,10 @@ async fn a_session_is_made_only_on_what_still_holds() {
         assert!(is_made(&hash, epoch).await);
         assert!(!is_made(&PasswordHash::new("another".to_owned()), epoch).await);
         assert!(!is_made(&hash, epoch + 1).await);
+        w.domain.grant_role(&w.at(0), user, &"editor".parse().unwrap()).await.unwrap();
+        assert!(!is_made(&hash, epoch).await, "the roles that were read are outdated");
+        let epoch = epoch + 1;
+        assert!(is_made(&hash, epoch).await);
         w.domain.disable(&w.at(0), user).await.unwrap();
         assert!(!is_made(&hash, epoch).await);
         assert!(!is_made(&hash, epoch + 1).await);
