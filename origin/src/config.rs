@@ -55,7 +55,11 @@ pub struct Config {
     pub seal_nonces: bool,
     /// How many proxies stand before origin that append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
-    /// How long one request may take.
+    /// How many connections may be open at once.
+    pub connections: usize,
+    /// How long a connection may be open without the whole head of a request having come.
+    pub idle_time: Duration,
+    /// How long one request may take, and then its answer to go out.
     pub request_time: Duration,
     /// How long requests may go on after a signal to stop.
     pub shutdown_time: Duration,
@@ -98,6 +102,8 @@ impl Config {
         let seal_nonces =
             read.parsed("seal_nonces", once, "known", "give once, or off behind a proxy that retries");
         let trusted_proxies = read.number("trusted_proxies", 0, 0..=16);
+        let connections = read.number("connections", 4096, 16..=1_000_000);
+        let idle_time = read.seconds("idle_seconds", 75, 1..=3600);
         let request_time = read.seconds("request_seconds", 30, 1..=600);
         let shutdown_time = read.seconds("shutdown_seconds", 20, 0..=600);
 
@@ -118,6 +124,8 @@ impl Config {
                     smtp,
                     seal_nonces: seal_nonces.unwrap_or(true),
                     trusted_proxies,
+                    connections,
+                    idle_time,
                     request_time,
                     shutdown_time,
                     logging,

@@ -25,9 +25,11 @@ mod oauth_client;
 mod observe;
 mod openapi;
 mod operations;
+mod outflow;
 mod page;
 mod passkeys;
 mod password_reset;
+mod places;
 mod principal;
 mod problems;
 mod protect;
@@ -164,7 +166,7 @@ pub fn router(app: App) -> Router {
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(app.clone(), seal::check))
         .layer(DefaultBodyLimit::max(body::LARGEST))
-        .layer(middleware::from_fn(unread::discard))
+        .layer(middleware::from_fn_with_state(app.clone(), unread::discard))
         .layer(middleware::from_fn(protect::framing))
         .layer(middleware::from_fn_with_state(app.clone(), protect::reliance))
         .layer(middleware::from_fn_with_state(app.clone(), protect::time))

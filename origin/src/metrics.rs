@@ -8,6 +8,10 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 pub const REQUESTS: &str = "countersign_http_requests_total";
 /// How long requests took, in seconds, by method and route.
 pub const REQUEST_SECONDS: &str = "countersign_http_request_duration_seconds";
+/// Connections that are open.
+pub const CONNECTIONS: &str = "countersign_connections";
+/// Connections that waited for a request and were closed to make room for another.
+pub const CONNECTIONS_DISPLACED: &str = "countersign_connections_displaced_total";
 /// Logins, by kind (`browser` or `token`) and outcome.
 pub const LOGINS: &str = "countersign_logins_total";
 /// Refreshes, by outcome.
@@ -101,6 +105,8 @@ pub fn record_audit(waiting: u64, oldest: Duration, number: u64) {
 fn describe() {
     metrics::describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
     metrics::describe_histogram!(REQUEST_SECONDS, metrics::Unit::Seconds, "How long requests took.");
+    metrics::describe_gauge!(CONNECTIONS, "Connections that are open.");
+    metrics::describe_counter!(CONNECTIONS_DISPLACED, "Idle connections closed to make room.");
     metrics::describe_counter!(LOGINS, "Logins, by kind and outcome.");
     metrics::describe_counter!(REFRESHES, "Refreshes, by outcome.");
     metrics::describe_counter!(SERVICE_KEYS, "Keys of service accounts exchanged for tokens, by outcome.");

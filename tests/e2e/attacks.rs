@@ -114,4 +114,11 @@ async fn a_compressed_body_is_not_unpacked() {
             assert!((400..500).contains(&answer.status), "{encoding}: {}", answer.status);
         }
     }
+    // Nor on the way to a service: it gets the bytes that were sent.
+    let app = Mobile::of(&system.edge, &system.new_user().await).await;
+    for encoding in ["gzip", "deflate", "br", "zstd"] {
+        let request = app.post("/api/echo").header("content-encoding", encoding);
+        let seen = request.body(GZIP).send().await.is(200).json();
+        assert_eq!(seen["body"], String::from_utf8_lossy(GZIP).into_owned(), "{encoding}");
+    }
 }

@@ -21,6 +21,7 @@ mod import;
 mod journey;
 mod judges;
 mod leaving;
+mod limits;
 mod mail;
 mod mistakes;
 mod openapi;

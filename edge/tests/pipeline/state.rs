@@ -88,6 +88,19 @@ async fn without_any_state_nothing_opens() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_bottom_is_as_good_as_none() {
+    for (status, opening) in [(200, "["), (401, "{\"type\":["), (401, "{\"x\":{\"x\":"), (503, "{\"type\":[")]
+    {
+        let world = World::new();
+        world.tampers_with("/edge/state", move |reply| {
+            reply.status = status;
+            reply.body = opening.repeat(100_000).into_bytes();
+        });
+        world.get("/echo").bearer(&world.token("")).send().await.is_refused(503, "unavailable");
+    }
+}
+
+#[tokio::test]
 async fn an_origin_that_hangs_is_an_origin_that_is_away() {
     let world = World::new();
     world.origin_takes(Duration::from_secs(60));

@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     config::{Config, Source},
     delivery::Delivery,
+    descriptors,
     http::{self, server},
     linking,
     mailer::{self, Mailer},
@@ -63,7 +64,13 @@ impl Serve {
         let address =
             listener.local_addr().map_or_else(|_| config.listen.to_string(), |address| address.to_string());
         tracing::info!(%address, issuer = app.issuer(), version = env!("CARGO_PKG_VERSION"), "origin is serving");
-        server::serve(listener, http::router(app), stop, config.shutdown_time).await;
+        let bounds = server::Bounds {
+            connections: descriptors::room_for(config.connections),
+            idle: config.idle_time,
+            answer: config.request_time,
+            drain: config.shutdown_time,
+        };
+        server::serve(listener, http::router(app), stop, bounds).await;
         upkeep.iter().for_each(tokio::task::JoinHandle::abort);
         if let Some(delivery) = delivery {
             delivery.finish(config.shutdown_time).await;

@@ -62,6 +62,8 @@ impl Config {
             ("password_reset_seconds", seconds(mail.map(|mail| mail.reset))),
             ("seal_nonces", if self.seal_nonces { "once" } else { "off" }.to_owned()),
             ("trusted_proxies", self.trusted_proxies.to_string()),
+            ("connections", self.connections.to_string()),
+            ("idle_seconds", self.idle_time.as_secs().to_string()),
             ("request_seconds", self.request_time.as_secs().to_string()),
             ("shutdown_seconds", self.shutdown_time.as_secs().to_string()),
             ("log", self.logging.filter.clone()),

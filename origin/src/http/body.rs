@@ -147,4 +147,24 @@ mod tests {
         assert!(from_form::<One>(b"a=1&a=2").is_err());
         assert!(from_form::<One>(b"a=1&b=2").is_ok());
     }
+
+    #[test]
+    fn json_without_a_bottom_is_refused_wherever_it_stands() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Anything {
+            #[expect(dead_code, reason = "only whether it can be read matters")]
+            wanted: serde_json::Value,
+        }
+        let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        for depth in [200, 100_000] {
+            let deep = deep(depth);
+            for json in [deep.clone(), format!("{{\"wanted\":{deep}}}"), "{\"wanted\":".repeat(depth)] {
+                assert!(from_json::<Anything>(json.as_bytes()).is_err());
+            }
+            // What nobody wants is passed over without a step down for each bracket.
+            let beside = format!("{{\"beside\":{deep},\"wanted\":1}}");
+            let _ = from_json::<Anything>(beside.as_bytes());
+        }
+        assert!(from_json::<Anything>(format!("{{\"wanted\":{}}}", deep(100)).as_bytes()).is_ok());
+    }
 }

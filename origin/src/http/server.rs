@@ -1,6 +1,6 @@
 //! The listening socket: HTTP/1.1 with a limit on everything a client can draw out, and a graceful stop.
 
-use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
 use hyper::{body::Incoming, server::conn::http1};
@@ -11,21 +11,37 @@ use hyper_util::{
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
-/// How long a client may take to send the head of a request; also how long a connection may idle.
-const HEAD_TIME: Duration = Duration::from_secs(75);
+use super::{
+    outflow::Outflow,
+    places::{Place, Places},
+};
+
 /// The most bytes that a head may have; longer ones are 431.
 const LARGEST_HEAD: usize = 32 * 1024;
 
-/// Answers connections until `stop` is ready, then lets the requests under way finish for at most
-/// `drain`.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, drain: Duration) {
+/// What clients may cost by their connections alone, whatever they ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How many connections are open at once.
+    pub connections: usize,
+    /// How long a connection may be open without the whole head of a request having come.
+    pub idle: Duration,
+    /// How long a client may take to let an answer out.
+    pub answer: Duration,
+    /// How long requests may go on after the signal to stop.
+    pub drain: Duration,
+}
+
+/// Answers connections until `stop` is ready, then lets the requests under way finish.
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, bounds: Bounds) {
     let graceful = GracefulShutdown::new();
+    let places = Places::new(bounds.connections);
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => answer(stream, peer, router.clone(), &graceful),
+            accepted = accept(&listener, &places) => match accepted {
+                Ok((place, stream, peer)) => answer(place, stream, peer, router.clone(), &graceful, bounds),
                 Err(error) => recover(&error).await,
             },
         }
@@ -34,30 +50,61 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     drop(listener);
     let open = graceful.count();
     tracing::info!(open, "stopping: no new connections, the requests under way finish");
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!(seconds = drain.as_secs(), "stopping: some requests did not finish in time");
+    if tokio::time::timeout(bounds.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!(seconds = bounds.drain.as_secs(), "stopping: some requests did not finish in time");
     }
 }
 
-fn answer(stream: TcpStream, peer: SocketAddr, router: Router, graceful: &GracefulShutdown) {
+/// The next connection, with a place for it. Until there is one, those that come wait with the kernel.
+async fn accept(listener: &TcpListener, places: &Places) -> io::Result<(Place, TcpStream, SocketAddr)> {
+    let (stream, peer) = listener.accept().await?;
+    Ok((places.take().await, stream, peer))
+}
+
+/// The connection's place was another's by the time its request had come: nothing of it was begun.
+#[derive(Debug, thiserror::Error)]
+#[error("displaced by another connection")]
+struct Displaced;
+
+fn answer(
+    place: Place,
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    graceful: &GracefulShutdown,
+    bounds: Bounds,
+) {
     // Answers are small and complete; waiting to join them with later ones only delays them.
     let _ = stream.set_nodelay(true);
+    let place = Arc::new(place);
+    let served = Arc::clone(&place);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        let answer = router.clone().oneshot(request);
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        let (place, router) = (Arc::clone(&served), router.clone());
+        async move {
+            if !place.begin() {
+                return Err(Displaced);
+            }
+            let answer = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            place.finish();
+            Ok(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(bounds.idle)
         .max_header_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Outflow::new(stream, bounds.answer)), service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            // A client that hangs up or speaks no HTTP is its own affair.
-            tracing::debug!(%error, "a connection ended early");
+        tokio::select! {
+            biased;
+            () = place.displaced() => tracing::debug!("a connection that waited was closed to make room"),
+            ended = connection => if let Err(error) = ended {
+                // A client that hangs up or speaks no HTTP is its own affair.
+                tracing::debug!(%error, "a connection ended early");
+            },
         }
     });
 }
@@ -81,6 +128,101 @@ mod tests {
 
     use super::*;
 
+    const BOUNDS: Bounds = Bounds {
+        connections: 8,
+        idle: Duration::from_secs(10),
+        answer: Duration::from_secs(10),
+        drain: Duration::from_secs(10),
+    };
+
+    /// A server of one large answer, and its address.
+    async fn served(bounds: Bounds) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let large = || async { vec![b'x'; 32 * 1024 * 1024] };
+        let router = Router::new().route("/", get(|| async { "small" })).route("/large", get(large));
+        tokio::spawn(serve(listener, router, std::future::pending(), bounds));
+        address
+    }
+
+    async fn asked(client: &mut TcpStream, path: &str) {
+        client.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    }
+
+    /// What comes until the connection ends, in whatever way.
+    async fn to_the_end(client: &mut TcpStream) -> Vec<u8> {
+        let mut received = Vec::new();
+        let end = tokio::time::timeout(Duration::from_secs(5), client.read_to_end(&mut received)).await;
+        let _ = end.expect("the end of the connection");
+        received
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_reads_is_given_up() {
+        let answer = Duration::from_millis(300);
+        let address = served(Bounds { answer, ..BOUNDS }).await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        asked(&mut client, "/large").await;
+        // A byte now and then is not enough.
+        let mut byte = [0];
+        for _ in 0..6 {
+            tokio::time::sleep(answer / 3).await;
+            client.read_exact(&mut byte).await.unwrap();
+        }
+        assert!(to_the_end(&mut client).await.len() < 32 * 1024 * 1024);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_read_slowly_but_in_time_arrives() {
+        let address = served(Bounds { answer: Duration::from_secs(4), ..BOUNDS }).await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        for _ in 0..2 {
+            asked(&mut client, "/large").await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let mut left = 32 * 1024 * 1024;
+            let mut buffer = vec![0; 1024 * 1024];
+            while left > 0 {
+                let read = client.read(&mut buffer).await.unwrap();
+                assert!(read > 0, "{left} bytes are missing");
+                left -= read.min(left);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_that_does_not_come_whole_ends_the_connection() {
+        let idle = Duration::from_millis(300);
+        let address = served(Bounds { idle, ..BOUNDS }).await;
+        for beginning in ["", "GET / HTT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(beginning.as_bytes()).await.unwrap();
+            assert!(to_the_end(&mut client).await.is_empty(), "{beginning}");
+        }
+        let mut client = TcpStream::connect(address).await.unwrap();
+        asked(&mut client, "/").await;
+        assert!(
+            to_the_end(&mut client).await.ends_with(b"small"),
+            "one that was answered may idle no longer"
+        );
+    }
+
+    #[tokio::test]
+    async fn where_all_places_are_taken_whoever_waits_makes_room() {
+        let address = served(Bounds { connections: 2, ..BOUNDS }).await;
+        let mut waiting = Vec::new();
+        for _ in 0..5 {
+            waiting.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut client = TcpStream::connect(address).await.unwrap();
+        asked(&mut client, "/").await;
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        for client in waiting.iter_mut().take(4) {
+            assert!(to_the_end(client).await.is_empty());
+        }
+    }
+
     #[tokio::test]
     async fn a_request_under_way_finishes_after_the_signal_and_no_other_begins() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -95,7 +237,7 @@ mod tests {
         let (stop, stopped) = oneshot::channel::<()>();
         let router = Router::new().route("/slow", get(slow));
         let until = async move { drop(stopped.await) };
-        let server = tokio::spawn(serve(listener, router, until, Duration::from_secs(10)));
+        let server = tokio::spawn(serve(listener, router, until, BOUNDS));
 
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -115,7 +257,7 @@ mod tests {
     async fn an_oversized_head_is_431() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, Router::new(), std::future::pending(), Duration::ZERO));
+        tokio::spawn(serve(listener, Router::new(), std::future::pending(), BOUNDS));
         let mut client = TcpStream::connect(address).await.unwrap();
         let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(LARGEST_HEAD));
         client.write_all(head.as_bytes()).await.unwrap();

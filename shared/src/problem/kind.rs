@@ -84,6 +84,8 @@ kinds! {
     NotFound "not-found" 404 "There is nothing here"
     /// The path exists, with other methods.
     MethodNotAllowed "method-not-allowed" 405 "The method is not allowed here"
+    /// The body did not come in time.
+    RequestTimeout "request-timeout" 408 "The request took too long to arrive"
     /// The act contradicts what is already there.
     Conflict "conflict" 409 "The request contradicts the present state"
     /// Nobody would be left who could administrate.

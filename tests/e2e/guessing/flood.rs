@@ -1,8 +1,6 @@
 //! A thousand logins at once: the memory is that of the hashes that run, everybody else is served, and who is too many
 //! is told so at once. Hanging up changes nothing of it.
 
-use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -12,8 +10,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{counted, crowd, hashes, system};
-use crate::fixture::{Answer, Browser, Mobile, System, until};
+use super::{crowd, hashes, system};
+use crate::fixture::{Answer, Browser, Memory, Mobile, System, counted, until};
 
 /// The hashes that run at once.
 const PERMITS: u64 = 2;
@@ -23,40 +21,6 @@ const QUEUE: usize = 8;
 const MEMORY: u64 = 65_536;
 /// What a thousand connections and their requests may take, in KiB.
 const CONNECTIONS: u64 = 48 * 1024;
-
-/// The memory of a process, in KiB, as Linux tells it.
-struct Memory(PathBuf);
-
-impl Memory {
-    /// Of the origin of a system; none where there is no `/proc`.
-    fn of_origin(system: &System) -> Option<Self> {
-        let config = system.config();
-        let processes = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
-        let is_origin = |process: &PathBuf| {
-            let holds = |file: &str, text: &str| {
-                fs::read(process.join(file)).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
-            };
-            holds("environ", &config) && holds("cmdline", "\0serve\0")
-        };
-        processes.into_iter().find(is_origin).map(Self)
-    }
-
-    fn read(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(self.0.join("status")).expect("the status of origin");
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
-        line.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().expect("a number of KiB")
-    }
-
-    /// What it takes now; from now on the peak is counted.
-    fn begin(&self) -> u64 {
-        fs::write(self.0.join("clear_refs"), "5").expect("the peak set back");
-        self.read("VmRSS:")
-    }
-
-    fn peak(&self) -> u64 {
-        self.read("VmHWM:")
-    }
-}
 
 async fn flooded() -> System {
     let memory = format!("COUNTERSIGN_HASH_MEMORY_KIB={MEMORY}");

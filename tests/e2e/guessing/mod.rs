@@ -6,18 +6,11 @@
 mod exact;
 mod flood;
 
-use crate::fixture::{Mobile, System};
+use crate::fixture::{System, counted};
 
 /// How many come at once: enough to see that it works, or in full.
 fn crowd() -> usize {
     if std::env::var_os("E2E_FULL").is_some() { 1000 } else { 150 }
-}
-
-/// A number that this origin has counted.
-async fn counted(origin: &str, metric: &str) -> u64 {
-    let metrics = Mobile::at(origin).get("/metrics").await.is(200).text();
-    let line = metrics.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
-    line.and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 /// How many hashes these origins have computed.
