@@ -14,7 +14,6 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that was idle for longer is tried before it is used.
 const TRY_AFTER_IDLE: Duration = Duration::from_secs(1);
 
-const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// An answered request survives a power cut: FULL also for the log of WAL mode.
@@ -39,7 +38,7 @@ pub(super) async fn open(url: &str) -> Result<Store, Error> {
             // One writer, so that writers queue fairly instead of polling for the file's lock. It comes
             // first, since it turns on the mode in which readers do not block it.
             let writes = pool(options.clone(), 1, SQLITE_WRITER).await?;
-            let reads = pool(options, SQLITE_READERS, SQLITE_READER).await?;
+            let reads = pool(options, sqlite_readers(), SQLITE_READER).await?;
             let writer = Some(Writer::start(writes.clone(), ACQUIRE_TIMEOUT));
             Store { dialect, reads, writes, writer }
         }
@@ -48,6 +47,12 @@ pub(super) async fn open(url: &str) -> Result<Store, Error> {
             Store { dialect, reads: pool.clone(), writes: pool, writer: None }
         }
     })
+}
+
+/// Two for each core, within reason: each is a thread with memory of its own.
+fn sqlite_readers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores).unwrap_or(u32::MAX).saturating_mul(2).clamp(4, 16)
 }
 
 fn dialect(url: &str) -> Result<Dialect, Error> {
