@@ -2,6 +2,7 @@
 -- waits for its turn. At the end one line of JSON says what came of it, and the file has the tokens as they are then:
 -- one whose answer did not come any more is asked for again in the next run, as a client would.
 
+require("pause")
 local outcome = require("outcome")
 
 local queue, first, last, threads = {}, 1, 0, {}

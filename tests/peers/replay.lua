@@ -1,6 +1,7 @@
 -- What wrk sends: whole requests of a file, parted by a zero byte, one after the other. They are written beforehand,
 -- since most have a signature of their own. At the end one line of JSON says what came of it.
 
+require("pause")
 done = require("outcome")
 
 local requests, at = "", 1

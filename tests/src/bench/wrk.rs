@@ -49,12 +49,14 @@ impl Sample {
     }
 }
 
-/// Runs it against an address and a path, in whole seconds, with these arguments for the script.
+/// Runs it against an address and a path, in whole seconds, with these arguments for the script. Between an answer and the
+/// next request a connection pauses for so long on average, if the script knows how.
 pub(super) async fn run(
     script: &Path,
     (address, path): (SocketAddr, &str),
     connections: u32,
     duration: Duration,
+    pause: Duration,
     arguments: &[&str],
 ) -> Result<Outcome, Failure> {
     let mut wrk = Command::new("wrk");
@@ -65,6 +67,7 @@ pub(super) async fn run(
         .arg(script)
         // What scripts have in common lies beside them.
         .env("LUA_PATH", script.with_file_name("?.lua"))
+        .env("PAUSE_MS", pause.as_millis().to_string())
         .arg(format!("http://{address}{path}"))
         .arg("--")
         .args(arguments)

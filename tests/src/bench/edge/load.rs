@@ -36,6 +36,6 @@ impl Load<'_> {
         let Self { address, path, credentials, offset, body, connections, duration } = self;
         let file = credentials.file.display().to_string();
         let arguments = [credentials.header, &file, &offset.to_string(), &body.to_string()];
-        wrk::run(script, (*address, path), *connections, *duration, &arguments).await
+        wrk::run(script, (*address, path), *connections, *duration, Duration::ZERO, &arguments).await
     }
 }

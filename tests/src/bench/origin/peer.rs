@@ -93,7 +93,9 @@ impl Peer {
 
     async fn load(&self, file: &Path, connections: u32, duration: Duration) -> Result<Outcome, Failure> {
         let file = file.display().to_string();
-        let outcome = wrk::run(&self.script, (self.address, "/"), connections, duration, &[&file]).await?;
+        let outcome =
+            wrk::run(&self.script, (self.address, "/"), connections, duration, Duration::ZERO, &[&file])
+                .await?;
         if outcome.lost > 0 || outcome.refused > u64::from(connections) {
             return Err(Failure::new("Better Auth refused what it should not", "see what stands above"));
         }

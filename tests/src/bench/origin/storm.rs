@@ -11,8 +11,11 @@ use crate::failure::Failure;
 
 /// How many log in at once, over and over.
 const STORM: u32 = 64;
-/// How many others there are of each kind.
+/// How many others there are of each kind …
 const OTHERS: u32 = 4;
+/// … and for how long each pauses after an answer, on average: without it they would be a storm of their own, which two
+/// cores have no time left for.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What was noticed.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +50,8 @@ pub(super) async fn storm(subject: &Subject, duration: Duration) -> Result<(Stor
     };
     let (logins, live, refresh, most) = tokio::try_join!(
         subject.load(Operation::Login, STORM, duration),
-        subject.load(Operation::Live, OTHERS, duration),
-        subject.load(Operation::Refresh, OTHERS, duration),
+        subject.load_with_pauses(Operation::Live, OTHERS, duration, PAUSE),
+        subject.load_with_pauses(Operation::Refresh, OTHERS, duration, PAUSE),
         watched,
     )?;
     let storm = Storm {

@@ -97,13 +97,25 @@ impl Subject {
         connections: u32,
         duration: Duration,
     ) -> Result<Outcome, Failure> {
+        self.load_with_pauses(operation, connections, duration, Duration::ZERO).await
+    }
+
+    /// The same, each with such a pause after every answer on average.
+    pub(super) async fn load_with_pauses(
+        &self,
+        operation: Operation,
+        connections: u32,
+        duration: Duration,
+        pause: Duration,
+    ) -> Result<Outcome, Failure> {
         let outcome = match operation {
             Operation::Refresh => {
                 let file = self.served.directory().join("refresh-tokens").display().to_string();
                 let target = (self.served.address, "/oauth/token");
-                wrk::run(&self.scripts.join("refresh.lua"), target, connections, duration, &[&file]).await?
+                wrk::run(&self.scripts.join("refresh.lua"), target, connections, duration, pause, &[&file])
+                    .await?
             }
-            _ => self.replay(operation, connections, duration).await?,
+            _ => self.replay(operation, connections, duration, pause).await?,
         };
         // At the end of a run wrk may count what it breaks off.
         if outcome.lost > 0 || outcome.refused > u64::from(connections) {
@@ -132,6 +144,7 @@ impl Subject {
         operation: Operation,
         connections: u32,
         duration: Duration,
+        pause: Duration,
     ) -> Result<Outcome, Failure> {
         let rate = &self.rates[operation as usize];
         let file = self.served.directory().join(format!("{operation:?}"));
@@ -140,7 +153,7 @@ impl Subject {
             let count = (rate.get().max(LEAST_GUESS) * duration.as_secs_f64() * 2.0) as usize;
             fs::write(&file, self.asker.requests(operation, count)?).map_err(Failure::file(&file))?;
             let path = file.display().to_string();
-            let outcome = wrk::run(&script, target, connections, duration, &[&path]).await?;
+            let outcome = wrk::run(&script, target, connections, duration, pause, &[&path]).await?;
             rate.set(outcome.requests as f64 / outcome.seconds);
             if outcome.requests + 2 * u64::from(connections) < count as u64 {
                 return Ok(outcome);
@@ -157,8 +170,11 @@ impl Subject {
             headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut connection = Connection::open(self.served.address).await?;
         let answer = connection.send("POST", edge_state::PATH, &headers, &body).await?;
-        let document: StateDocument = serde_json::from_slice(&answer.body)
-            .map_err(|error| Failure::new(format!("the edge state cannot be read: {error}"), "see above"))?;
+        let document: StateDocument = serde_json::from_slice(&answer.body).map_err(|error| {
+            let said: String = String::from_utf8_lossy(&answer.body).chars().take(200).collect();
+            Failure::new(format!("the edge state cannot be read: {error}"), "see what was said")
+                .with_log(vec![said])
+        })?;
         self.asker.know(document.incarnation, document.number);
         Ok(answer.body.len())
     }
