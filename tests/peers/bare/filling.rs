@@ -176,5 +176,7 @@ pub(crate) async fn revoke(url: &str, rules: u64) -> Outcome<()> {
         .bind(now)
         .execute(&mut *transaction)
         .await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    connection.execute(dialect.settle).await?;
+    Ok(())
 }
