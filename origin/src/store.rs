@@ -125,8 +125,8 @@ impl Store {
         if let Some(writer) = &self.writer {
             return Ok(writer.turn().await?.into());
         }
-        // The conditional statements rely on seeing what was committed while they waited for a row.
         let writes = self.writes.clone();
+        // The conditional statements rely on seeing what was committed while they waited for a row.
         let begun = async move { writes.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await };
         // A BEGIN that is given up before its answer is forgotten by sqlx, which would hand the connection on inside of
         // the transaction. As a task it is answered in any case, and rolled back where nobody takes it.
