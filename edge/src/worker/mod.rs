@@ -25,6 +25,10 @@ use crate::{
     settings::Settings,
 };
 
+/// A request is a hundred strings and lists that come and go.
+#[global_allocator]
+static MEMORY: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 thread_local! {
     /// What this isolate has, from its first request on.
     static EDGE: RefCell<Option<Rc<Edge>>> = const { RefCell::new(None) };
