@@ -197,6 +197,7 @@ fn options(place: &Place, arguments: UpArguments) -> Result<up::Options, Failure
         movable_clock: arguments.movable_clock,
         policy: arguments.policy,
         next_version: arguments.next_version,
+        jwt_simple: false,
     };
     Ok(up::Options {
         json: arguments.json,

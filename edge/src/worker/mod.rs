@@ -1,6 +1,7 @@
 //! The border to Cloudflare Workers. Nothing else in this crate knows of it.
 
 mod glue;
+mod in_wasm;
 mod passage;
 mod platform;
 

@@ -13,8 +13,8 @@ pub(super) struct Bar<'b> {
 }
 
 const ROW: usize = 26;
-const LEFT: f64 = 270.0;
-const WIDTH: f64 = 760.0;
+const LEFT: f64 = 380.0;
+const WIDTH: f64 = 870.0;
 
 /// Horizontal bars with a whisker from the least to the most.
 pub(super) fn bars(title: &str, bars: &[Bar<'_>]) -> String {

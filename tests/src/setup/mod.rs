@@ -40,6 +40,8 @@ pub struct Wanted {
     pub policy: Option<PathBuf>,
     /// The part that is of the next version already, for the tests.
     pub next_version: Option<Side>,
+    /// The worker that checks signatures by jwt-simple, for the benchmark.
+    pub jwt_simple: bool,
 }
 
 /// What a run needs, built.
@@ -55,7 +57,8 @@ pub struct Artifacts {
     pub workerd: PathBuf,
 }
 
-/// Sets everything up and builds what is wanted. What is known was built before, all but a worker with another policy.
+/// Sets everything up and builds what is wanted. What is known was built before, all but a worker that is not the
+/// ordinary one.
 ///
 /// # Errors
 /// The first thing that is missing or does not build.
@@ -65,6 +68,7 @@ pub fn artifacts(place: &Place, wanted: &Wanted, known: Option<Artifacts>) -> Re
     }
     let worker = || match wanted.next_version {
         Some(Side::Edge) => worker::of_next_version(place),
+        _ if wanted.jwt_simple => worker::with_jwt_simple(place),
         _ => worker::built(place, wanted.policy.as_deref()),
     };
     let origin = || match wanted.next_version {
@@ -72,7 +76,9 @@ pub fn artifacts(place: &Place, wanted: &Wanted, known: Option<Artifacts>) -> Re
         _ => binary::origin(place, wanted.release, wanted.movable_clock),
     };
     match known {
-        Some(known) if wanted.policy.is_none() && wanted.next_version.is_none() => Ok(known),
+        Some(known) if wanted.policy.is_none() && wanted.next_version.is_none() && !wanted.jwt_simple => {
+            Ok(known)
+        }
         Some(known) => {
             let _alone = place.lock()?;
             let origin = if wanted.next_version == Some(Side::Origin) { origin()? } else { known.origin };

@@ -50,7 +50,7 @@ const KEPT: usize = 8;
 /// # Errors
 /// When it does not build; a fault of the policy is shown by the build itself, with file, line and remedy.
 pub fn built(place: &Place, policy: Option<&Path>) -> Result<PathBuf, Failure> {
-    with_features(place, policy, &[])
+    built_with(place, policy, &[])
 }
 
 /// The directory of the built worker of the next version, which panics when it is asked to, with the example
@@ -59,21 +59,30 @@ pub fn built(place: &Place, policy: Option<&Path>) -> Result<PathBuf, Failure> {
 /// # Errors
 /// Those of [`built`].
 pub fn of_next_version(place: &Place) -> Result<PathBuf, Failure> {
-    with_features(place, None, &["--features", "next-version,planted-panic"])
+    built_with(place, None, &["--features", "next-version,planted-panic"])
 }
 
-fn with_features(place: &Place, policy: Option<&Path>, features: &[&str]) -> Result<PathBuf, Failure> {
+/// The directory of the built worker that checks signatures by jwt-simple instead of WebCrypto, with the example policy.
+///
+/// # Errors
+/// Those of [`built`].
+pub fn with_jwt_simple(place: &Place) -> Result<PathBuf, Failure> {
+    // Not for size, as the others are: WebCrypto is to be compared with jwt-simple at its fastest.
+    built_with(place, None, &["--features", "jwt-simple", "--config", "profile.worker.opt-level=3"])
+}
+
+fn built_with(place: &Place, policy: Option<&Path>, arguments: &[&str]) -> Result<PathBuf, Failure> {
     let policy = policy.map(|path| path.canonicalize().map_err(Failure::file(path))).transpose()?;
     // Beside cargo's own directories, one of which is named for the profile `worker`.
     let home = place.target.join("built-workers");
-    let wanted = home.join(fingerprint(place, policy.as_deref(), features)?);
+    let wanted = home.join(fingerprint(place, policy.as_deref(), arguments)?);
     if wanted.is_dir() {
         return Ok(wanted);
     }
     say("building the worker");
     fs::create_dir_all(&home).map_err(Failure::file(&home))?;
     let unfinished = tempfile::tempdir_in(&home).map_err(Failure::file(&home))?;
-    compile(place, policy.as_deref(), features)?;
+    compile(place, policy.as_deref(), arguments)?;
     bundle(place, unfinished.path())?;
     fs::rename(unfinished.path(), &wanted).map_err(Failure::file(&wanted))?;
     drop(unfinished.keep());
@@ -82,11 +91,11 @@ fn with_features(place: &Place, policy: Option<&Path>, features: &[&str]) -> Res
 }
 
 /// The `edge` crate as WebAssembly.
-fn compile(place: &Place, policy: Option<&Path>, features: &[&str]) -> Result<(), Failure> {
+fn compile(place: &Place, policy: Option<&Path>, arguments: &[&str]) -> Result<(), Failure> {
     let mut build = cargo();
     build
         .args(["build", "--package", "edge", "--lib", "--profile", PROFILE, "--target", TARGET])
-        .args(features)
+        .args(arguments)
         .current_dir(&place.root)
         .env("CARGO_TARGET_DIR", &place.target)
         .env_remove("COUNTERSIGN_POLICY");
@@ -177,7 +186,7 @@ fn prune(home: &Path) {
     }
 }
 
-fn fingerprint(place: &Place, policy: Option<&Path>, features: &[&str]) -> Result<String, Failure> {
+fn fingerprint(place: &Place, policy: Option<&Path>, arguments: &[&str]) -> Result<String, Failure> {
     let mut fingerprint = Fingerprint::default();
     let compiler =
         Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("--version").output();
@@ -185,7 +194,7 @@ fn fingerprint(place: &Place, policy: Option<&Path>, features: &[&str]) -> Resul
     for source in SOURCES {
         fingerprint.tree(&place.root, Path::new(source))?;
     }
-    features.iter().for_each(|feature| fingerprint.part(feature.as_bytes()));
+    arguments.iter().for_each(|argument| fingerprint.part(argument.as_bytes()));
     if let Some(policy) = policy {
         fingerprint.part(&fs::read(policy).map_err(Failure::file(policy))?);
     }

@@ -11,6 +11,8 @@ pub(super) const WEBCRYPTO: &str = "WebCrypto by hand, ES256";
 pub(super) const SEEN: &str = "Countersign, token seen before";
 pub(super) const NEW_ES256: &str = "Countersign, every token new, ES256";
 pub(super) const NEW_EDDSA: &str = "Countersign, every token new, EdDSA";
+pub(super) const IN_WASM_ES256: &str = "Countersign with jwt-simple in wasm, every token new, ES256";
+pub(super) const IN_WASM_EDDSA: &str = "Countersign with jwt-simple in wasm, every token new, EdDSA";
 pub(super) const SESSION: &str = "Countersign, session cookie";
 pub(super) const STRICT: &str = "Countersign, strict route";
 pub(super) const RENEWED: &str = "Countersign, assertion to renew";
@@ -52,6 +54,8 @@ pub(super) fn candidates<'s>(stage: &'s Stage<'_>) -> Vec<Candidate<'s>> {
         on(SEEN, &es256.edge, PLAIN, &es256.few, false),
         on(NEW_ES256, &es256.edge, PLAIN, &es256.many, false),
         on(NEW_EDDSA, &eddsa.edge, PLAIN, &eddsa.many, false),
+        on(IN_WASM_ES256, &es256.in_wasm, PLAIN, &es256.many, false),
+        on(IN_WASM_EDDSA, &eddsa.in_wasm, PLAIN, &eddsa.many, false),
         on(SESSION, &es256.edge, PLAIN, &es256.session, false),
         on(STRICT, &es256.edge, STRICT_PATH, &es256.few, false),
         on(RENEWED, &es256.edge, PLAIN, &es256.handle, false),

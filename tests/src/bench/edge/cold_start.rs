@@ -30,7 +30,8 @@ pub(super) async fn measure(place: &Place, stage: &Stage<'_>, times: usize) -> R
     let token = first_line(&stage.es256.few)?;
     for _ in 0..times {
         let origin = &stage.es256.origin;
-        starts.edge.push(start(place, "edge", stage.starter.edge_command(origin)?, &token).await?);
+        let edge = stage.starter.edge_command(&stage.starter.built.artifacts.worker, origin)?;
+        starts.edge.push(start(place, "edge", edge, &token).await?);
         let peer = stage.starter.peer_command("hono-jose", Some((origin, "ES256")))?;
         starts.hono.push(start(place, "peer", peer, &token).await?);
     }

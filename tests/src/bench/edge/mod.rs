@@ -10,7 +10,7 @@ mod report;
 mod size;
 mod stage;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::candidate::{Candidate, candidates};
@@ -49,14 +49,14 @@ pub(super) async fn run(place: &Place, options: &Options) -> Result<(), Failure>
         true => Extent { rounds: 2, duration: Duration::from_secs(2), starts: 3 },
         false => Extent { rounds: 7, duration: Duration::from_secs(5), starts: 11 },
     };
-    let artifacts = artifacts(place).await?;
-    let stage = Stage::set(place, &artifacts).await?;
+    let built = Built::now(place).await?;
+    let stage = Stage::set(place, &built).await?;
     let script = place.root.join("tests/peers/load.lua");
     let measured = async {
         let samples = throughput(&stage, &script, options, &extent).await?;
         let streamed = streaming(&stage, &script, &extent).await?;
         let starts = cold_start::measure(place, &stage, extent.starts).await?;
-        let sizes = size::of(&artifacts.worker)?;
+        let sizes = size::of(&built)?;
         Ok(Figures { connections: options.connections, samples, streamed, starts, sizes })
     };
     let figures = measured.await;
@@ -67,21 +67,33 @@ pub(super) async fn run(place: &Place, options: &Options) -> Result<(), Failure>
 
 /// From the start of a process to its first verified answer, and nothing else.
 pub(super) async fn start(place: &Place, options: &super::StartOptions) -> Result<(), Failure> {
-    let artifacts = artifacts(place).await?;
-    let stage = Stage::set(place, &artifacts).await?;
+    let built = Built::now(place).await?;
+    let stage = Stage::set(place, &built).await?;
     let starts = cold_start::measure(place, &stage, if options.quick { 5 } else { 31 }).await;
     stage.stop().await;
-    print!("{}", report::starts(&starts?, &size::of(&artifacts.worker)?));
+    print!("{}", report::starts(&starts?, &size::of(&built)?));
     Ok(())
 }
 
-async fn artifacts(place: &Place) -> Result<Artifacts, Failure> {
-    match test_run::artifacts_list() {
-        Some(list) => Artifacts::read(&list),
-        None => {
+/// What is ours of all that takes part.
+#[derive(Debug)]
+struct Built {
+    artifacts: Artifacts,
+    /// The worker that checks signatures by jwt-simple instead of WebCrypto.
+    in_wasm: PathBuf,
+}
+
+impl Built {
+    async fn now(place: &Place) -> Result<Self, Failure> {
+        let known = test_run::artifacts_list().map(|list| Artifacts::read(&list)).transpose()?;
+        setup::in_background(place, move |place| {
             let wanted = Wanted { release: true, ..Wanted::default() };
-            setup::in_background(place, move |place| setup::artifacts(place, &wanted, None)).await
-        }
+            let artifacts = setup::artifacts(place, &wanted, known)?;
+            let wanted = Wanted { jwt_simple: true, ..wanted };
+            let in_wasm = setup::artifacts(place, &wanted, Some(artifacts.clone()))?.worker;
+            Ok(Self { artifacts, in_wasm })
+        })
+        .await
     }
 }
 

@@ -82,7 +82,11 @@ pub(super) fn starts(starts: &Starts, sizes: &Sizes) -> String {
     }
     text.push('\n');
     table(&mut text, &["size, bytes", "raw", "gzip", "brotli"]);
-    for (name, size) in [("WebAssembly", sizes.wasm), ("JavaScript", sizes.javascript)] {
+    for (name, size) in [
+        ("WebAssembly", sizes.wasm),
+        ("WebAssembly with jwt-simple", sizes.wasm_with_jwt_simple),
+        ("JavaScript", sizes.javascript),
+    ] {
         let [raw, gzip, brotli] = [size.raw, size.gzip, size.brotli].map(|bytes| bytes.to_string());
         row(&mut text, &[name.into(), raw, gzip, brotli]);
     }
@@ -124,7 +128,11 @@ fn as_json(figures: &Figures) -> Value {
         "goals": goals_as_json(&figures.goals()),
         "streaming": streamed.collect::<Vec<_>>(),
         "cold_start_seconds": {"edge": seconds(&figures.starts.edge), "hono_jose": seconds(&figures.starts.hono)},
-        "size": {"wasm": size(figures.sizes.wasm), "javascript": size(figures.sizes.javascript)},
+        "size": {
+            "wasm": size(figures.sizes.wasm),
+            "wasm_with_jwt_simple": size(figures.sizes.wasm_with_jwt_simple),
+            "javascript": size(figures.sizes.javascript),
+        },
     })
 }
 

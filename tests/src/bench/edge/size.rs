@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use super::Built;
 use crate::failure::Failure;
 use crate::setup::worker;
 
@@ -13,6 +14,7 @@ use crate::setup::worker;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) wasm: Size,
+    pub(super) wasm_with_jwt_simple: Size,
     pub(super) javascript: Size,
 }
 
@@ -30,8 +32,15 @@ const COMPRESS: &str = "const {gzipSync, brotliCompressSync} = require('node:zli
     console.log(JSON.stringify({raw: raw.length, gzip: gzipSync(raw, {level: 9}).length,
                                 brotli: brotliCompressSync(raw).length}));";
 
-pub(super) fn of(directory: &Path) -> Result<Sizes, Failure> {
-    let mut sizes = Sizes { wasm: Size::default(), javascript: Size::default() };
+pub(super) fn of(built: &Built) -> Result<Sizes, Failure> {
+    let (wasm, javascript) = of_modules(&built.artifacts.worker)?;
+    let (wasm_with_jwt_simple, _) = of_modules(&built.in_wasm)?;
+    Ok(Sizes { wasm, wasm_with_jwt_simple, javascript })
+}
+
+/// Of the WebAssembly and of the JavaScript in a worker's directory.
+fn of_modules(directory: &Path) -> Result<(Size, Size), Failure> {
+    let (mut wasm, mut javascript) = (Size::default(), Size::default());
     for name in worker::modules(directory)? {
         let path = directory.join(&name);
         let output =
@@ -39,7 +48,7 @@ pub(super) fn of(directory: &Path) -> Result<Sizes, Failure> {
         let output = output.map_err(Failure::io("node did not start", "install Node.js 20 or newer"))?;
         let size: Size = serde_json::from_slice(&output.stdout)
             .map_err(|error| Failure::new(format!("the size of {name}: {error}"), "see what stands above"))?;
-        if name.ends_with(".wasm") { sizes.wasm = size } else { sizes.javascript = size }
+        if name.ends_with(".wasm") { wasm = size } else { javascript = size }
     }
-    Ok(sizes)
+    Ok((wasm, javascript))
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use shared::cookie::{ASSERTION_COOKIE, HANDLE_COOKIE};
 use tempfile::TempDir;
 
+use super::Built;
 use super::load::Credentials;
 use crate::bench::served::Served;
 use crate::connection::Connection;
@@ -64,6 +65,8 @@ pub(super) struct Stage<'s> {
 #[derive(Debug)]
 pub(super) struct Side {
     pub(super) edge: Worker,
+    /// The edge that checks signatures by jwt-simple.
+    pub(super) in_wasm: Worker,
     pub(super) hono: Worker,
     pub(super) few: Credentials,
     pub(super) many: Credentials,
@@ -80,7 +83,7 @@ pub(super) struct Side {
 #[derive(Debug)]
 pub(super) struct Starter<'s> {
     place: &'s Place,
-    artifacts: &'s Artifacts,
+    pub(super) built: &'s Built,
     wrangler: Wrangler,
     upstream: String,
     cache: SocketAddr,
@@ -88,7 +91,7 @@ pub(super) struct Starter<'s> {
 }
 
 impl<'s> Stage<'s> {
-    pub(super) async fn set(place: &'s Place, artifacts: &'s Artifacts) -> Result<Self, Failure> {
+    pub(super) async fn set(place: &'s Place, built: &'s Built) -> Result<Self, Failure> {
         let directory = tempfile::tempdir().map_err(Failure::file(Path::new("TMPDIR")))?;
         place.watchdog.over_temporary(directory.path());
         let address = free()?;
@@ -96,7 +99,7 @@ impl<'s> Stage<'s> {
         until_ready(&mut upstream, address, "/", 200).await?;
         let wrangler = Wrangler::read(&place.root)?;
         let (upstream_url, cache) = (format!("http://{address}"), cache::open().await?);
-        let starter = Starter { place, artifacts, wrangler, upstream: upstream_url, cache, directory };
+        let starter = Starter { place, built, wrangler, upstream: upstream_url, cache, directory };
         let (es256, eddsa) = tokio::try_join!(Side::set(&starter, "ES256"), Side::set(&starter, "EdDSA"))?;
         let forward = starter.peer("forward", None, 200).await?;
         let headers = starter.peer("headers", None, 200).await?;
@@ -107,11 +110,15 @@ impl<'s> Stage<'s> {
 
     pub(super) async fn stop(self) {
         let Self { forward, headers, webcrypto, es256, eddsa, upstream, .. } = self;
-        for worker in [forward, headers, webcrypto, es256.edge, es256.hono, eddsa.edge, eddsa.hono] {
+        for worker in [forward, headers, webcrypto] {
             worker.part.stop().await;
         }
-        es256.origin.stop().await;
-        eddsa.origin.stop().await;
+        for Side { edge, in_wasm, hono, origin, .. } in [es256, eddsa] {
+            for worker in [edge, in_wasm, hono] {
+                worker.part.stop().await;
+            }
+            origin.stop().await;
+        }
         upstream.stop().await;
     }
 }
@@ -124,7 +131,7 @@ impl Side {
             ("ASSERTION_SECONDS", ASSERTION_SECONDS),
             ("LIMIT_ADDRESS", "100000/3600000/1/1"),
         ];
-        let (place, program) = (starter.place, &starter.artifacts.origin);
+        let (place, program) = (starter.place, &starter.built.artifacts.origin);
         let prepare = async |origin: &Origin<'_>| origin.create_user(EMAIL, "editor", PASSWORD).await;
         let origin = Served::start(place, program, &settings, prepare).await?;
         let (access, sessions) = issue(origin.address).await?;
@@ -135,9 +142,12 @@ impl Side {
         };
         let bearers: Vec<String> = access.iter().map(|token| format!("Bearer {token}")).collect();
         let forged: Vec<String> = bearers[..FEW].iter().map(|bearer| forged(bearer)).collect();
+        let in_wasm = starter.edge(&starter.built.in_wasm, &origin).await?;
+        refuses(&in_wasm, &forged[0]).await?;
         let handle: Vec<String> = sessions.split(';').take(1).map(str::to_owned).collect();
         Ok(Self {
-            edge: starter.edge(&origin).await?,
+            edge: starter.edge(&starter.built.artifacts.worker, &origin).await?,
+            in_wasm,
             hono: starter.peer("hono-jose", Some((&origin, algorithm)), 401).await?,
             few: keep("few", "authorization", &bearers[..FEW])?,
             many: keep("many", "authorization", &bearers)?,
@@ -151,13 +161,17 @@ impl Side {
 
 impl Starter<'_> {
     /// The edge before an origin, started and waited for.
-    pub(super) async fn edge(&self, origin: &Served) -> Result<Worker, Failure> {
-        let (command, address) = self.edge_command(origin)?;
+    async fn edge(&self, modules: &Path, origin: &Served) -> Result<Worker, Failure> {
+        let (command, address) = self.edge_command(modules, origin)?;
         self.ready("edge", command, address, "/edge/health", 200).await
     }
 
     /// The command that runs an edge, and where it will answer.
-    pub(super) fn edge_command(&self, origin: &Served) -> Result<(Command, SocketAddr), Failure> {
+    pub(super) fn edge_command(
+        &self,
+        modules: &Path,
+        origin: &Served,
+    ) -> Result<(Command, SocketAddr), Failure> {
         let address = free()?;
         let issuer = format!("http://{}", origin.address);
         let mut variables = self.wrangler.vars.clone();
@@ -176,7 +190,7 @@ impl Starter<'_> {
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );
-        Ok((self.worker(&self.artifacts.worker, &variables, address)?, address))
+        Ok((self.worker(modules, &variables, address)?, address))
     }
 
     async fn peer(
@@ -228,7 +242,7 @@ impl Starter<'_> {
         variables: &BTreeMap<String, String>,
         address: SocketAddr,
     ) -> Result<Command, Failure> {
-        let artifacts = Artifacts { worker: modules.to_owned(), ..self.artifacts.clone() };
+        let artifacts = Artifacts { worker: modules.to_owned(), ..self.built.artifacts.clone() };
         workerd::command(&artifacts, &self.wrangler, variables, address, self.cache, self.directory.path())
     }
 
@@ -269,6 +283,16 @@ async fn issue(origin: SocketAddr) -> Result<(Vec<String>, String), Failure> {
     let pairs: Vec<&str> = set.filter_map(|(_, cookie)| cookie.split(';').next()).collect();
     let pair = |wanted| pairs.iter().find(|pair| pair.starts_with(wanted)).copied().ok_or_else(unusable);
     Ok((tokens, [pair(HANDLE_COOKIE)?, "; ", pair(ASSERTION_COOKIE)?].concat()))
+}
+
+/// Sees that an edge takes no forged token: what lets everything through is fast, and no candidate.
+async fn refuses(edge: &Worker, forged: &str) -> Result<(), Failure> {
+    let mut connection = Connection::open(edge.address).await?;
+    let answer = connection.send("GET", "/api/echo", &[("authorization", forged)], "").await?;
+    match answer.status {
+        401 => Ok(()),
+        status => Err(Failure::new(format!("a forged token was answered {status}"), "see edge/src/worker")),
+    }
 }
 
 /// The token with a signature of which only the form is good.
