@@ -47,3 +47,16 @@ impl FromStr for Credential {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a kind of credential: `session` or `bearer`")]
 pub struct InvalidCredential;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_written_as_it_is_read() {
+        for (kind, text) in [(Credential::Session, "session"), (Credential::Bearer, "bearer")] {
+            assert_eq!((kind.to_string().as_str(), text.parse()), (text, Ok(kind)));
+        }
+        assert_eq!("Bearer".parse::<Credential>(), Err(InvalidCredential));
+    }
+}

@@ -163,6 +163,12 @@ mod tests {
     }
 
     #[test]
+    fn an_assertion_does_not_print() {
+        let answer = AssertionAnswer { assertion: "e30.e30.AAAA".to_owned(), expires_in: 300 };
+        assert_eq!(format!("{answer:?}"), "AssertionAnswer(300 s, …)");
+    }
+
+    #[test]
     fn a_call_counts_for_its_path_and_its_body() {
         let nonce = NonceSource::new([1; 8]).next();
         let signed = sign("origin.example", CHECK_PATH, BODY, &key(), NOW, nonce).unwrap();

@@ -30,21 +30,15 @@ pub const MAC_HEADER: &str = "countersign-mac";
 /// The version of the formats in this file. With the feature `next-version` it is the one that comes after.
 pub const VERSION: u32 = if cfg!(feature = "next-version") { 2 } else { 1 };
 
-/// The oldest version that is spoken too: the one before, because edge and origin are never deployed in the
-/// same moment.
-pub const OLDEST_VERSION: u32 = if VERSION > 1 { VERSION - 1 } else { VERSION };
+/// The oldest version that is spoken too: the one before [`VERSION`], where there is one, because edge and origin are
+/// never deployed in the same moment.
+pub const OLDEST_VERSION: u32 = 1;
 
 /// The version in which a request of this one is answered: that of the older of the two. None when it is too
 /// old to be spoken here.
 #[must_use]
-pub const fn version_for(asked: u32) -> Option<u32> {
-    if asked < OLDEST_VERSION {
-        None
-    } else if asked < VERSION {
-        Some(asked)
-    } else {
-        Some(VERSION)
-    }
+pub fn version_for(asked: u32) -> Option<u32> {
+    (asked >= OLDEST_VERSION).then(|| asked.min(VERSION))
 }
 
 /// The longest document that is read, in bytes: as many rules as can be held, and the rest of it.
@@ -304,6 +298,7 @@ mod tests {
             Err(StateError::Malformed)
         );
         assert_eq!(verify_signed(&" ".repeat(MAX_LENGTH + 1)), Err(StateError::TooLong));
+        assert_eq!(verify_signed(&" ".repeat(MAX_LENGTH)), Err(StateError::Malformed));
         assert!(verify_signed(&body.replacen('{', "{\"later\":[],", 1)).is_ok(), "a later version's member");
         let wrong_key = body.replace("\"alg\":\"ES256\"", "\"alg\":\"EdDSA\"");
         assert_eq!(verify_signed(&wrong_key).unwrap().key_set(), Err(InvalidKey("alg")));
@@ -315,6 +310,7 @@ mod tests {
         assert_eq!(version_for(VERSION + 1), Some(VERSION), "a newer edge reads the version before its own");
         assert_eq!(version_for(OLDEST_VERSION), Some(OLDEST_VERSION));
         assert_eq!(version_for(OLDEST_VERSION - 1), None);
+        assert_eq!(OLDEST_VERSION, VERSION.saturating_sub(1).max(1), "the one before, where there is one");
     }
 
     #[test]

@@ -214,6 +214,9 @@ mod tests {
             assert_eq!(return_to(good).as_deref(), Some(good));
         }
         assert_eq!(return_to("/%64ashboard").as_deref(), Some("/dashboard"));
+        let longest = format!("/{}", "a".repeat(MAX_RETURN_LENGTH - 1));
+        assert_eq!(return_to(&longest).as_deref(), Some(longest.as_str()));
+        assert_eq!(return_to(&format!("{longest}a")), None);
         for bad in [
             "",
             "dashboard",

@@ -99,7 +99,7 @@ fn decode(raw: &str) -> Result<String, AmbiguousPath> {
                 let (Some(high), Some(low)) = (hexadecimal(*high), hexadecimal(*low)) else {
                     return Err(AmbiguousPath::IncompleteEscape);
                 };
-                let escaped = high << 4 | low;
+                let escaped = high * 16 + low;
                 if matches!(escaped, b'/' | b'\\' | b'.' | b';' | b'?' | b'#' | 0..=0x1f | 0x7f) {
                     return Err(AmbiguousPath::Escape);
                 }

@@ -118,7 +118,7 @@ impl Rules {
         if from > held.saturating_add(1) && !is_full {
             return Err(Refused::Gap { held, from });
         }
-        let kept_from = if from > held.saturating_add(1) { from } else { self.first().max(floor) };
+        let kept_from = self.first().max(floor);
         if number.saturating_add(1).saturating_sub(kept_from) > MAX_RULES as u64 {
             return Err(Refused::TooMany);
         }

@@ -126,6 +126,12 @@ mod tests {
     }
 
     #[test]
+    fn digests_of_different_secrets_differ() {
+        assert_eq!(Secret::new([1; 32]).digest(), Digest::of(&[1; 32]));
+        assert_ne!(Secret::new([1; 32]).digest(), Secret::new([2; 32]).digest());
+    }
+
+    #[test]
     fn a_secret_is_read_only_in_its_canonical_form() {
         let text = Base64UrlUnpadded::encode_string(&[7; 32]);
         assert_eq!(Secret::from_base64url(&text), Ok(Secret::new([7; 32])));

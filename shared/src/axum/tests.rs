@@ -1,16 +1,22 @@
 //! The layer before a small service, and what comes through it.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::Request,
     response::Response,
-    routing::get,
+    routing::{get, post},
 };
 use http::{StatusCode, request::Builder};
-use tower::ServiceExt;
+use tower::{Layer, Service, ServiceExt};
 use uuid::Uuid;
 
 use super::*;
@@ -212,6 +218,45 @@ async fn a_covered_body_is_checked_and_bounded() {
     // What is not covered streams through, however long.
     let unchecked = sealed("POST", "/who", &signed_in(), None).body(Body::from(long.clone())).unwrap();
     assert_eq!(ask(service(), unchecked).await, (StatusCode::OK, long));
+}
+
+#[tokio::test]
+async fn a_service_that_sets_no_bound_to_bodies_has_one() {
+    let length = post(async |body: Bytes| body.len().to_string());
+    let layer = SealLayer::new(key().into(), Arc::new(|| NOW), NoncePolicy::Remember, None);
+    let service = Router::new().route("/who", length).layer(layer);
+    for (length, status) in [(1 << 20, StatusCode::OK), ((1 << 20) + 1, StatusCode::PAYLOAD_TOO_LARGE)] {
+        let body = vec![b'x'; length];
+        let request = sealed("POST", "/who", &signed_in(), Some(&body)).body(Body::from(body)).unwrap();
+        assert_eq!(ask(service.clone(), request).await.0, status, "{length}");
+    }
+}
+
+/// A service that never takes a request.
+#[derive(Clone)]
+struct Busy;
+
+impl Service<Request> for Busy {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Ready<Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Pending
+    }
+
+    fn call(&mut self, _: Request) -> Self::Future {
+        ready(Ok(Response::default()))
+    }
+}
+
+#[test]
+fn the_layer_takes_requests_when_its_service_does_and_prints_no_key() {
+    let layer = layer(NoncePolicy::Remember, None);
+    assert!(layer.layer(Busy).poll_ready(&mut Context::from_waker(Waker::noop())).is_pending());
+    let printed = format!("{layer:?}");
+    assert!(printed.starts_with("SealLayer { verifier: "), "{printed}");
+    assert!(!printed.contains(key().to_text().split_once('.').unwrap().1), "{printed}");
 }
 
 #[tokio::test]

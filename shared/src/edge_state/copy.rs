@@ -144,6 +144,9 @@ mod tests {
         }
         let long = StateDocument::copy(&vec![b' '; MAX_LENGTH], BEGAN, &key(1));
         assert_eq!(read(&long, Duration::ZERO), Err(StateError::TooLong.into()));
+        let added = long.len() - MAX_LENGTH;
+        let longest = StateDocument::copy(&vec![b' '; MAX_LENGTH - added], BEGAN, &key(1));
+        assert_eq!(read(&longest, Duration::ZERO), Err(StateError::Malformed.into()));
         let empty = StateDocument::copy(b"{}", BEGAN, &key(1));
         assert_eq!(read(&empty, Duration::ZERO), Err(StateError::Malformed.into()));
     }

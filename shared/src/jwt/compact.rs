@@ -14,7 +14,7 @@ use super::{
 pub const MAX_LENGTH: usize = 8192;
 
 /// The most characters of its first part.
-const MAX_HEADER_LENGTH: usize = 1024;
+pub(super) const MAX_HEADER_LENGTH: usize = 1024;
 
 /// A well-formed token that nothing is known to be true of. It shows what is needed to find the key and
 /// check the signature, and not the claims.

@@ -63,6 +63,12 @@ fn an_empty_policy_lets_nothing_through() {
 }
 
 #[test]
+fn a_policy_names_its_upstreams() {
+    let policy = rules(vec![]).compile().unwrap();
+    assert_eq!(policy.upstreams().map(UpstreamName::as_str).collect::<Vec<_>>(), ["demo"]);
+}
+
+#[test]
 fn the_most_specific_pattern_decides_alone() {
     let policy =
         rules(vec![route("/**", None, 1), route("/admin/{id}", Some(&["GET"]), 2)]).compile().unwrap();

@@ -162,7 +162,7 @@ fn rules_that_do_not_go_on_from_those_held_are_refused_and_these_stay() {
 fn rules_that_expired_unseen_are_no_gap() {
     let mut rules = Rules::from_full(&document(1, 1, &[Rule::Session(id(1))])).unwrap();
     rules.apply(&document(50, 50, &[Rule::Session(id(2))])).unwrap();
-    assert_eq!((rules.number(), rules.len()), (50, 1));
+    assert_eq!((rules.number(), rules.len(), rules.is_empty()), (50, 1, false));
     assert!(!rules.hits(id(1), id(9), 1));
     assert!(rules.hits(id(2), id(9), 1));
     rules.apply(&document(51, 51, &[])).unwrap();

@@ -225,6 +225,7 @@ fn keys_are_told_apart() {
     let message = message(&headers);
     let verify = |keys: MacKeys| verify(&message, &keys, Tag::Request, now()).map(|_| ());
     assert_eq!(verify(MacKeys::new(key("other"), Some(key("demo")))), Ok(()));
+    assert_eq!(check(&message).unwrap().key_id(), key("demo").id());
     assert_eq!(verify(key("other").into()), Err(SealError::UnknownKey));
     // The id of the one with the bytes of the other.
     let (demo, other) = (key("demo").to_text(), key("other").to_text());
