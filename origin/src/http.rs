@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admin;
+mod arrival;
 mod audit;
 mod body;
 mod client;
@@ -47,7 +48,6 @@ mod service_keys;
 mod tests;
 mod time;
 mod trace;
-mod unread;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use shared::problem::{Kind, Problem};
@@ -166,7 +166,7 @@ pub fn router(app: App) -> Router {
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(app.clone(), seal::check))
         .layer(DefaultBodyLimit::max(body::LARGEST))
-        .layer(middleware::from_fn_with_state(app.clone(), unread::discard))
+        .layer(middleware::from_fn_with_state(app.clone(), arrival::await_all))
         .layer(middleware::from_fn(protect::framing))
         .layer(middleware::from_fn_with_state(app.clone(), protect::reliance))
         .layer(middleware::from_fn_with_state(app.clone(), protect::time))

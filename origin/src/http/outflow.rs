@@ -3,6 +3,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -13,17 +14,20 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+use super::places::Place;
+
 /// A connection that fails when what was to be sent is not all under way in time. The time runs from when the client
 /// takes no more until all has gone out: who takes a byte now and then gains nothing by it.
 pub(super) struct Outflow {
     stream: TcpStream,
+    place: Arc<Place>,
     time: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Outflow {
-    pub(super) const fn new(stream: TcpStream, time: Duration) -> Self {
-        Self { stream, time, stalled: None }
+    pub(super) const fn new(stream: TcpStream, place: Arc<Place>, time: Duration) -> Self {
+        Self { stream, place, time, stalled: None }
     }
 
     fn in_time<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -77,6 +81,7 @@ impl AsyncWrite for Outflow {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         if flushed.is_ready() {
             self.stalled = None;
+            self.place.all_is_out();
         }
         flushed
     }

@@ -44,6 +44,8 @@ enum Standing {
     Waiting(Turn),
     /// Has one under way.
     Busy,
+    /// Has answered it, and not all of the answer is out.
+    Answering,
     /// The place is another's.
     Displaced,
 }
@@ -106,17 +108,26 @@ impl Place {
     /// A request has come. Says whether it may begin: a connection whose place is gone begins nothing any more.
     pub(super) fn begin(&self) -> bool {
         let (mut standing, mut state) = (self.standing(), self.places.state());
-        if let Standing::Waiting(turn) = *standing {
-            let is_ours = state.waiting.remove(&turn).is_some();
-            *standing = if is_ours { Standing::Busy } else { Standing::Displaced };
-        }
+        *standing = match *standing {
+            Standing::Waiting(turn) if state.waiting.remove(&turn).is_none() => Standing::Displaced,
+            Standing::Displaced => Standing::Displaced,
+            _ => Standing::Busy,
+        };
         !matches!(*standing, Standing::Displaced)
     }
 
     /// It has been answered.
-    pub(super) fn finish(&self) {
+    pub(super) fn answered(&self) {
         let mut standing = self.standing();
         if let Standing::Busy = *standing {
+            *standing = Standing::Answering;
+        }
+    }
+
+    /// Nothing is left to be sent. Where a request was answered, the connection waits for the next.
+    pub(super) fn all_is_out(&self) {
+        let mut standing = self.standing();
+        if let Standing::Answering = *standing {
             *standing = Standing::Waiting(self.places.state().wait(Arc::clone(&self.displaced)));
             self.places.0.changed.notify_one();
         }
@@ -133,7 +144,7 @@ impl Drop for Place {
         let mut state = self.places.state();
         let is_ours = match standing {
             Standing::Waiting(turn) => state.waiting.remove(&turn).is_some(),
-            Standing::Busy => true,
+            Standing::Busy | Standing::Answering => true,
             Standing::Displaced => false,
         };
         if is_ours {
@@ -157,7 +168,8 @@ mod tests {
         let places = Places::new(2);
         let (first, second) = (places.take().await, places.take().await);
         assert!(first.begin());
-        first.finish();
+        first.answered();
+        first.all_is_out();
         let third = places.take().await;
         assert!(is_displaced(&second).await && !is_displaced(&first).await && !is_displaced(&third).await);
         assert!(!second.begin(), "what was displaced begins nothing");
@@ -178,7 +190,11 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(!next.is_finished());
-        first.finish();
+        first.all_is_out();
+        first.answered();
+        tokio::task::yield_now().await;
+        assert!(!next.is_finished(), "what is sent before the end of the answer is not the end");
+        first.all_is_out();
         let next = next.await.unwrap();
         assert!(is_displaced(&first).await);
         drop(first);

@@ -1,9 +1,24 @@
 //! The listening socket: HTTP/1.1 with a limit on everything a client can draw out, and a graceful stop.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
-use hyper::{body::Incoming, server::conn::http1};
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+    extract::ConnectInfo,
+    http::Request,
+};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    server::conn::http1,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -87,15 +102,14 @@ fn answer(
                 return Err(Displaced);
             }
             let answer = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-            place.finish();
-            Ok(answer)
+            Ok(answer.map(|body| Departing { body, place }))
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.idle)
         .max_header_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(Outflow::new(stream, bounds.answer)), service);
+        .serve_connection(TokioIo::new(Outflow::new(stream, Arc::clone(&place), bounds.answer)), service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         tokio::select! {
@@ -107,6 +121,38 @@ fn answer(
             },
         }
     });
+}
+
+/// The body of an answer, which is dropped when all of it is on its way, or it is given up.
+struct Departing {
+    body: Body,
+    place: Arc<Place>,
+}
+
+impl HttpBody for Departing {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Departing {
+    fn drop(&mut self) {
+        self.place.answered();
+    }
 }
 
 /// What failed was one connection, or there are too many open files: then a moment's rest helps, and
@@ -221,6 +267,20 @@ mod tests {
         for client in waiting.iter_mut().take(4) {
             assert!(to_the_end(client).await.is_empty());
         }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_going_out_makes_no_room_before_its_end() {
+        let address = served(Bounds { connections: 1, ..BOUNDS }).await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        asked(&mut client, "/large").await;
+        let mut beginning = [0; 12];
+        client.read_exact(&mut beginning).await.unwrap();
+        let mut newcomer = TcpStream::connect(address).await.unwrap();
+        asked(&mut newcomer, "/").await;
+        assert!(to_the_end(&mut client).await.len() > 32 * 1024 * 1024);
+        newcomer.read_exact(&mut beginning).await.unwrap();
+        assert_eq!(&beginning, b"HTTP/1.1 200");
     }
 
     #[tokio::test]

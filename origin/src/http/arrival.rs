@@ -32,7 +32,7 @@ const TIME: Duration = Duration::from_secs(5);
 /// Answers once the rest of the request's body has come, or too much of it. A body that does not come within half of
 /// the time that a request may take is 408, whatever its reader made of that: slowness is the client's, and no error
 /// of ours.
-pub(super) async fn discard(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn await_all(State(app): State<App>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
