@@ -139,6 +139,11 @@ mod tests {
             bytes[at] = byte;
             assert_eq!(Rule::from_bytes(&bytes), Err(InvalidRules), "{byte}");
         }
+        for at in [1, 23] {
+            let mut bytes = Rule::Key.to_bytes();
+            bytes[at] = 1;
+            assert_eq!(Rule::from_bytes(&bytes), Err(InvalidRules), "a key's rule names nobody and no epoch");
+        }
         let text = encode_rules([Rule::Key, Rule::UserBelow(user, 2)]);
         for text in [&text[1..], &text[4..], &text[..60], &format!("{text}="), &format!("{text}\n"), "A", "*"]
         {

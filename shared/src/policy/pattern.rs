@@ -190,6 +190,8 @@ pub(super) mod tests {
         assert_eq!(segments("/**"), Ok(vec![Segment::Rest]));
         assert_eq!(segments("/users/{id}/**"), Ok(vec![literal("users"), Segment::Parameter, Segment::Rest]));
         assert_eq!(segments("/café/%7eme"), Ok(vec![literal("caf%C3%A9"), literal("~me")]));
+        assert_eq!(segments(&"/a".repeat(MAX_SEGMENTS)), Ok(vec![literal("a"); MAX_SEGMENTS]));
+        assert_eq!(segments(&"/a".repeat(MAX_SEGMENTS + 1)), Err(InvalidPattern::TooManySegments));
     }
 
     #[test]

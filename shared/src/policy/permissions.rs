@@ -48,12 +48,6 @@ impl FromIterator<Permission> for Permissions {
     }
 }
 
-impl Extend<Permission> for Permissions {
-    fn extend<I: IntoIterator<Item = Permission>>(&mut self, permissions: I) {
-        self.0.extend(permissions);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
