@@ -126,7 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn digests_of_different_secrets_differ() {
+    fn different_secrets_and_their_digests_differ() {
+        assert_ne!(Secret::new([1; 32]), Secret::new([2; 32]));
         assert_eq!(Secret::new([1; 32]).digest(), Digest::of(&[1; 32]));
         assert_ne!(Secret::new([1; 32]).digest(), Secret::new([2; 32]).digest());
     }

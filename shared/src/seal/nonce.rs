@@ -244,11 +244,39 @@ mod tests {
         assert!(!accept(100_000));
         assert!(accept(99_999), "they may come out of order");
         assert!(accept(100_000 - WINDOW + WORD), "back to the window's first word");
-        assert!(!accept(100_000 - WINDOW - WORD));
+        assert!(!accept((100_000 / WORD + 1) * WORD - WINDOW - 1), "the last before it");
         assert!(accept(u64::MAX));
         assert!(!accept(u64::MAX));
         assert!(!accept(100_001));
         assert!(accept(u64::MAX - 1));
+    }
+
+    #[test]
+    fn what_stays_in_a_window_that_slides_stays_seen() {
+        let mut memory = NonceMemory::default();
+        let mut accept = |counter| memory.accept(nonce(1, counter), END, NOW).is_ok();
+        assert!(accept(0) && accept(WINDOW / 2) && accept(WINDOW + WORD));
+        assert!(!accept(WINDOW / 2));
+    }
+
+    #[test]
+    fn half_of_a_window_that_is_shortened_is_behind_it() {
+        let mut window = Window::new(None);
+        assert!(window.accept(0, END) && window.accept(9 * WORD, END));
+        window.shorten();
+        assert_eq!((window.words.len(), window.first, window.floor), (5, 5, 5));
+    }
+
+    #[test]
+    fn a_prefix_is_forgotten_when_its_last_seal_ended_a_while_ago_and_not_before() {
+        let mut memory = NonceMemory::default();
+        let next = NOW + PURGED_EVERY;
+        let over = next - KEPT;
+        assert_eq!(memory.accept(nonce(1, 0), over, NOW), Ok(()));
+        assert_eq!(memory.accept(nonce(2, 0), over + Duration::from_millis(1), NOW), Ok(()));
+        assert_eq!(memory.accept(nonce(3, 0), END, next), Ok(()));
+        let held: Vec<u64> = memory.windows.keys().map(|prefix| u64::from_be_bytes(*prefix)).collect();
+        assert_eq!((held, memory.words), (vec![2, 3], 2));
     }
 
     #[test]

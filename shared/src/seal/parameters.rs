@@ -7,7 +7,7 @@ use crate::identity;
 const ALGORITHM: &str = "hmac-sha256";
 
 /// More than the parameters of a seal ever have.
-const MAX_LENGTH: usize = 2048;
+pub(super) const MAX_LENGTH: usize = 2048;
 
 /// What is covered beside the derived components, and under which conditions.
 pub(super) struct Parameters<'a> {

@@ -6,6 +6,17 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
+fn parameters_are_no_longer_than_they_need_to_be() {
+    let good = good_parameters();
+    let of_length = |length: usize| {
+        let padding = ["keyid=\"", &"x".repeat(length - good.len())].concat();
+        check_spelled(&good.replace("keyid=\"", &padding)).map(|_| ())
+    };
+    assert_eq!(of_length(parameters::MAX_LENGTH), Err(SealError::UnknownKey));
+    assert_eq!(of_length(parameters::MAX_LENGTH + 1), Err(SealError::Malformed));
+}
+
+#[test]
 fn parameters_have_one_spelling() {
     let good = good_parameters();
     assert!(check_spelled(&good).is_ok());
