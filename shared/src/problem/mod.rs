@@ -262,6 +262,8 @@ mod tests {
             problem.to_json(),
             r#"{"type":"/problems/password-too-short","title":"The password is too short","status":422,"detail":"At least 15 characters."}"#
         );
+        assert_eq!(problem.detail(), Some("At least 15 characters."));
+        assert_eq!(problem.to_string(), "The password is too short: At least 15 characters.");
     }
 
     #[test]
@@ -271,6 +273,7 @@ mod tests {
             expires_in: Some(300),
             methods: vec!["totp", "recovery_code"],
         };
+        assert_eq!(format!("{step:?}"), r#"SecondStep { methods: ["totp", "recovery_code"], .. }"#);
         let problem = Problem::second_factor_required(step);
         assert!(problem.to_json().ends_with(
             r#""status":401,"challenge":"secret","expires_in":300,"methods":["totp","recovery_code"]}"#
@@ -302,6 +305,10 @@ mod tests {
     fn challenges_are_those_of_rfc_6750() -> Result<(), Box<dyn std::error::Error>> {
         let challenge = |problem: Problem| problem.www_authenticate().unwrap_or_default();
         assert_eq!(challenge(Kind::Unauthenticated.into()), r#"Bearer realm="countersign""#);
+        assert_eq!(
+            challenge(Kind::AmbiguousCredentials.into()),
+            r#"Bearer realm="countersign", error="invalid_request""#
+        );
         assert_eq!(
             challenge(Kind::ExpiredToken.into()),
             r#"Bearer realm="countersign", error="invalid_token""#

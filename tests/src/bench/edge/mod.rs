@@ -46,7 +46,7 @@ struct Extent {
 
 pub(super) async fn run(place: &Place, options: &Options) -> Result<(), Failure> {
     let extent = match options.quick {
-        true => Extent { rounds: 2, duration: Duration::from_secs(2), starts: 3 },
+        true => Extent { rounds: 2, duration: Duration::from_secs(1), starts: 3 },
         false => Extent { rounds: 7, duration: Duration::from_secs(5), starts: 11 },
     };
     let built = Built::now(place).await?;
