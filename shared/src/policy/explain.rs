@@ -220,3 +220,119 @@ impl fmt::Display for Explanation {
         self.reasons.iter().try_for_each(|reason| writeln!(f, "  - {reason}"))
     }
 }
+
+#[cfg(feature = "policy-file")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authentication::Method;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn example() -> Policy {
+        Policy::from_toml("shared/policy.toml", include_str!("../../policy.toml")).unwrap()
+    }
+
+    fn path(text: &str) -> CanonicalPath {
+        CanonicalPath::parse(text).unwrap()
+    }
+
+    /// What is said of somebody with these roles who has logged in just now, by a password alone, or of nobody.
+    fn explain(policy: &Policy, method: &str, text: &str, roles: Option<&[&str]>) -> Explanation {
+        let roles =
+            roles.map(|roles| roles.iter().map(|role| role.parse().unwrap()).collect::<Vec<RoleName>>());
+        let methods = [Method::Password].into_iter().collect();
+        let authentication = Authentication { at: Some(NOW), methods, email_verified: false };
+        let caller = roles.as_deref().map(|roles| Asked { roles, authentication: &authentication, now: NOW });
+        policy.explain(method, &path(text), caller.as_ref())
+    }
+
+    #[test]
+    fn an_explanation_says_who_and_why() {
+        let policy = example();
+        let explain = |method, text, roles| explain(&policy, method, text, roles);
+        let line = policy.route("POST", &path("/api/reports/7")).unwrap().line;
+        let text = explain("POST", "/api/reports/7", Some(&["viewer"])).to_string();
+        assert_eq!(
+            text,
+            format!(
+                "POST /api/reports/7 as viewer: refused (insufficient-scope)\n  \
+                   route: /api/reports/** on line {line}, to upstream demo\n  \
+                   - /api/reports/** takes any method\n  \
+                   - it needs reports:write, granted by admin, editor\n  \
+                   - by cookie it must come from this site and carry x-csrf-token\n  \
+                   - refused: reports:write is missing\n"
+            )
+        );
+        assert!(explain("GET", "/api/reports/7", Some(&["editor"])).allowed);
+        let payout = explain("POST", "/api/payouts/7", Some(&["editor"]));
+        assert_eq!(payout.problem, Some("insufficient-user-authentication"));
+        for reason in [
+            "it needs a login by two factors, at most 300 s ago",
+            "refused: wanted is a login by two factors, at most 300 s ago",
+        ] {
+            assert!(payout.reasons.iter().any(|said| said == reason), "{payout}");
+        }
+        let stranger = explain("GET", "/api/echo", Some(&["stranger"]));
+        assert!(stranger.reasons.contains(&"there is no role stranger: it grants nothing".to_owned()));
+        let current = explain("DELETE", "/auth/sessions/current", Some(&[]));
+        assert!(current.to_string().starts_with("DELETE /auth/sessions/current with no role: allowed\n"));
+        assert!(
+            current
+                .reasons
+                .iter()
+                .any(|reason| reason.starts_with("less specific, so not asked: /auth/sessions/{id}"))
+        );
+    }
+
+    #[test]
+    fn whoever_presents_nothing_is_told_what_becomes_of_that() {
+        let policy = example();
+        for (method, path, problem) in [
+            ("GET", "/public/x", None),
+            ("GET", "/api/echo", Some("unauthenticated")),
+            ("GET", "/nothing", Some("not-found")),
+            ("PUT", "/auth/me", Some("method-not-allowed")),
+        ] {
+            let answer = explain(&policy, method, path, None);
+            assert_eq!((answer.allowed, answer.problem), (problem.is_none(), problem), "{answer}");
+        }
+        let reserved = explain(&policy, "GET", "/edge/health", None);
+        let reason = "paths under /edge, /health, /metrics never pass the edge, whatever the policy says";
+        assert_eq!(reserved.reasons[0], reason);
+        assert!(explain(&policy, "GET", "/nothing", None).reasons[0].contains("no pattern matches"));
+    }
+
+    #[test]
+    fn where_the_kinds_of_credentials_differ_each_has_its_answer() {
+        let policy = example();
+        let machine = explain(&policy, "GET", "/api/machine/x", Some(&["viewer"]));
+        assert_eq!((machine.allowed, machine.problem), (true, None));
+        for reason in ["by session cookie: refused: ", "by bearer token: allowed"] {
+            assert!(machine.reasons.iter().any(|said| said.starts_with(reason)), "{machine}");
+        }
+        let policy = Policy::from_toml(
+            "policy.toml",
+            r#"
+            version = 1
+            [roles.viewer]
+            permissions = ["reports:read"]
+            [permissions."reports:read"]
+            require = "second_factor"
+            [upstreams.demo]
+            [[routes]]
+            path = "/reports"
+            allow = "reports:read"
+            credentials = ["session"]
+            upstream = "demo"
+            "#,
+        )
+        .unwrap();
+        let refused = |roles| explain(&policy, "GET", "/reports", Some(roles));
+        assert_eq!(refused(&[]).problem, Some("insufficient-scope"), "not that it is the wrong kind");
+        let viewer = refused(&["viewer"]);
+        assert_eq!(viewer.problem, Some("insufficient-user-authentication"));
+        let reason = "it needs a login by two factors; some of it stands in [permissions.\"reports:read\"]";
+        assert!(viewer.reasons.iter().any(|said| said == reason), "{viewer}");
+    }
+}

@@ -287,6 +287,7 @@ mod tests {
         assert_eq!(uris.len(), Kind::ALL.len());
         for &kind in Kind::ALL {
             assert_eq!(Kind::from_type_uri(kind.type_uri()), Some(kind));
+            assert_eq!(kind.type_uri(), format!("/problems/{kind}"));
             assert!((400..600).contains(&kind.status()), "{kind}");
         }
     }
@@ -298,6 +299,20 @@ mod tests {
             assert!(headers.contains(&("cache-control", "no-store".to_owned())));
             let challenged = headers.iter().any(|(name, _)| *name == "www-authenticate");
             assert!(challenged || kind.status() != 401, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_is_a_matter_of_waiting_says_how_long() {
+        for (kind, seconds) in [
+            (Kind::Overloaded, Some("1")),
+            (Kind::Unavailable, Some("1")),
+            (Kind::TooManyRequests, Some("60")),
+            (Kind::Forbidden, None),
+        ] {
+            let headers = Problem::new(kind).headers();
+            let said = headers.iter().find(|(name, _)| *name == "retry-after");
+            assert_eq!(said.map(|(_, value)| value.as_str()), seconds, "{kind}");
         }
     }
 

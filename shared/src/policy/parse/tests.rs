@@ -265,6 +265,12 @@ fn a_page_for_logging_in_that_needs_a_login_is_a_fault() {
         ["p.toml:13: the login page /in needs a login itself; write allow = \"public\" for its route"]
     );
     assert_eq!(faults(&format!("login = \"https://evil.example\"\n{HEAD}")).len(), 1);
+    assert_eq!(
+        faults(&text("public").replace("login = \"/in", "login = \"/%69n")),
+        [
+            "p.toml:1: the login page \"/%69n\" is not a path in its plain form; write a path such as \"/login\""
+        ]
+    );
 }
 
 #[test]
