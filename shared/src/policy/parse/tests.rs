@@ -274,6 +274,33 @@ fn a_page_for_logging_in_that_needs_a_login_is_a_fault() {
 }
 
 #[test]
+fn what_is_unknown_and_like_nothing_known_is_to_be_removed() {
+    let text =
+        "version = 1\n[roles.viewer]\npermissions = [\"a:b\"]\nmembers = 7\n[upstreams.demo]\naddress = 1\n";
+    assert_eq!(
+        faults(text),
+        [
+            "p.toml:4: `members` of role viewer is unknown; remove it: there are includes, permissions",
+            "p.toml:6: `address` of upstream demo is unknown; remove it: nothing belongs there"
+        ]
+    );
+}
+
+#[test]
+fn headers_of_other_sites_scripts_are_named_in_lower_case() {
+    let names = ["x-csrf-token", "x_1", "2"];
+    let cors = one_route(&format!("cors = {{ origins = [\"*\"], headers = {names:?} }}")).cors.unwrap();
+    assert_eq!((cors.origins, cors.headers), (vec!["*".to_owned()], names.map(str::to_owned).to_vec()));
+    for name in ["", "X-Up", "a b", "a:", "é"] {
+        let found = route_faults(&format!(
+            "allow = \"signed_in\"\nupstream = \"demo\"\ncors = {{ origins = [\"*\"], headers = [{name:?}] }}"
+        ));
+        let fault = format!("p.toml:16: {name:?} is not the name of a header in lower case");
+        assert!(matches!(&found[..], [only] if only.starts_with(&fault)), "{found:?}");
+    }
+}
+
+#[test]
 fn a_permission_that_no_role_names_is_a_slip_unless_a_role_has_all() {
     let route = |allow: &str| route_faults(&format!("allow = \"{allow}\"\nupstream = \"demo\""));
     assert!(route("keys:rotate").is_empty());
