@@ -336,6 +336,26 @@ fn what_does_not_go_together_is_a_fault() {
 }
 
 #[test]
+fn what_does_go_together_is_none() {
+    for lines in ["cache = true", "forward_credential = true", "forward_credential = true\ncache = false"] {
+        let found = route_faults(&format!("allow = \"public\"\nupstream = \"demo\"\n{lines}"));
+        assert!(found.is_empty(), "{lines}: {found:?}");
+    }
+}
+
+#[test]
+fn a_path_is_corrected_where_it_is_clear_what_was_meant() {
+    let some_path = "; write a path such as \"/reports/{id}\" or \"/public/**\"";
+    for (path, remedy) in
+        [("/a/", "; write \"/a\""), ("/a//", "; write \"/a\""), ("a", some_path), ("//", some_path)]
+    {
+        let route = format!("[[routes]]\npath = \"{path}\"\nallow = \"public\"\nupstream = \"demo\"\n");
+        let found = faults(&format!("{HEAD}{route}"));
+        assert!(matches!(&found[..], [only] if only.ends_with(remedy)), "{path}: {found:?}");
+    }
+}
+
+#[test]
 fn every_key_refuses_what_it_does_not_mean() {
     for line in [
         "methods = []",
