@@ -309,6 +309,12 @@ fn a_permission_that_no_role_names_is_a_slip_unless_a_role_has_all() {
         ["p.toml:14: no role grants \"report:read\"; did you mean \"reports:read\"?"]
     );
     assert_eq!(route("signedin"), ["p.toml:14: no role grants \"signedin\"; did you mean \"signed_in\"?"]);
+    assert_eq!(
+        route("whoever"),
+        [
+            "p.toml:14: no role grants \"whoever\"; write \"public\", \"optional\", \"signed_in\" or a permission such as \"reports:read\""
+        ]
+    );
     assert_eq!(route("*").len(), 1);
     assert_eq!(route("Public").len(), 1);
 }
@@ -337,6 +343,7 @@ fn what_does_not_go_together_is_a_fault() {
 
 #[test]
 fn what_does_go_together_is_none() {
+    assert_eq!(one_route("csrf = \"token\"").csrf, Csrf::Token);
     for lines in ["cache = true", "forward_credential = true", "forward_credential = true\ncache = false"] {
         let found = route_faults(&format!("allow = \"public\"\nupstream = \"demo\"\n{lines}"));
         assert!(found.is_empty(), "{lines}: {found:?}");
