@@ -54,6 +54,7 @@ mod tests {
             ("method", Some("methods")),
             ("alow", Some("allow")),
             ("freshnes", Some("freshness")),
+            ("fresnes", Some("freshness")),
             ("stale-if-error", Some("stale_if_error")),
             ("upstraem", Some("upstream")),
             ("Methods", Some("methods")),
@@ -63,6 +64,9 @@ mod tests {
         ] {
             assert_eq!(closest(word, known), meant, "{word}");
         }
+        let longest = "x".repeat(64);
+        assert_eq!(closest(&longest, [longest.as_str()]), Some(longest.as_str()));
+        assert_eq!(closest(&format!("{longest}x"), [longest.as_str()]), None);
         for (permission, meant) in [
             ("users:raed", Some("users:read")),
             ("user:read", Some("users:read")),
