@@ -1,4 +1,5 @@
-use proptest::prelude::*;
+mod arbitrary;
+mod routes;
 
 use super::*;
 use crate::{
@@ -320,85 +321,6 @@ fn a_permission_that_no_role_names_is_a_slip_unless_a_role_has_all() {
 }
 
 #[test]
-fn what_does_not_go_together_is_a_fault() {
-    for (lines, line) in [
-        ("allow = \"public\"\ncredentials = [\"session\"]", 15),
-        ("allow = \"public\"\nfreshness = \"strict\"", 15),
-        ("allow = \"public\"\ncsrf = \"token\"", 15),
-        ("allow = \"optional\"\ncache = true", 15),
-        ("allow = \"public\"\nforward_credential = true\ncache = true", 16),
-        ("allow = \"signed_in\"\ncache = true", 15),
-        ("allow = \"signed_in\"\nfreshness = \"strict\"\nstale_if_error = 1", 16),
-        ("allow = \"signed_in\"\nmethods = [\"POST\"]\nwebsocket = true", 16),
-        ("allow = \"signed_in\"\ncors = { origins = [\"*\"], credentials = true }", 15),
-        ("allow = \"signed_in\"\ncors = { origins = [\"*\", \"https://a\"] }", 15),
-        ("allow = \"signed_in\"\ncors = { }", 15),
-        ("allow = \"signed_in\"\ncors = { origins = [\"https://a\"], header = [\"x\"] }", 15),
-    ] {
-        let found = route_faults(&format!("{lines}\nupstream = \"demo\""));
-        assert_eq!(found.len(), 1, "{lines}: {found:?}");
-        assert!(found[0].starts_with(&format!("p.toml:{line}: ")), "{lines}: {found:?}");
-    }
-}
-
-#[test]
-fn what_does_go_together_is_none() {
-    assert_eq!(one_route("csrf = \"token\"").csrf, Csrf::Token);
-    for lines in ["cache = true", "forward_credential = true", "forward_credential = true\ncache = false"] {
-        let found = route_faults(&format!("allow = \"public\"\nupstream = \"demo\"\n{lines}"));
-        assert!(found.is_empty(), "{lines}: {found:?}");
-    }
-}
-
-#[test]
-fn a_path_is_corrected_where_it_is_clear_what_was_meant() {
-    let some_path = "; write a path such as \"/reports/{id}\" or \"/public/**\"";
-    for (path, remedy) in
-        [("/a/", "; write \"/a\""), ("/a//", "; write \"/a\""), ("a", some_path), ("//", some_path)]
-    {
-        let route = format!("[[routes]]\npath = \"{path}\"\nallow = \"public\"\nupstream = \"demo\"\n");
-        let found = faults(&format!("{HEAD}{route}"));
-        assert!(matches!(&found[..], [only] if only.ends_with(remedy)), "{path}: {found:?}");
-    }
-}
-
-#[test]
-fn every_key_refuses_what_it_does_not_mean() {
-    for line in [
-        "methods = []",
-        "methods = \"GET\"",
-        "methods = [\"get\"]",
-        "methods = [\"GET\", \"GET\"]",
-        "methods = [\"TRACE\"]",
-        "methods = [\"CONNECT\"]",
-        "methods = [1]",
-        "credentials = [\"cookie\"]",
-        "credentials = []",
-        "freshness = \"fresh\"",
-        "stale_if_error = -1",
-        "stale_if_error = 86401",
-        "stale_if_error = 1.5",
-        "stale_if_error = \"300\"",
-        "csrf = \"none\"",
-        "csrf = false",
-        "origins = [\"*\"]",
-        "origins = [\"null\"]",
-        "origins = [\"https://a.example/\"]",
-        "cors = true",
-        "cors = { origins = [\"null\"] }",
-        "cors = { origins = [\"https://a\"], headers = [\"X-Up\"] }",
-        "cors = { origins = [\"https://a\"], max_age = 7201 }",
-        "websocket = \"yes\"",
-        "digest = 1",
-        "timeout = 5",
-    ] {
-        let found = route_faults(&format!("allow = \"signed_in\"\nupstream = \"demo\"\n{line}"));
-        assert_eq!(found.len(), 1, "{line}: {found:?}");
-        assert!(found[0].starts_with("p.toml:16: "), "{line}: {found:?}");
-    }
-}
-
-#[test]
 fn roles_grant_what_they_include_and_circles_are_found() {
     let policy = Policy::from_toml("p.toml", HEAD).unwrap();
     let granted = |roles: &[&str]| {
@@ -438,66 +360,4 @@ fn wrong_types_anywhere_are_faults() {
     ] {
         assert_eq!(faults(text).len(), 1, "{text}: {:?}", faults(text));
     }
-}
-
-proptest! {
-    #[test]
-    fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {
-        _ = Policy::from_toml("p.toml", &text);
-    }
-
-    #[test]
-    fn no_arrangement_of_words_makes_the_parser_panic(words in prop::collection::vec(word(), 0..40)) {
-        _ = Policy::from_toml("p.toml", &words.concat());
-    }
-
-    /// Each line of the example, changed somewhere, gives a policy or faults, and faults name their lines.
-    #[test]
-    fn a_damaged_example_is_read_or_refused(at in 0..EXAMPLE.len(), length in 0..40_usize, insert in word()) {
-        let (start, end) = (EXAMPLE.floor_char_boundary(at), EXAMPLE.ceil_char_boundary((at + length).min(EXAMPLE.len())));
-        let text = [&EXAMPLE[..start], insert, &EXAMPLE[end..]].concat();
-        if let Err(faults) = Policy::from_toml("p.toml", &text) {
-            prop_assert!(!faults.is_empty());
-            let lines = u32::try_from(text.lines().count()).unwrap() + 1;
-            prop_assert!(faults.iter().all(|fault| (1..=lines).contains(&fault.line) && !fault.remedy.is_empty()));
-        }
-    }
-}
-
-fn word() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec![
-        "version = 1\n",
-        "[roles.a]\n",
-        "[roles.b]\n",
-        "[[routes]]\n",
-        "[upstreams.demo]\n",
-        "includes = [\"a\", \"b\"]\n",
-        "permissions = [\"*\"]\n",
-        "path = \"/{x}/**\"\n",
-        "path = \"/**\"\n",
-        "allow = \"public\"\n",
-        "allow = \"a:b\"\n",
-        "upstream = \"demo\"\n",
-        "methods = [\"GET\"]\n",
-        "cors = {",
-        "origins = [\"*\"]",
-        "}",
-        "\n",
-        "=",
-        "\"",
-        "[",
-        "]",
-        "é",
-        "1e400",
-        "0xffffffffffffffffff",
-        "-0",
-        "nan",
-        ".",
-        "'''",
-        "#",
-        "\r",
-        "\u{feff}",
-        "{ a = { b = [[",
-        "2020-01-01",
-    ])
 }
