@@ -7,6 +7,7 @@ mod admission;
 mod assertions;
 mod attempt;
 pub mod audit;
+mod batch;
 mod device;
 mod directory;
 pub mod email;
@@ -87,7 +88,10 @@ pub use self::{
     upkeep::Upkeep,
     vault::MasterKeys,
 };
-use self::{audit::Recorder, keys::KeyRing, passkeys::RelyingParty, passwords::Passwords, vault::Vault};
+use self::{
+    assertions::Renewals, audit::Recorder, keys::KeyRing, passkeys::RelyingParty, passwords::Passwords,
+    refresh::Refreshes, vault::Vault,
+};
 pub use crate::store::{
     audit::{AuditRow, Record as AuditRecord, Search as AuditSearch},
     audit_chain::{Link as AuditLink, Signed as AuditSigned},
@@ -162,6 +166,8 @@ struct Parts {
     keys: KeyRing,
     /// What events are recorded with.
     recorder: Recorder,
+    renewals: Renewals,
+    refreshes: Refreshes,
     passwords: Passwords,
     secrets: SharedSecrets,
     policy: Arc<Policy>,
@@ -194,11 +200,15 @@ impl Domain {
         let passwords = Passwords::new(&settings.hashing, random)?;
         revocations::cover(&store, settings.access_ttl.max(settings.assertion_ttl)).await?;
         let relying_party = settings.passkeys.as_ref().and_then(RelyingParty::new);
+        let renewals = Renewals::of(store.clone(), recorder.clone());
+        let refreshes = Refreshes::of(store.clone(), recorder.clone());
         let mail_written = Notify::new();
         Ok(Self(Arc::new(Parts {
             store,
             keys,
             recorder,
+            renewals,
+            refreshes,
             passwords,
             secrets,
             policy,

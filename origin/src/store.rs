@@ -37,6 +37,7 @@ pub mod sessions;
 pub mod totp;
 mod transaction;
 pub mod users;
+mod values;
 pub mod words;
 mod writer;
 
@@ -66,6 +67,7 @@ pub struct Store {
     dialect: Dialect,
     reads: AnyPool,
     writes: AnyPool,
+    batches: AnyPool,
     /// Where one writes after the other.
     writer: Option<Writer>,
 }
@@ -122,12 +124,25 @@ impl Store {
     /// # Errors
     /// [`Error::Unreachable`] when no connection is free in time.
     pub async fn begin(&self) -> Result<Transaction, Error> {
+        self.begin_on(&self.writes).await
+    }
+
+    /// The same for what many wait for: on connections of its own, so that they do not wait for one together with those
+    /// who hold them for longer, such as a storm of logins.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when no connection is free in time.
+    pub async fn begin_batch(&self) -> Result<Transaction, Error> {
+        self.begin_on(&self.batches).await
+    }
+
+    async fn begin_on(&self, pool: &AnyPool) -> Result<Transaction, Error> {
         if let Some(writer) = &self.writer {
             return Ok(writer.turn().await?.into());
         }
-        let writes = self.writes.clone();
+        let pool = pool.clone();
         // The conditional statements rely on seeing what was committed while they waited for a row.
-        let begun = async move { writes.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await };
+        let begun = async move { pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await };
         // A BEGIN that is given up before its answer is forgotten by sqlx, which would hand the connection on inside of
         // the transaction. As a task it is answered in any case, and rolled back where nobody takes it.
         let begun =
@@ -144,6 +159,7 @@ impl Store {
     /// Closes every connection, after what is under way.
     pub async fn close(&self) {
         self.writes.close().await;
+        self.batches.close().await;
         self.reads.close().await;
     }
 }

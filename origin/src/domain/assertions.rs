@@ -13,11 +13,12 @@ use shared::{
 
 use super::{
     Context, Domain, Error,
-    audit::{Event, Kind},
+    audit::{Event, Kind, Recorder},
+    batch::Batches,
     tokens::Speaker,
 };
 use crate::store::{
-    holders,
+    self, Store, audit, holders,
     renewal::{self, Renewed},
 };
 
@@ -51,6 +52,15 @@ pub struct Rights {
     pub authentication: Authentication,
 }
 
+/// The sessions that are marked as seen together.
+pub(super) type Renewals = Batches<(Context, Digest), Renewed>;
+
+impl Renewals {
+    pub(super) fn of(store: Store, recorder: Recorder) -> Self {
+        Self::start(move |asked| see_all(store.clone(), recorder.clone(), asked))
+    }
+}
+
 impl Domain {
     /// A new assertion for this handle; none when its session is over or its user disabled. The session
     /// counts as seen.
@@ -76,12 +86,13 @@ impl Domain {
 
     /// Marks the session of this handle as seen, if it is alive.
     pub(super) async fn see(&self, context: &Context, handle: Digest) -> Result<Option<Renewed>, Error> {
+        if let Some(renewed) = self.0.renewals.ask((context.clone(), handle)).await? {
+            return Ok(Some(renewed));
+        }
         let mut transaction = self.0.store.begin().await?;
         let renewed = renewal::renew(&mut *transaction, handle, context.now).await?;
         let event = match &renewed {
-            Some(renewed) => {
-                Event::success(Kind::AssertionRenewed).subject(renewed.user).session(renewed.session)
-            }
+            Some(renewed) => seen(renewed),
             None => {
                 let (session, user) = renewal::find(&mut *transaction, handle).await?.unzip();
                 Event::failure(Kind::AssertionRenewed, "session_over").subject(user).session(session)
@@ -111,4 +122,25 @@ impl Domain {
             authentication: holder.authentication,
         }))
     }
+}
+
+fn seen(renewed: &Renewed) -> Event {
+    Event::success(Kind::AssertionRenewed).subject(renewed.user).session(renewed.session)
+}
+
+/// Does it for many, and answers each.
+async fn see_all(
+    store: Store,
+    recorder: Recorder,
+    asked: Vec<(Context, Digest)>,
+) -> Result<Vec<Option<Renewed>>, Error> {
+    let mut transaction = store.begin_batch().await?;
+    let handles: Vec<_> = asked.iter().map(|(context, handle)| (*handle, context.now)).collect();
+    let done = renewal::renew_all(&mut transaction, store.dialect(), &handles).await?;
+    let events = asked.iter().zip(&done).filter_map(|((context, _), renewed)| {
+        renewed.as_ref().map(|renewed| seen(renewed).record(context, &recorder))
+    });
+    audit::insert(&mut transaction, &events.collect::<Result<Vec<_>, _>>()?).await?;
+    transaction.commit().await.map_err(store::Error::from)?;
+    Ok(done)
 }

@@ -244,6 +244,12 @@ impl Event {
         context: &Context,
         recorder: &Recorder,
     ) -> Result<(), Error> {
+        let record = self.record(context, recorder)?;
+        Ok(rows::insert(transaction, &[record]).await?)
+    }
+
+    /// The event as it is kept, with its mac.
+    pub(super) fn record(self, context: &Context, recorder: &Recorder) -> Result<Record, Error> {
         let event = self.by_authority_of(context);
         let (personal, detail): (Map<_, _>, Map<_, _>) =
             event.detail.into_iter().partition(|(name, _)| PERSONAL.contains(&name.as_str()));
@@ -266,7 +272,7 @@ impl Event {
             mac: None,
         };
         record.mac = Some(recorder.mac(&record)?.to_vec());
-        Ok(rows::insert(transaction, &record).await?)
+        Ok(record)
     }
 }
 

@@ -5,13 +5,14 @@ use shared::{id::SessionId, refresh::RefreshToken, time::Timestamp};
 
 use super::{
     Context, Domain, EndReason, Error, Settings, TokenGrant,
-    audit::{Event, Kind},
+    audit::{Event, Kind, Recorder},
+    batch::Batches,
     tokens::Speaker,
 };
 use crate::store::{
-    self, Transaction,
+    self, Store, Transaction, audit,
     revocations::Revocation,
-    rotation::{self, Grant, Rotation, Spent},
+    rotation::{self, Grant, Rotating, Rotation, Spent},
     users,
 };
 
@@ -84,6 +85,15 @@ fn worth(presented: u64, read: &Rotation, settings: &Settings, now: Timestamp) -
     }
 }
 
+/// The tokens that are exchanged together: each by the counter that was presented.
+pub(super) type Refreshes = Batches<(Context, SessionId, u64), Grant>;
+
+impl Refreshes {
+    pub(super) fn of(store: Store, recorder: Recorder) -> Self {
+        Self::start(move |asked| rotate_all(store.clone(), recorder.clone(), asked))
+    }
+}
+
 impl Domain {
     /// New tokens for a refresh token.
     ///
@@ -144,6 +154,9 @@ impl Domain {
         session: SessionId,
         counter: u64,
     ) -> Result<Option<TokenGrant>, Error> {
+        if let Some(grant) = self.0.refreshes.ask((context.clone(), session, counter)).await? {
+            return self.grant(context, session, &grant).await.map(Some);
+        }
         let mut transaction = self.0.store.begin().await?;
         let granted = rotation::rotate(&mut transaction, session, counter, context.now).await?;
         self.answer(context, session, transaction, granted, Kind::RefreshRotated).await
@@ -180,15 +193,20 @@ impl Domain {
         granted: Option<Grant>,
         kind: Kind,
     ) -> Result<Option<TokenGrant>, Error> {
-        let Some(Grant { user, roles, epoch, authentication, counter, key_generation }) = granted else {
+        let Some(grant) = granted else {
             transaction.rollback().await.map_err(store::Error::from)?;
             return Ok(None);
         };
-        let event = Event::success(kind).subject(user).session(session).detail("counter", counter);
-        self.commit(transaction, &context.by(user), event).await?;
-        let speaker = Speaker { user, session, roles: &roles, epoch, authentication: &authentication };
-        let keys = self.keys_of(&key_generation, context.now).await?;
-        self.token_grant(&keys, &speaker, counter, context.now).map(Some)
+        self.commit(transaction, &context.by(grant.user), granting(kind, session, &grant)).await?;
+        self.grant(context, session, &grant).await.map(Some)
+    }
+
+    /// The tokens that were granted, when that is committed.
+    async fn grant(&self, context: &Context, session: SessionId, grant: &Grant) -> Result<TokenGrant, Error> {
+        let Grant { user, roles, epoch, authentication, counter, key_generation } = grant;
+        let speaker = Speaker { user: *user, session, roles, epoch: *epoch, authentication };
+        let keys = self.keys_of(key_generation, context.now).await?;
+        self.token_grant(&keys, &speaker, *counter, context.now)
     }
 
     async fn refuse_refresh(
@@ -228,4 +246,33 @@ impl Domain {
         self.commit_revoking(transaction, context, event, Revocation::Session(session)).await?;
         Ok(true)
     }
+}
+
+fn granting(kind: Kind, session: SessionId, grant: &Grant) -> Event {
+    Event::success(kind).subject(grant.user).session(session).detail("counter", grant.counter)
+}
+
+/// Exchanges many, and answers each.
+async fn rotate_all(
+    store: Store,
+    recorder: Recorder,
+    asked: Vec<(Context, SessionId, u64)>,
+) -> Result<Vec<Option<Grant>>, Error> {
+    let mut transaction = store.begin_batch().await?;
+    let rotating = |(context, session, current): &(Context, SessionId, u64)| Rotating {
+        session: *session,
+        current: *current,
+        now: context.now,
+    };
+    let tokens: Vec<_> = asked.iter().map(rotating).collect();
+    let done = rotation::rotate_all(&mut transaction, store.dialect(), &tokens).await?;
+    let events = asked.iter().zip(&done).filter_map(|((context, session, _), grant)| {
+        let event = |grant| {
+            granting(Kind::RefreshRotated, *session, grant).record(&context.by(grant.user), &recorder)
+        };
+        grant.as_ref().map(event)
+    });
+    audit::insert(&mut transaction, &events.collect::<Result<Vec<_>, _>>()?).await?;
+    transaction.commit().await.map_err(store::Error::from)?;
+    Ok(done)
 }

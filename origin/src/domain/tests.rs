@@ -13,6 +13,7 @@ mod audit_restarts;
 mod audit_search;
 mod audit_verification;
 mod authentication;
+mod batches;
 mod directory;
 mod key_states;
 mod keys;

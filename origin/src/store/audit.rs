@@ -9,6 +9,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 use super::{
     Error, Transaction,
     row::{Columns, as_number},
+    values::{padded, places},
 };
 
 /// The version of what [`insert`] writes. 0 is what earlier versions wrote: their details were not parted, and
@@ -91,30 +92,39 @@ impl AuditRow {
     }
 }
 
-/// Appends an event. It counts when the transaction commits, together with what it tells of.
-pub async fn insert(transaction: &mut Transaction, event: &Record) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO audit_events (id, at, kind, outcome, reason, actor, subject, session, address, \
-         user_agent, request_id, detail, personal, mac, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-    )
-    .bind(&event.id)
-    .bind(event.at)
-    .bind(&event.kind)
-    .bind(&event.outcome)
-    .bind(event.reason.as_deref())
-    .bind(event.actor.as_deref())
-    .bind(event.subject.as_deref())
-    .bind(event.session.as_deref())
-    .bind(event.address.as_deref())
-    .bind(event.user_agent.as_deref())
-    .bind(&event.request_id)
-    .bind(event.detail.as_deref())
-    .bind(event.personal.as_deref())
-    .bind(event.mac.as_deref())
-    .bind(as_number(event.version))
-    .execute(&mut **transaction)
-    .await?;
+/// Appends events. They count when the transaction commits, together with what they tell of.
+pub async fn insert(transaction: &mut Transaction, events: &[Record]) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let events = padded(events);
+    let statement = format!(
+        "WITH events (id, at, kind, outcome, reason, actor, subject, session, address, user_agent, request_id, \
+         detail, personal, mac, version) AS (VALUES {}) \
+         INSERT INTO audit_events (id, at, kind, outcome, reason, actor, subject, session, address, user_agent, \
+         request_id, detail, personal, mac, version) SELECT * FROM events WHERE id IS NOT NULL",
+        places(events.len(), 15)
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+    for event in events {
+        query = query
+            .bind(event.map(|event| event.id.as_str()))
+            .bind(event.map(|event| event.at))
+            .bind(event.map(|event| event.kind.as_str()))
+            .bind(event.map(|event| event.outcome.as_str()))
+            .bind(event.and_then(|event| event.reason.as_deref()))
+            .bind(event.and_then(|event| event.actor.as_deref()))
+            .bind(event.and_then(|event| event.subject.as_deref()))
+            .bind(event.and_then(|event| event.session.as_deref()))
+            .bind(event.and_then(|event| event.address.as_deref()))
+            .bind(event.and_then(|event| event.user_agent.as_deref()))
+            .bind(event.map(|event| event.request_id.as_str()))
+            .bind(event.and_then(|event| event.detail.as_deref()))
+            .bind(event.and_then(|event| event.personal.as_deref()))
+            .bind(event.and_then(|event| event.mac.as_deref()))
+            .bind(event.map(|event| as_number(event.version)));
+    }
+    query.execute(&mut **transaction).await?;
     Ok(())
 }
 

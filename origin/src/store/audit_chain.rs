@@ -8,6 +8,7 @@ use super::{
     audit::{Record, record},
     meta,
     row::{Columns, as_number},
+    values::places,
     words::words,
 };
 
@@ -191,17 +192,9 @@ pub async fn insert(transaction: &mut Transaction, mut links: &[Link]) -> Result
 }
 
 async fn insert_some(transaction: &mut Transaction, links: &[Link]) -> Result<(), Error> {
-    const COLUMNS: usize = 7;
-    let places: Vec<String> = (0..links.len())
-        .map(|row| {
-            let places: Vec<String> =
-                (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
-            format!("({})", places.join(", "))
-        })
-        .collect();
     let statement = format!(
         "INSERT INTO audit_links (number, seq, event, proof, salt, personal_digest, hash) VALUES {}",
-        places.join(", ")
+        places(links.len(), 7)
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
     for link in links {

@@ -15,6 +15,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const TRY_AFTER_IDLE: Duration = Duration::from_secs(1);
 
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// Besides: two for refreshes and two for renewals, which many wait for at once.
+const POSTGRES_FOR_BATCHES: u32 = 4;
 
 /// An answered request survives a power cut: FULL also for the log of WAL mode.
 const SQLITE_WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -40,11 +42,12 @@ pub(super) async fn open(url: &str) -> Result<Store, Error> {
             let writes = pool(options.clone(), 1, SQLITE_WRITER).await?;
             let reads = pool(options, sqlite_readers(), SQLITE_READER).await?;
             let writer = Some(Writer::start(writes.clone(), ACQUIRE_TIMEOUT));
-            Store { dialect, reads, writes, writer }
+            Store { dialect, reads, batches: writes.clone(), writes, writer }
         }
         Dialect::Postgres => {
+            let batches = pool(options.clone(), POSTGRES_FOR_BATCHES, POSTGRES).await?;
             let pool = pool(options, POSTGRES_CONNECTIONS, POSTGRES).await?;
-            Store { dialect, reads: pool.clone(), writes: pool, writer: None }
+            Store { dialect, reads: pool.clone(), writes: pool, batches, writer: None }
         }
     })
 }

@@ -10,9 +10,10 @@ use shared::{
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
-    Error,
+    Dialect, Error, Transaction,
     row::Columns,
-    sessions::{enabled, live, of_the_user},
+    sessions::{enabled, free, live, of_the_user, seen},
+    values::{padded, places, taken},
 };
 
 /// What an assertion tells of, as it was when the session was seen.
@@ -52,8 +53,9 @@ pub async fn renew<'e>(
     now: Timestamp,
 ) -> Result<Option<Renewed>, Error> {
     let row = sqlx::query(concat!(
-        "UPDATE sessions SET last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
-        "WHERE sessions.handle_digest = $1 AND ",
+        "UPDATE sessions SET ",
+        seen!("$2"),
+        " WHERE sessions.handle_digest = $1 AND ",
         live!("$2"),
         " AND ",
         enabled!(),
@@ -65,6 +67,44 @@ pub async fn renew<'e>(
     .fetch_optional(executor)
     .await?;
     row.as_ref().map(renewed).transpose()
+}
+
+/// Does the same for many handles, each at its time, and answers each. It waits for nobody: a session that somebody else
+/// is changing is left out, as is one that is asked for twice, the second time.
+pub async fn renew_all(
+    transaction: &mut Transaction,
+    dialect: Dialect,
+    asked: &[(Digest, Timestamp)],
+) -> Result<Vec<Option<Renewed>>, Error> {
+    let asked_for = padded(asked);
+    let statement = format!(
+        concat!(
+            "WITH asked (handle, now) AS (VALUES {asked}), ",
+            "free AS (SELECT sessions.id AS session, now FROM asked JOIN sessions ON handle_digest = handle{free}) ",
+            "UPDATE sessions SET ",
+            seen!("now"),
+            " FROM free WHERE sessions.id = session AND ",
+            live!("now"),
+            " AND ",
+            enabled!(),
+            " RETURNING id, handle_digest, ",
+            of_the_user!()
+        ),
+        asked = places(asked_for.len(), 2),
+        free = free(dialect),
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+    for asked in asked_for {
+        query = query
+            .bind(asked.map(|(handle, _)| handle.as_bytes().to_vec()))
+            .bind(asked.map(|(_, now)| now.millis()));
+    }
+    let rows = query.fetch_all(&mut **transaction).await?;
+    let mut done = rows
+        .iter()
+        .map(|row| Ok((row.digest_or_null("handle_digest")?, renewed(row)?)))
+        .collect::<Result<Vec<_>, Error>>()?;
+    Ok(asked.iter().map(|(handle, _)| taken(&mut done, &Some(*handle))).collect())
 }
 
 /// Marks that the user of a browser's session has proven anew who they are, under another handle; the old one
@@ -79,8 +119,8 @@ pub async fn step_up<'e>(
 ) -> Result<Option<(Renewed, Timestamp)>, Error> {
     let row = sqlx::query(concat!(
         "UPDATE sessions SET authenticated_at = $2, amr = $3, handle_digest = $4, ",
-        "last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
-        "WHERE sessions.id = $1 AND sessions.kind = 'browser' AND ",
+        seen!("$2"),
+        " WHERE sessions.id = $1 AND sessions.kind = 'browser' AND ",
         live!("$2"),
         " AND ",
         enabled!(),

@@ -10,9 +10,10 @@ use shared::{
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
-    Error, Transaction,
+    Dialect, Error, Transaction,
     row::{Columns, as_count, as_number, corrupt},
-    sessions::{EndReason, enabled, live, of_the_user},
+    sessions::{EndReason, enabled, free, live, of_the_user, seen},
+    values::{padded, places, taken},
 };
 
 /// A token session's counters, and whether anything can still be had for them.
@@ -56,14 +57,30 @@ pub struct Grant {
     pub key_generation: String,
 }
 
-macro_rules! granting {
-    ($($part:expr),+) => {
+/// What makes the current token the spent one, and its successor the current.
+macro_rules! exchanged {
+    ($now:literal) => {
         concat!(
-            $($part,)+
-            " AND sessions.kind = 'token' AND ", live!("$2"), " AND ", enabled!(),
-            " RETURNING current_counter, ", of_the_user!()
+            "spent_counter = current_counter, current_counter = current_counter + 1, ",
+            "rotated_at = ",
+            $now,
+            ", issued_at = ",
+            $now,
+            ", ",
+            seen!($now)
         )
     };
+}
+
+macro_rules! granting {
+    (at $now:literal: $($part:expr),+) => {
+        concat!(
+            $($part,)+
+            " AND sessions.kind = 'token' AND ", live!($now), " AND ", enabled!(),
+            " RETURNING id, current_counter, ", of_the_user!()
+        )
+    };
+    ($($part:expr),+) => { granting!(at "$2": $($part),+) };
 }
 
 /// Exchanges the current token: it becomes the spent one and its successor the current. None when it is
@@ -75,9 +92,9 @@ pub async fn rotate(
     now: Timestamp,
 ) -> Result<Option<Grant>, Error> {
     let row = sqlx::query(granting!(
-        "UPDATE sessions SET spent_counter = current_counter, current_counter = current_counter + 1, ",
-        "rotated_at = $2, issued_at = $2, last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
-        "WHERE sessions.id = $1 AND current_counter = $3"
+        "UPDATE sessions SET ",
+        exchanged!("$2"),
+        " WHERE sessions.id = $1 AND current_counter = $3"
     ))
     .bind(session.to_string())
     .bind(now.millis())
@@ -85,6 +102,55 @@ pub async fn rotate(
     .fetch_optional(&mut **transaction)
     .await?;
     row.as_ref().map(grant).transpose()
+}
+
+/// What is asked of [`rotate_all`].
+#[derive(Clone, Copy, Debug)]
+pub struct Rotating {
+    /// The session.
+    pub session: SessionId,
+    /// The counter of the token that was presented.
+    pub current: u64,
+    /// When that was.
+    pub now: Timestamp,
+}
+
+/// Does the same for many tokens, and answers each. It waits for nobody: a session that somebody else is changing is
+/// left out, as is a token that is presented twice, the second time.
+pub async fn rotate_all(
+    transaction: &mut Transaction,
+    dialect: Dialect,
+    asked: &[Rotating],
+) -> Result<Vec<Option<Grant>>, Error> {
+    let asked_for = padded(asked);
+    let statement = format!(
+        granting!(at "now":
+            "WITH asked (session, counter, now) AS (VALUES {asked}), ",
+            "free AS (SELECT session, counter, now FROM asked JOIN sessions ON sessions.id = session{free}) ",
+            "UPDATE sessions SET ",
+            exchanged!("now"),
+            " FROM free WHERE sessions.id = session AND current_counter = counter"
+        ),
+        asked = places(asked_for.len(), 3),
+        free = free(dialect),
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+    for asked in asked_for {
+        query = query
+            .bind(asked.map(|asked| asked.session.to_string()))
+            .bind(asked.map(|asked| as_number(asked.current)))
+            .bind(asked.map(|asked| asked.now.millis()));
+    }
+    let rows = query.fetch_all(&mut **transaction).await?;
+    let mut done = rows
+        .iter()
+        .map(|row| {
+            let grant = grant(row)?;
+            Ok(((row.parsed::<SessionId>("id")?, grant.counter), grant))
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let theirs = |asked: &Rotating| (asked.session, asked.current.saturating_add(1));
+    Ok(asked.iter().map(|asked| taken(&mut done, &theirs(asked))).collect())
 }
 
 /// Gives the current token again, to who shows the spent one: it is marked as seen, nothing rotates.
@@ -96,8 +162,9 @@ pub async fn repeat(
     now: Timestamp,
 ) -> Result<Option<Grant>, Error> {
     let row = sqlx::query(granting!(
-        "UPDATE sessions SET last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
-        "WHERE sessions.id = $1 AND current_counter = $3 AND spent_counter = $4"
+        "UPDATE sessions SET ",
+        seen!("$2"),
+        " WHERE sessions.id = $1 AND current_counter = $3 AND spent_counter = $4"
     ))
     .bind(session.to_string())
     .bind(now.millis())
@@ -118,8 +185,8 @@ pub async fn displace(
 ) -> Result<Option<Grant>, Error> {
     let row = sqlx::query(granting!(
         "UPDATE sessions SET current_counter = current_counter + 1, issued_at = $2, ",
-        "last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
-        "WHERE sessions.id = $1 AND current_counter = $3 AND spent_counter = $4"
+        seen!("$2"),
+        " WHERE sessions.id = $1 AND current_counter = $3 AND spent_counter = $4"
     ))
     .bind(session.to_string())
     .bind(now.millis())
@@ -141,9 +208,8 @@ pub async fn step_up(
 ) -> Result<Option<Grant>, Error> {
     let row = sqlx::query(granting!(
         "UPDATE sessions SET authenticated_at = $2, amr = $3, ",
-        "spent_counter = current_counter, current_counter = current_counter + 1, ",
-        "rotated_at = $2, issued_at = $2, last_seen_at = $2, idle_expires_at = $2 + idle_limit ",
-        "WHERE sessions.id = $1"
+        exchanged!("$2"),
+        " WHERE sessions.id = $1"
     ))
     .bind(session.to_string())
     .bind(now.millis())

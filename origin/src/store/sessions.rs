@@ -28,6 +28,12 @@ macro_rules! live {
         )
     };
 }
+/// What marks a row of `sessions` as seen at that time, from which its idle limit counts anew.
+macro_rules! seen {
+    ($now:literal) => {
+        concat!("last_seen_at = ", $now, ", idle_expires_at = ", $now, " + idle_limit")
+    };
+}
 /// The condition on a row of `sessions` that its user is not disabled.
 macro_rules! enabled {
     () => {
@@ -47,7 +53,16 @@ macro_rules! of_the_user {
         )
     };
 }
-pub(super) use {enabled, live, of_the_user};
+pub(super) use {enabled, live, of_the_user, seen};
+
+/// What is put behind a SELECT for it to take the rows of `sessions` that it finds, but those that somebody else has:
+/// who changes several and waits for one could be waited for in turn.
+pub(super) const fn free(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => " FOR NO KEY UPDATE OF sessions SKIP LOCKED",
+    }
+}
 
 words! {
     /// How the client holds its session.
