@@ -36,6 +36,7 @@ pub struct Options {
 struct Extent {
     rounds: usize,
     duration: Duration,
+    storms: usize,
     storm: Duration,
     connections: &'static [u32],
 }
@@ -45,13 +46,15 @@ pub(super) async fn run(place: &Place, options: &Options) -> Result<(), Failure>
         true => Extent {
             rounds: 2,
             duration: Duration::from_secs(1),
+            storms: 1,
             storm: Duration::from_secs(4),
             connections: &[USUAL],
         },
         false => Extent {
             rounds: 5,
             duration: Duration::from_secs(2),
-            storm: Duration::from_secs(15),
+            storms: 5,
+            storm: Duration::from_secs(6),
             connections: &[1, USUAL, 64],
         },
     };
@@ -63,20 +66,25 @@ pub(super) async fn run(place: &Place, options: &Options) -> Result<(), Failure>
 
 async fn measure(stage: &Stage, extent: &Extent) -> Result<Figures, Failure> {
     let at_first = memory(stage).await;
-    let (samples, most) = throughput(stage, extent).await?;
-    let mut storms: Vec<(Engine, Storm)> = Vec::new();
-    let mut in_storms = Vec::new();
-    for engine in Engine::BOTH {
-        let (storm, most) = storm::storm(stage.subject(engine), extent.storm).await?;
-        storms.push((engine, storm));
-        in_storms.push(most);
+    let (samples, mut most) = throughput(stage, extent).await?;
+    let mut storms: [Vec<Storm>; 2] = Default::default();
+    for _ in 0..extent.storms {
+        for (at, engine) in Engine::BOTH.into_iter().enumerate() {
+            let (storm, in_storm) = storm::storm(stage.subject(engine), extent.storm).await?;
+            storms[at].push(storm);
+            most[at] = most[at].max(in_storm);
+        }
     }
     let at_last = memory(stage).await;
     let memory = Engine::BOTH.into_iter().enumerate().map(|(at, engine)| {
-        let most = most[at].max(in_storms[at]);
-        (engine, Memory { at_first: at_first[at], most, at_last: at_last[at] })
+        (engine, Memory { at_first: at_first[at], most: most[at], at_last: at_last[at] })
     });
-    Ok(Figures { samples, storms, memory: memory.collect(), by_pgbench: stage.ground.has_pgbench })
+    Ok(Figures {
+        samples,
+        storms: Engine::BOTH.into_iter().zip(storms.map(|rounds| Storm::median(&rounds))).collect(),
+        memory: memory.collect(),
+        by_pgbench: stage.ground.has_pgbench,
+    })
 }
 
 /// What each origin has in memory when it has rested for a moment.

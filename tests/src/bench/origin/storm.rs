@@ -6,6 +6,7 @@ use tokio::time::sleep;
 
 use super::operation::Operation;
 use super::subject::Subject;
+use crate::bench::spread::Spread;
 use crate::bench::wrk::resident;
 use crate::failure::Failure;
 
@@ -24,6 +25,18 @@ pub(super) struct Storm {
     pub(super) logins: f64,
     pub(super) live_p99_ms: f64,
     pub(super) refresh_p99_ms: f64,
+}
+
+impl Storm {
+    /// What was noticed in the middle one of several.
+    pub(super) fn median(rounds: &[Self]) -> Self {
+        let of = |value: fn(&Self) -> f64| Spread::of(rounds.iter().map(value)).median;
+        Self {
+            logins: of(|storm| storm.logins),
+            live_p99_ms: of(|storm| storm.live_p99_ms),
+            refresh_p99_ms: of(|storm| storm.refresh_p99_ms),
+        }
+    }
 }
 
 /// Bytes that are in use.
