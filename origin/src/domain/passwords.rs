@@ -17,11 +17,7 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 pub use self::predictable::Predictable;
-use self::{
-    imported::ImportedHash,
-    memory::{Memory, Spare},
-    threads::Threads,
-};
+use self::{imported::ImportedHash, memory::Memory, threads::Threads};
 use super::{Error, Hashing, Settings, email::EmailAddress};
 use crate::{random::Random, store::users::PasswordHash};
 
@@ -100,7 +96,6 @@ pub struct Passwords {
     /// How many there are of both.
     bounds: Bounds,
     begun: Arc<AtomicU64>,
-    spare: Arc<Spare>,
     threads: Threads,
     random: Random,
 }
@@ -141,7 +136,6 @@ impl Passwords {
             places: Arc::new(Semaphore::new(places)),
             bounds: Bounds { turns, places },
             begun: Arc::default(),
-            spare: Arc::default(),
             threads: Threads::new(turns)?,
             random,
         })
@@ -240,15 +234,10 @@ impl Passwords {
     ) -> Result<T, Error> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Error::Overloaded)?;
         let permits: [OwnedSemaphorePermit; 2] = [place, turn];
-        let (begun, spare, places) =
-            (Arc::clone(&self.begun), Arc::clone(&self.spare), Arc::clone(&self.places));
-        let Bounds { turns, places: bound } = self.bounds;
+        let (begun, usual) = (Arc::clone(&self.begun), self.params.block_count());
         let computed = self.threads.spawn(move || {
             begun.fetch_add(1, Ordering::Relaxed);
-            let mut memory = spare.take();
-            let computed = compute(&mut memory);
-            // More places are taken than there are turns.
-            spare.put_back(memory, bound.saturating_sub(places.available_permits()) > turns);
+            let computed = Memory::with_own(usual, compute);
             drop(permits);
             computed
         });

@@ -1,20 +1,34 @@
-//! The memory that argon2id works in: 19 MiB or more for each hash that is computed. Hashes that follow each other use it
-//! again, and when none waits for it the system gets it back.
+//! The memory that argon2id works in: 19 MiB or more for each hash that is computed. To have it from the system takes as
+//! long as the hash itself, so a thread that hashes uses its own again, and gives it back when it ends.
 
-use std::sync::{Mutex, PoisonError};
+use std::cell::RefCell;
 
 use argon2::Block;
 
 /// From 32 MiB on, glibc asks the system for the memory of one allocation by itself, and gives it back as soon as it is
-/// freed (`M_MMAP_THRESHOLD` in mallopt(3)). What is smaller stays with the thread that had it. Only what is written to
-/// takes room.
+/// freed (`M_MMAP_THRESHOLD` in mallopt(3)). What is smaller stays with the process. Only what is written to takes room.
 const LARGE: usize = 33 * 1024 * 1024 / Block::SIZE;
+
+thread_local! {
+    static OWN: RefCell<Memory> = RefCell::default();
+}
 
 /// Room for one hash at a time.
 #[derive(Debug, Default)]
 pub struct Memory(Vec<Block>);
 
 impl Memory {
+    /// Lets this thread work in its own, and keeps that unless it has become more than is usual.
+    pub(super) fn with_own<T>(usual: usize, work: impl FnOnce(&mut Self) -> T) -> T {
+        OWN.with_borrow_mut(|memory| {
+            let done = work(memory);
+            if memory.0.len() > usual {
+                *memory = Self::default();
+            }
+            done
+        })
+    }
+
     /// So many blocks. What is in them does not matter: argon2 writes each before it reads it.
     pub(super) fn blocks(&mut self, count: usize) -> &mut [Block] {
         if self.0.len() < count {
@@ -25,42 +39,20 @@ impl Memory {
     }
 }
 
-/// What is not in use, and is needed again at once.
-#[derive(Debug, Default)]
-pub(super) struct Spare(Mutex<Vec<Memory>>);
-
-impl Spare {
-    /// Some that was used before, or new one.
-    pub(super) fn take(&self) -> Memory {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    /// Keeps it where somebody waits for it; else it goes, with all that was kept.
-    pub(super) fn put_back(&self, memory: Memory, is_waited_for: bool) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_waited_for {
-            kept.push(memory);
-        } else {
-            *kept = Vec::new();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_kept_while_somebody_waits_for_it_and_no_longer() {
-        let spare = Spare::default();
-        let mut memory = spare.take();
-        assert_eq!(memory.blocks(64).len(), 64);
-        let place = memory.blocks(8).as_ptr();
-        spare.put_back(memory, true);
-        let mut memory = spare.take();
-        assert_eq!(memory.blocks(32).as_ptr(), place);
-        spare.put_back(memory, true);
-        spare.put_back(Memory::default(), false);
-        assert!(spare.take().0.is_empty());
+    fn a_thread_works_in_its_own_memory_again_unless_it_was_unusually_much() {
+        let kept = || Memory::with_own(64, |memory| memory.0.len());
+        let place = |count| Memory::with_own(64, |memory| memory.blocks(count).as_ptr() as usize);
+        let own = place(64);
+        assert_eq!(place(32), own);
+        assert_eq!(Memory::with_own(64, |memory| memory.blocks(8).len()), 8);
+        assert_ne!(std::thread::spawn(move || place(64)).join().unwrap(), own);
+        assert_eq!(kept(), 64);
+        assert_eq!(Memory::with_own(64, |memory| memory.blocks(65).len()), 65);
+        assert_eq!(kept(), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! The threads that hash. They take what everything else leaves of the machine, so that a storm of logins is waited for
 //! by those who log in, and by nobody else.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use tokio::{
     runtime::{Builder, Handle, Runtime},
@@ -15,7 +15,10 @@ use super::{Error, failed};
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// Threads that are there while there is something to hash, and for ten seconds more.
+/// How long a thread waits for another hash, with the memory of the last one, before it ends.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Threads that are there while there is something to hash, and for a moment more.
 pub(super) struct Threads {
     pool: Handle,
     runtime: Option<Runtime>,
@@ -29,7 +32,8 @@ impl Threads {
     pub(super) fn new(count: usize) -> Result<Self, Error> {
         // Only for its pool of threads: nothing is ever polled on it.
         let mut builder = Builder::new_current_thread();
-        builder.max_blocking_threads(count).thread_name("hash").on_thread_start(stand_back);
+        builder.max_blocking_threads(count).thread_keep_alive(PATIENCE);
+        builder.thread_name("hash").on_thread_start(stand_back);
         let runtime = builder.build().map_err(failed)?;
         Ok(Self { pool: runtime.handle().clone(), runtime: Some(runtime) })
     }
