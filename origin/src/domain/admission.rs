@@ -165,10 +165,7 @@ impl Domain {
         transaction: &mut Transaction,
         admission: &Admission,
     ) -> Result<(), Error> {
-        for counted in &admission.0 {
-            attempts::give_back(transaction, counted).await?;
-        }
-        Ok(())
+        Ok(attempts::give_back(transaction, &admission.0).await?)
     }
 
     /// Takes an attempt back that was not judged, where the place to hash is not taken before: there was
@@ -180,10 +177,9 @@ impl Domain {
     ) -> Result<T, Error> {
         if let Err(Error::Overloaded) = outcome {
             let mut transaction = self.0.store.begin().await?;
-            for counted in &admission.0 {
-                // This one alone: it proves nothing of those before.
-                attempts::give_back(&mut transaction, &Counted { source: None, ..*counted }).await?;
-            }
+            // This one alone: it proves nothing of those before.
+            let alone: Vec<_> = admission.0.iter().map(|it| Counted { source: None, ..*it }).collect();
+            attempts::give_back(&mut transaction, &alone).await?;
             transaction.commit().await.map_err(store::Error::from)?;
         }
         outcome
@@ -193,11 +189,10 @@ impl Domain {
     /// first, so that none waits for the other in a circle, and for the limit of all only at the end.
     async fn count(&self, context: &Context, applied: &[Applied]) -> Result<bool, Error> {
         let mut transaction = self.0.store.begin().await?;
-        for Applied { counted, .. } in applied {
-            if !attempts::count(&mut transaction, counted, context.now).await? {
-                transaction.rollback().await.map_err(store::Error::from)?;
-                return Ok(false);
-            }
+        let attempt: Vec<_> = applied.iter().map(|applied| &applied.counted).collect();
+        if !attempts::count(&mut transaction, &attempt, context.now).await? {
+            transaction.rollback().await.map_err(store::Error::from)?;
+            return Ok(false);
         }
         transaction.commit().await.map_err(store::Error::from)?;
         Ok(true)

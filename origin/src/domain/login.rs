@@ -102,6 +102,7 @@ pub(super) struct Opened {
     pub(super) session: SessionId,
     absolute: Duration,
     authentication: Authentication,
+    key_generation: String,
 }
 
 impl Opened {
@@ -150,7 +151,7 @@ impl Domain {
         handle: Handle,
         known_device: Option<&str>,
     ) -> Result<BrowserLogin, Error> {
-        let keys = self.latest_keys(context.now).await?;
+        let keys = self.keys_of(&opened.key_generation, context.now).await?;
         let credentials =
             self.browser_credentials(&keys, &opened.speaker(), handle, opened.absolute, context.now)?;
         let known_device = self.recognise(context, &opened.user, known_device).await?;
@@ -164,7 +165,7 @@ impl Domain {
         opened: &Opened,
         known_device: Option<&str>,
     ) -> Result<TokenGrant, Error> {
-        let keys = self.latest_keys(context.now).await?;
+        let keys = self.keys_of(&opened.key_generation, context.now).await?;
         let known_device = self.recognise(context, &opened.user, known_device).await?;
         let grant = self.token_grant(&keys, &opened.speaker(), FIRST, context.now)?;
         Ok(TokenGrant { known_device: Some(known_device), ..grant })
@@ -276,16 +277,15 @@ impl Domain {
             idle: lifetimes.idle,
             absolute: lifetimes.absolute,
         };
-        if !sessions::insert(transaction, self.0.store.dialect(), &session).await? {
-            return Ok(None);
-        }
+        let inserted = sessions::insert(transaction, self.0.store.dialect(), &session).await?;
+        let Some(key_generation) = inserted else { return Ok(None) };
         let authentication = Authentication {
             at: Some(context.now),
             methods: methods.clone(),
             email_verified: user.verified_at.is_some(),
         };
         let (user, session) = (user.clone(), session.id);
-        Ok(Some(Opened { user, session, absolute: lifetimes.absolute, authentication }))
+        Ok(Some(Opened { user, session, absolute: lifetimes.absolute, authentication, key_generation }))
     }
 
     /// Reads the user and verifies the password, unless it was verified against the same hash before.

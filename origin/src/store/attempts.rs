@@ -8,6 +8,7 @@ use sqlx::any::AnyExecutor;
 use super::{
     Error, Transaction,
     row::{Columns, corrupt},
+    values::places,
 };
 
 /// How a limit lets attempts through. Times are milliseconds.
@@ -59,45 +60,60 @@ pub struct Refusal {
     pub is_recorded: bool,
 }
 
-/// How many attempts count at time `$2`, this one included: those that are not forgiven, in units of the
-/// time `$3` that one takes to be. Rounded, so that it does not matter whether the clocks of those who
-/// come at once, perhaps to several origins, agree.
+/// How many attempts count now, this one included: those that are not forgiven, in units of the time that one
+/// takes to be. Rounded, so that it does not matter whether the clocks of those who come at once, perhaps to
+/// several origins, agree.
 macro_rules! counting {
     () => {
-        "(1 + ((CASE WHEN attempts.forgiven_at > $2 THEN attempts.forgiven_at - $2 ELSE 0 END) + $3 / 2) / $3)"
+        "(1 + ((CASE WHEN attempts.forgiven_at > {now} THEN attempts.forgiven_at - {now} ELSE 0 END) \
+         + forgiven_after / 2) / forgiven_after)"
     };
 }
 
-/// Counts an attempt if the limit lets it through; says whether it does.
-pub async fn count(transaction: &mut Transaction, attempt: &Counted, now: Timestamp) -> Result<bool, Error> {
-    let Counted { key, pace, source } = attempt;
-    let first_allows_at = if pace.free > 1 { 0 } else { now.millis() + pace.delay(0) };
-    let counted = sqlx::query(concat!(
-        "INSERT INTO attempts (limit_key, forgiven_at, allowed_at, recorded_at, source, source_streak) \
-         VALUES ($1, $2 + $3, $4, 0, $9, 1) ON CONFLICT (limit_key) DO UPDATE SET \
-         forgiven_at = (CASE WHEN attempts.forgiven_at > $2 THEN attempts.forgiven_at ELSE $2 END) + $3, \
-         allowed_at = CASE WHEN ",
-        counting!(),
-        " < $5 THEN 0 WHEN ",
-        counting!(),
-        " - $5 >= $6 THEN $2 + $7 ELSE $2 + ($8 << CAST(",
-        counting!(),
-        " - $5 AS INTEGER)) END, \
-         source_streak = CASE WHEN attempts.source = $9 THEN attempts.source_streak + 1 ELSE 1 END, \
-         source = $9 WHERE attempts.allowed_at <= $2"
-    ))
-    .bind(key.as_bytes().to_vec())
-    .bind(now.millis())
-    .bind(pace.forgiven_after)
-    .bind(first_allows_at)
-    .bind(pace.free)
-    .bind(pace.doublings())
-    .bind(pace.longest_delay)
-    .bind(pace.first_delay)
-    .bind(source.map(|source| source.as_bytes().to_vec()))
-    .execute(&mut **transaction)
-    .await?;
-    Ok(counted.rows_affected() == 1)
+/// Counts an attempt against these limits, one after the other; says whether all let it through. If they do not, the
+/// transaction is to be given up.
+pub async fn count(
+    transaction: &mut Transaction,
+    attempt: &[&Counted],
+    now: Timestamp,
+) -> Result<bool, Error> {
+    // Each row is counted by the numbers of its own limit, which are found again by its key.
+    let statement = format!(
+        concat!(
+            "WITH asked (limit_key, source, forgiven_after, first_allows_at, free, doublings, longest_delay, \
+             first_delay) AS (VALUES {asked}) \
+             INSERT INTO attempts (limit_key, forgiven_at, allowed_at, recorded_at, source, source_streak) \
+             SELECT limit_key, {now} + forgiven_after, first_allows_at, 0, source, 1 FROM asked WHERE 1 = 1 \
+             ON CONFLICT (limit_key) DO UPDATE SET forgiven_at = excluded.forgiven_at \
+             + (CASE WHEN attempts.forgiven_at > {now} THEN attempts.forgiven_at - {now} ELSE 0 END), \
+             allowed_at = (SELECT CASE WHEN ",
+            counting!(),
+            " < free THEN 0 WHEN ",
+            counting!(),
+            " - free >= doublings THEN {now} + longest_delay ELSE {now} + (first_delay << CAST(",
+            counting!(),
+            " - free AS INTEGER)) END FROM asked WHERE asked.limit_key = excluded.limit_key), \
+             source_streak = CASE WHEN attempts.source = excluded.source THEN attempts.source_streak + 1 ELSE 1 END, \
+             source = excluded.source WHERE attempts.allowed_at <= {now}"
+        ),
+        asked = places(attempt.len(), 8),
+        now = format_args!("${}", attempt.len() * 8 + 1),
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+    for Counted { key, pace, source } in attempt {
+        let first_allows_at = if pace.free > 1 { 0 } else { now.millis() + pace.delay(0) };
+        query = query
+            .bind(key.as_bytes().to_vec())
+            .bind(source.map(|source| source.as_bytes().to_vec()))
+            .bind(pace.forgiven_after)
+            .bind(first_allows_at)
+            .bind(pace.free)
+            .bind(pace.doublings())
+            .bind(pace.longest_delay)
+            .bind(pace.first_delay);
+    }
+    let counted = query.bind(now.millis()).execute(&mut **transaction).await?;
+    Ok(usize::try_from(counted.rows_affected()) == Ok(attempt.len()))
 }
 
 /// Of these three limits, the one that lets nothing through for the longest.
@@ -144,18 +160,27 @@ pub async fn mark_recorded(
 
 /// Takes an attempt back, and with it those that came from the same source before it with none from
 /// elsewhere between. Whatever delay it brought is over.
-pub async fn give_back(transaction: &mut Transaction, attempt: &Counted) -> Result<(), Error> {
-    let Counted { key, pace, source } = attempt;
-    sqlx::query(
-        "UPDATE attempts SET \
-         forgiven_at = forgiven_at - $2 * (CASE WHEN source = $3 THEN source_streak ELSE 1 END), \
-         allowed_at = 0, source = NULL, source_streak = 0 WHERE limit_key = $1",
-    )
-    .bind(key.as_bytes().to_vec())
-    .bind(pace.forgiven_after)
-    .bind(source.map(|source| source.as_bytes().to_vec()))
-    .execute(&mut **transaction)
-    .await?;
+///
+/// It takes the rows in the order in which they are counted, which an INSERT does. One that has gone meanwhile comes
+/// back, and counts nothing.
+pub async fn give_back(transaction: &mut Transaction, attempt: &[Counted]) -> Result<(), Error> {
+    let statement = format!(
+        "WITH asked (limit_key, source, forgiven_after) AS (VALUES {}) \
+         INSERT INTO attempts (limit_key, forgiven_at, allowed_at, recorded_at, source, source_streak) \
+         SELECT limit_key, forgiven_after, 0, 0, source, 0 FROM asked WHERE 1 = 1 \
+         ON CONFLICT (limit_key) DO UPDATE SET forgiven_at = attempts.forgiven_at - excluded.forgiven_at \
+         * (CASE WHEN attempts.source = excluded.source THEN attempts.source_streak ELSE 1 END), \
+         allowed_at = 0, source = NULL, source_streak = 0",
+        places(attempt.len(), 3)
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+    for Counted { key, pace, source } in attempt {
+        query = query
+            .bind(key.as_bytes().to_vec())
+            .bind(source.map(|source| source.as_bytes().to_vec()))
+            .bind(pace.forgiven_after);
+    }
+    query.execute(&mut **transaction).await?;
     Ok(())
 }
 

@@ -40,20 +40,26 @@ macro_rules! enabled {
         "EXISTS (SELECT 1 FROM users AS u WHERE u.id = sessions.user_id AND u.disabled_at IS NULL)"
     };
 }
+/// The generation of the keys as it is at this moment.
+macro_rules! key_generation {
+    () => {
+        "(SELECT m.value FROM meta AS m WHERE m.name = 'key_generation') AS key_generation"
+    };
+}
 /// What a token tells of the user of a row of `sessions`, each as it is at this moment, and by which keys it is to be
 /// signed.
 macro_rules! of_the_user {
     () => {
         concat!(
             "user_id, authenticated_at, amr, ",
-            "(SELECT m.value FROM meta AS m WHERE m.name = 'key_generation') AS key_generation, ",
-            "(SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id) AS epoch, ",
+            $crate::store::sessions::key_generation!(),
+            ", (SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id) AS epoch, ",
             "(SELECT u.verified_at FROM users AS u WHERE u.id = sessions.user_id) AS verified_at, ",
             $crate::store::users::roles!("sessions.user_id")
         )
     };
 }
-pub(super) use {enabled, live, of_the_user, seen};
+pub(super) use {enabled, key_generation, live, of_the_user, seen};
 
 /// What is put behind a SELECT for it to take the rows of `sessions` that it finds, but those that somebody else has:
 /// who changes several and waits for one could be waited for in turn.
@@ -162,12 +168,13 @@ pub struct NewSession<'a> {
 }
 
 /// Makes the session, if the user still has the hash that was verified and the epoch that was read, and
-/// is not disabled. False otherwise: something changed while the password was being verified.
+/// is not disabled; the generation of the keys that its tokens are to be signed by. None otherwise: something
+/// changed while the password was being verified.
 pub async fn insert(
     transaction: &mut Transaction,
     dialect: Dialect,
     session: &NewSession<'_>,
-) -> Result<bool, Error> {
+) -> Result<Option<String>, Error> {
     macro_rules! insert {
         ($lock:literal) => {
             concat!(
@@ -177,7 +184,9 @@ pub async fn insert(
                 "SELECT $1, u.id, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $6, $13 FROM users AS u ",
                 "WHERE u.id = $14 AND u.epoch = $16 AND u.disabled_at IS NULL AND (u.password_hash = $15 OR ",
                 "EXISTS (SELECT 1 FROM passkeys AS p WHERE p.id = $17 AND p.user_id = u.id))",
-                $lock
+                $lock,
+                " RETURNING ",
+                key_generation!()
             )
         };
     }
@@ -210,9 +219,9 @@ pub async fn insert(
         .bind(password.map(PasswordHash::expose))
         .bind(as_number(session.epoch))
         .bind(passkey.map(|id| id.to_string()))
-        .execute(&mut **transaction)
+        .fetch_optional(&mut **transaction)
         .await?;
-    Ok(inserted.rows_affected() == 1)
+    inserted.map(|row| row.text("key_generation")).transpose()
 }
 
 /// The session of this id, whether alive or not.

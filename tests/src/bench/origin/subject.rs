@@ -1,6 +1,7 @@
 //! An origin with its sessions in a database, and what it takes to ask something of it.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,8 +44,8 @@ pub(in crate::bench) struct Subject {
     url: String,
     asker: Asker,
     scripts: PathBuf,
-    /// The last rate of each operation, by which the next requests are prepared.
-    rates: [Cell<f64>; Operation::ALL.len()],
+    /// The last rate of each operation with so many connections, by which the next requests are prepared.
+    rates: RefCell<BTreeMap<(Operation, u32), f64>>,
 }
 
 impl Subject {
@@ -86,8 +87,7 @@ impl Subject {
         fs::write(&file, tokens.join("\n")).map_err(Failure::file(&file))?;
 
         let asker = Asker::new(served.address, &secret, key, sessions);
-        let rates = std::array::from_fn(|_| Cell::new(FIRST_GUESS));
-        Ok(Self { served, url, asker, scripts: place.root.join("tests/peers"), rates })
+        Ok(Self { served, url, asker, scripts: place.root.join("tests/peers"), rates: RefCell::default() })
     }
 
     /// Lets so many connections ask for this, for so long. Every answer has to be the one that is wanted.
@@ -146,15 +146,16 @@ impl Subject {
         duration: Duration,
         pause: Duration,
     ) -> Result<Outcome, Failure> {
-        let rate = &self.rates[operation as usize];
+        let case = (operation, connections);
         let file = self.served.directory().join(format!("{operation:?}"));
         let (script, target) = (self.scripts.join("replay.lua"), (self.served.address, "/"));
         loop {
-            let count = (rate.get().max(LEAST_GUESS) * duration.as_secs_f64() * 2.0) as usize;
+            let rate = self.rates.borrow().get(&case).copied().unwrap_or(FIRST_GUESS);
+            let count = (rate.max(LEAST_GUESS) * duration.as_secs_f64() * 2.0) as usize;
             fs::write(&file, self.asker.requests(operation, count)?).map_err(Failure::file(&file))?;
             let path = file.display().to_string();
             let outcome = wrk::run(&script, target, connections, duration, pause, &[&path]).await?;
-            rate.set(outcome.requests as f64 / outcome.seconds);
+            self.rates.borrow_mut().insert(case, outcome.requests as f64 / outcome.seconds);
             if outcome.requests + 2 * u64::from(connections) < count as u64 {
                 return Ok(outcome);
             }
