@@ -45,6 +45,7 @@ use std::time::Duration;
 
 use shared::time::Timestamp;
 use sqlx::AnyPool;
+use tokio::time::timeout;
 
 use self::writer::Writer;
 pub use self::{error::Error, transaction::Transaction};
@@ -60,6 +61,9 @@ pub enum Dialect {
 
 /// The furthest that origin's clock and the database's may be apart.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
+
+/// How long what many wait for is waited for on its own connections: longer than any batch takes that is not stuck.
+const SOON: Duration = Duration::from_secs(2);
 
 /// An open database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -128,12 +132,18 @@ impl Store {
     }
 
     /// The same for what many wait for: on connections of its own, so that they do not wait for one together with those
-    /// who hold them for longer, such as a storm of logins.
+    /// who hold them for longer, such as a storm of logins. Where none is free soon, on any.
     ///
     /// # Errors
     /// [`Error::Unreachable`] when no connection is free in time.
     pub async fn begin_batch(&self) -> Result<Transaction, Error> {
-        self.begin_on(&self.batches).await
+        match self.dialect {
+            Dialect::Sqlite => self.begin().await,
+            Dialect::Postgres => match timeout(SOON, self.begin_on(&self.batches)).await {
+                Ok(begun) => begun,
+                Err(_) => self.begin().await,
+            },
+        }
     }
 
     async fn begin_on(&self, pool: &AnyPool) -> Result<Transaction, Error> {
@@ -154,6 +164,15 @@ impl Store {
     #[must_use]
     pub const fn reads(&self) -> &AnyPool {
         &self.reads
+    }
+
+    /// Where those go that read for what could not be done in a batch.
+    #[must_use]
+    pub const fn batch_reads(&self) -> &AnyPool {
+        match self.dialect {
+            Dialect::Sqlite => &self.reads,
+            Dialect::Postgres => &self.batches,
+        }
     }
 
     /// Closes every connection, after what is under way.

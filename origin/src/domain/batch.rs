@@ -7,9 +7,12 @@
 //! Whoever is not served this way, because their session was in somebody else's hands or because of one of the others,
 //! goes on alone, and hears there why.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::timeout,
+};
 
 use super::Error;
 use crate::{store, telemetry};
@@ -20,10 +23,25 @@ const MOST: usize = 32;
 /// How many batches are under way at once: while one waits for its commit, another is written.
 const LANES: usize = 2;
 
+/// How many wait at the most.
+const PLACES: usize = 4096;
+
+/// How long anything may take: a database that does not answer any more holds up nobody for good.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// How long one waits before one is told to come back later.
+    of_one: Duration,
+    /// How long a batch may take.
+    of_all: Duration,
+}
+
+const PATIENCE: Patience = Patience { of_one: Duration::from_secs(5), of_all: Duration::from_secs(10) };
+
 /// Where one asks for an `A` and gets a `D`.
 #[derive(Debug)]
 pub(super) struct Batches<A, D> {
-    queue: mpsc::UnboundedSender<Asked<A, D>>,
+    queue: mpsc::Sender<Asked<A, D>>,
+    patience: Patience,
 }
 
 #[derive(Debug)]
@@ -41,24 +59,35 @@ impl<A: Send + 'static, D: Send + 'static> Batches<A, D> {
     where
         F: Future<Output = Result<Vec<Option<D>>, Error>> + Send + 'static,
     {
-        let (queue, asked) = mpsc::unbounded_channel();
-        tokio::spawn(run(asked, serve));
-        Self { queue }
+        Self::with(PATIENCE, serve)
+    }
+
+    fn with<F>(patience: Patience, serve: impl Fn(Vec<A>) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<Vec<Option<D>>, Error>> + Send + 'static,
+    {
+        let (queue, asked) = mpsc::channel(PLACES);
+        tokio::spawn(run(asked, patience, serve));
+        Self { queue, patience }
     }
 
     /// Asks, and waits. None for whoever has to go on alone.
     ///
     /// # Errors
-    /// [`Error::Store`] when the database cannot be reached: to go on alone would be to wait for it once more.
+    /// [`Error::Store`] when the database cannot be reached, or not in time: to go on alone would be to wait for it
+    /// once more.
     pub(super) async fn ask(&self, what: A) -> Result<Option<D>, Error> {
         let (answer, answered) = oneshot::channel();
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(Asked { what, answer }) {
+            return Err(away("too many wait for it"));
+        }
         // Where nobody serves any more, nobody answers either.
-        let _ = self.queue.send(Asked { what, answer });
-        answered.await.unwrap_or(Ok(None))
+        let answered = timeout(self.patience.of_one, answered).await;
+        answered.map_or_else(|_| Err(away("it takes too long")), |answer| answer.unwrap_or(Ok(None)))
     }
 }
 
-async fn run<A, D, F>(mut queue: mpsc::UnboundedReceiver<Asked<A, D>>, serve: impl Fn(Vec<A>) -> F)
+async fn run<A, D, F>(mut queue: mpsc::Receiver<Asked<A, D>>, patience: Patience, serve: impl Fn(Vec<A>) -> F)
 where
     D: Send + 'static,
     F: Future<Output = Result<Vec<Option<D>>, Error>> + Send + 'static,
@@ -74,9 +103,9 @@ where
         if asked.is_empty() {
             continue;
         }
-        let served = serve(asked);
+        let served = timeout(patience.of_all, serve(asked));
         tokio::spawn(async move {
-            answer(answers, served.await);
+            answer(answers, served.await.unwrap_or_else(|_| Err(away("it does not answer"))));
             drop(lane);
         });
     }
@@ -88,7 +117,8 @@ fn answer<D>(waiting: Vec<Waiting<D>>, served: Result<Vec<Option<D>>, Error>) {
         Err(error) => {
             tracing::warn!(error = %telemetry::causes(&error), together = waiting.len(), "a batch failed");
             let is_away = matches!(error, Error::Store(store::Error::Unreachable(_)));
-            waiting.iter().map(|_| if is_away { Err(away()) } else { Ok(None) }).collect()
+            let each = || if is_away { Err(away("a batch did not reach it")) } else { Ok(None) };
+            waiting.iter().map(|_| each()).collect()
         }
     };
     for (waiting, answer) in waiting.into_iter().zip(answers) {
@@ -97,9 +127,8 @@ fn answer<D>(waiting: Vec<Waiting<D>>, served: Result<Vec<Option<D>>, Error>) {
     }
 }
 
-fn away() -> Error {
-    let cause = io::Error::other("it could not be reached for a batch");
-    store::Error::Unreachable(sqlx::Error::Io(cause)).into()
+fn away(why: &'static str) -> Error {
+    store::Error::Unreachable(sqlx::Error::Io(io::Error::other(why))).into()
 }
 
 #[cfg(test)]
@@ -117,7 +146,7 @@ mod tests {
                 async move {
                     permits.acquire().await.unwrap().forget();
                     if asked.contains(&200) {
-                        return Err(away());
+                        return Err(away("it is"));
                     }
                     if asked.contains(&100) {
                         return Err(Error::Contended);
@@ -127,6 +156,10 @@ mod tests {
             }
         };
         (Arc::new(Batches::start(serve)), permits)
+    }
+
+    fn is_away<D>(answer: &Result<Option<D>, Error>) -> bool {
+        matches!(answer, Err(Error::Store(store::Error::Unreachable(_))))
     }
 
     /// What these are answered, of whom the first are being served when the others ask.
@@ -170,8 +203,43 @@ mod tests {
     #[tokio::test]
     async fn whoever_is_in_a_batch_that_reaches_no_database_is_told_so_at_once() {
         let answers = answers(&[1, 2, 3, 200]).await;
-        let is_away = |answer: &_| matches!(answer, Err(Error::Store(store::Error::Unreachable(_))));
         assert!(answers[LANES..].iter().all(is_away), "{answers:?}");
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_does_not_end_is_given_up_and_the_next_is_served() {
+        let patience = Patience { of_one: Duration::MAX, of_all: Duration::from_millis(1) };
+        let batches = Batches::with(patience, |asked: Vec<bool>| async move {
+            if !asked.contains(&true) {
+                std::future::pending::<()>().await;
+            }
+            Ok(vec![Some(()); asked.len()])
+        });
+        for _ in 0..=LANES {
+            assert!(is_away(&batches.ask(false).await));
+        }
+        assert_eq!(batches.ask(true).await.unwrap(), Some(()));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_longer_than_their_patience() {
+        let patience = Patience { of_one: Duration::from_millis(1), of_all: Duration::MAX };
+        let batches: Batches<(), ()> = Batches::with(patience, |_| std::future::pending());
+        for _ in 0..=LANES {
+            assert!(is_away(&batches.ask(()).await));
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_wait_than_there_are_places() {
+        let (batches, _permits) = batches();
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..LANES + PLACES {
+            let batches = Arc::clone(&batches);
+            tasks.spawn(async move { batches.ask(1).await });
+            tokio::task::yield_now().await;
+        }
+        assert!(is_away(&batches.ask(1).await));
     }
 
     #[tokio::test]

@@ -109,7 +109,8 @@ impl Domain {
             if let Some(grant) = self.rotate(context, session, counter).await? {
                 return Ok(grant);
             }
-            let Some(read) = rotation::read(self.0.store.reads(), session, context.now).await? else {
+            // Nobody who came later is served before what is judged here, so that no honest client's token gets too old.
+            let Some(read) = rotation::read(self.0.store.batch_reads(), session, context.now).await? else {
                 return self.refuse_refresh(context, session, None).await;
             };
             let answer = match worth(counter, &read, &self.0.settings, context.now) {
@@ -157,7 +158,7 @@ impl Domain {
         if let Some(grant) = self.0.refreshes.ask((context.clone(), session, counter)).await? {
             return self.grant(context, session, &grant).await.map(Some);
         }
-        let mut transaction = self.0.store.begin().await?;
+        let mut transaction = self.0.store.begin_batch().await?;
         let granted = rotation::rotate(&mut transaction, session, counter, context.now).await?;
         self.answer(context, session, transaction, granted, Kind::RefreshRotated).await
     }
@@ -168,7 +169,7 @@ impl Domain {
         session: SessionId,
         read: &Rotation,
     ) -> Result<Option<TokenGrant>, Error> {
-        let mut transaction = self.0.store.begin().await?;
+        let mut transaction = self.0.store.begin_batch().await?;
         let granted = rotation::repeat(&mut transaction, session, read, context.now).await?;
         self.answer(context, session, transaction, granted, Kind::RefreshRepeated).await
     }
@@ -179,7 +180,7 @@ impl Domain {
         session: SessionId,
         read: &Rotation,
     ) -> Result<Option<TokenGrant>, Error> {
-        let mut transaction = self.0.store.begin().await?;
+        let mut transaction = self.0.store.begin_batch().await?;
         let granted = rotation::displace(&mut transaction, session, read, context.now).await?;
         self.answer(context, session, transaction, granted, Kind::RefreshDisplaced).await
     }

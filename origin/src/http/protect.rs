@@ -72,7 +72,7 @@ pub(super) async fn reliance(State(app): State<App>, request: Request, next: Nex
 }
 
 /// Answers 503 for a request that takes longer than is allowed. What it had begun in the database is
-/// rolled back, unless it was being committed.
+/// rolled back, unless it was being committed, or done together with what others asked for.
 pub(super) async fn time(State(app): State<App>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(app.request_time, next.run(request)).await {
         Ok(response) => response,

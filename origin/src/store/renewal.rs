@@ -13,7 +13,7 @@ use super::{
     Dialect, Error, Transaction,
     row::Columns,
     sessions::{enabled, free, live, of_the_user, seen},
-    values::{padded, places, taken},
+    values::{each, padded, places},
 };
 
 /// What an assertion tells of, as it was when the session was seen.
@@ -80,10 +80,10 @@ pub async fn renew_all(
     let statement = format!(
         concat!(
             "WITH asked (handle, now) AS (VALUES {asked}), ",
-            "free AS (SELECT sessions.id AS session, now FROM asked JOIN sessions ON handle_digest = handle{free}) ",
+            "free AS (SELECT id AS session, handle, now FROM asked JOIN sessions ON handle_digest = handle{free}) ",
             "UPDATE sessions SET ",
             seen!("now"),
-            " FROM free WHERE sessions.id = session AND ",
+            " FROM free WHERE sessions.id = session AND handle_digest = handle AND ",
             live!("now"),
             " AND ",
             enabled!(),
@@ -100,11 +100,8 @@ pub async fn renew_all(
             .bind(asked.map(|(_, now)| now.millis()));
     }
     let rows = query.fetch_all(&mut **transaction).await?;
-    let mut done = rows
-        .iter()
-        .map(|row| Ok((row.digest_or_null("handle_digest")?, renewed(row)?)))
-        .collect::<Result<Vec<_>, Error>>()?;
-    Ok(asked.iter().map(|(handle, _)| taken(&mut done, &Some(*handle))).collect())
+    let seen = rows.iter().map(|row| Ok((row.digest_or_null("handle_digest")?, renewed(row)?)));
+    each(asked, seen.collect::<Result<Vec<_>, Error>>()?, |(handle, _)| Some(*handle))
 }
 
 /// Marks that the user of a browser's session has proven anew who they are, under another handle; the old one

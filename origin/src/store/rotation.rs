@@ -13,7 +13,7 @@ use super::{
     Dialect, Error, Transaction,
     row::{Columns, as_count, as_number, corrupt},
     sessions::{EndReason, enabled, free, live, of_the_user, seen},
-    values::{padded, places, taken},
+    values::{each, padded, places},
 };
 
 /// A token session's counters, and whether anything can still be had for them.
@@ -142,15 +142,12 @@ pub async fn rotate_all(
             .bind(asked.map(|asked| asked.now.millis()));
     }
     let rows = query.fetch_all(&mut **transaction).await?;
-    let mut done = rows
-        .iter()
-        .map(|row| {
-            let grant = grant(row)?;
-            Ok(((row.parsed::<SessionId>("id")?, grant.counter), grant))
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
-    let theirs = |asked: &Rotating| (asked.session, asked.current.saturating_add(1));
-    Ok(asked.iter().map(|asked| taken(&mut done, &theirs(asked))).collect())
+    let granted = rows.iter().map(|row| {
+        let grant = grant(row)?;
+        Ok(((row.parsed::<SessionId>("id")?, grant.counter), grant))
+    });
+    let granted = granted.collect::<Result<Vec<_>, Error>>()?;
+    each(asked, granted, |asked| (asked.session, asked.current.saturating_add(1)))
 }
 
 /// Gives the current token again, to who shows the spent one: it is marked as seen, nothing rotates.

@@ -1,5 +1,7 @@
 //! Statements about several rows at once.
 
+use super::{Error, row::corrupt};
+
 /// So many rows of so many values each, as `VALUES` lists them: `($1, $2), ($3, $4)`.
 pub(super) fn places(rows: usize, columns: usize) -> String {
     let row = |row: usize| {
@@ -16,10 +18,20 @@ pub(super) fn padded<T>(rows: &[T]) -> impl ExactSizeIterator<Item = Option<&T>>
     (0..rows.len().next_power_of_two()).map(|row| rows.get(row))
 }
 
-/// What was found under this name, which nobody else gets then.
-pub(super) fn taken<N: PartialEq, T>(found: &mut Vec<(N, T)>, wanted: &N) -> Option<T> {
-    let place = found.iter().position(|(name, _)| name == wanted)?;
-    Some(found.swap_remove(place).1)
+/// To each that was asked for what was found under its name, once; it is an error if something is left that nobody has
+/// asked for.
+pub(super) fn each<A, N: PartialEq, T>(
+    asked: &[A],
+    mut found: Vec<(N, T)>,
+    name: impl Fn(&A) -> N,
+) -> Result<Vec<Option<T>>, Error> {
+    let mut take = |asked| {
+        let wanted = name(asked);
+        let place = found.iter().position(|(name, _)| *name == wanted)?;
+        Some(found.swap_remove(place).1)
+    };
+    let answers = asked.iter().map(&mut take).collect();
+    if found.is_empty() { Ok(answers) } else { Err(corrupt("id", "nobody has asked for it")) }
 }
 
 #[cfg(test)]
@@ -39,10 +51,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_taken_once() {
-        let mut found = vec![('a', 1), ('b', 2), ('c', 3)];
-        assert_eq!(taken(&mut found, &'b'), Some(2));
-        assert_eq!(taken(&mut found, &'b'), None);
-        assert_eq!(found.len(), 2);
+    fn each_gets_what_has_its_name_once_and_nothing_is_left() {
+        let found = || vec![('a', 1), ('b', 2), ('c', 3)];
+        let answers = each(&['c', 'x', 'a', 'b', 'a'], found(), |asked| *asked).unwrap();
+        assert_eq!(answers, [Some(3), None, Some(1), Some(2), None]);
+        assert!(each(&['a', 'b', 'a'], found(), |asked| *asked).is_err());
     }
 }

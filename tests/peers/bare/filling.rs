@@ -56,7 +56,9 @@ impl Dialect {
 async fn connected(url: &str) -> Outcome<AnyConnection> {
     let mut connection = AnyConnection::connect(url).await?;
     if url.starts_with("sqlite:") {
-        connection.execute("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 60000").await?;
+        // Ids are scattered all over the indexes: with less memory every batch is written all over the file.
+        let setup = "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 60000; PRAGMA cache_size = -2000000";
+        connection.execute(setup).await?;
     }
     Ok(connection)
 }
