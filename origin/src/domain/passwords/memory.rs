@@ -1,5 +1,5 @@
-//! The memory that argon2id works in: 19 MiB or more for each hash that is computed. To have it from the system takes as
-//! long as the hash itself, so a thread that hashes uses its own again, and gives it back when it ends.
+//! The memory that argon2id works in: 19 MiB or more for each hash that is computed. To have it from the system takes
+//! nearly half as long as the hash, so a thread that hashes uses its own again, and gives it back when it ends.
 
 use std::cell::RefCell;
 
