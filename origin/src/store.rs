@@ -12,6 +12,7 @@ pub mod audit_restarts;
 pub mod audit_retention;
 pub mod ceremonies;
 pub mod challenges;
+mod clauses;
 mod connection;
 pub mod directory;
 pub mod erasure;
@@ -71,6 +72,7 @@ pub struct Store {
     dialect: Dialect,
     reads: AnyPool,
     writes: AnyPool,
+    /// For what many wait for.
     batches: AnyPool,
     /// Where one writes after the other.
     writer: Option<Writer>,

@@ -13,12 +13,12 @@ use shared::{
 
 use super::{
     Context, Domain, Error,
-    audit::{Event, Kind, Recorder},
+    audit::{self, Event, Kind, Recorder},
     batch::Batches,
     tokens::Speaker,
 };
 use crate::store::{
-    self, Store, audit, holders,
+    Store, holders,
     renewal::{self, Renewed},
 };
 
@@ -140,7 +140,6 @@ async fn see_all(
     let events = asked.iter().zip(&done).filter_map(|((context, _), renewed)| {
         renewed.as_ref().map(|renewed| seen(renewed).record(context, &recorder))
     });
-    audit::insert(&mut transaction, &events.collect::<Result<Vec<_>, _>>()?).await?;
-    transaction.commit().await.map_err(store::Error::from)?;
+    audit::commit(transaction, events).await?;
     Ok(done)
 }

@@ -330,12 +330,21 @@ impl Domain {
     /// Commits a change together with its event.
     pub(super) async fn commit(
         &self,
-        mut transaction: Transaction,
+        transaction: Transaction,
         context: &Context,
         event: Event,
     ) -> Result<(), Error> {
-        event.insert(&mut transaction, context, &self.0.recorder).await?;
-        transaction.commit().await.map_err(store::Error::from)?;
-        Ok(())
+        commit(transaction, [event.record(context, &self.0.recorder)]).await
     }
+}
+
+/// Commits changes together with their events.
+pub(super) async fn commit(
+    mut transaction: Transaction,
+    events: impl IntoIterator<Item = Result<Record, Error>>,
+) -> Result<(), Error> {
+    let events = events.into_iter().collect::<Result<Vec<_>, _>>()?;
+    rows::insert(&mut transaction, &events).await?;
+    transaction.commit().await.map_err(store::Error::from)?;
+    Ok(())
 }

@@ -5,12 +5,12 @@ use shared::{id::SessionId, refresh::RefreshToken, time::Timestamp};
 
 use super::{
     Context, Domain, EndReason, Error, Settings, TokenGrant,
-    audit::{Event, Kind, Recorder},
+    audit::{self, Event, Kind, Recorder},
     batch::Batches,
     tokens::Speaker,
 };
 use crate::store::{
-    self, Store, Transaction, audit,
+    self, Store, Transaction,
     revocations::Revocation,
     rotation::{self, Grant, Rotating, Rotation, Spent},
     users,
@@ -85,8 +85,8 @@ fn worth(presented: u64, read: &Rotation, settings: &Settings, now: Timestamp) -
     }
 }
 
-/// The tokens that are exchanged together: each by the counter that was presented.
-pub(super) type Refreshes = Batches<(Context, SessionId, u64), Grant>;
+/// The tokens that are exchanged together.
+pub(super) type Refreshes = Batches<(Context, Rotating), Grant>;
 
 impl Refreshes {
     pub(super) fn of(store: Store, recorder: Recorder) -> Self {
@@ -155,7 +155,8 @@ impl Domain {
         session: SessionId,
         counter: u64,
     ) -> Result<Option<TokenGrant>, Error> {
-        if let Some(grant) = self.0.refreshes.ask((context.clone(), session, counter)).await? {
+        let token = Rotating { session, current: counter, now: context.now };
+        if let Some(grant) = self.0.refreshes.ask((context.clone(), token)).await? {
             return self.grant(context, session, &grant).await.map(Some);
         }
         let mut transaction = self.0.store.begin_batch().await?;
@@ -257,23 +258,16 @@ fn granting(kind: Kind, session: SessionId, grant: &Grant) -> Event {
 async fn rotate_all(
     store: Store,
     recorder: Recorder,
-    asked: Vec<(Context, SessionId, u64)>,
+    asked: Vec<(Context, Rotating)>,
 ) -> Result<Vec<Option<Grant>>, Error> {
     let mut transaction = store.begin_batch().await?;
-    let rotating = |(context, session, current): &(Context, SessionId, u64)| Rotating {
-        session: *session,
-        current: *current,
-        now: context.now,
-    };
-    let tokens: Vec<_> = asked.iter().map(rotating).collect();
+    let tokens: Vec<_> = asked.iter().map(|(_, token)| *token).collect();
     let done = rotation::rotate_all(&mut transaction, store.dialect(), &tokens).await?;
-    let events = asked.iter().zip(&done).filter_map(|((context, session, _), grant)| {
-        let event = |grant| {
-            granting(Kind::RefreshRotated, *session, grant).record(&context.by(grant.user), &recorder)
-        };
-        grant.as_ref().map(event)
+    let events = asked.iter().zip(&done).filter_map(|((context, token), grant)| {
+        let grant = grant.as_ref()?;
+        let event = granting(Kind::RefreshRotated, token.session, grant);
+        Some(event.record(&context.by(grant.user), &recorder))
     });
-    audit::insert(&mut transaction, &events.collect::<Result<Vec<_>, _>>()?).await?;
-    transaction.commit().await.map_err(store::Error::from)?;
+    audit::commit(transaction, events).await?;
     Ok(done)
 }

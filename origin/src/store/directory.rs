@@ -9,8 +9,9 @@ use sqlx::any::AnyExecutor;
 
 use super::{
     Dialect, Error,
+    clauses::live,
     row::Columns,
-    sessions::{self, Session, live},
+    sessions::{self, Session},
     users::{self, User, roles},
 };
 

@@ -11,8 +11,9 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Error,
+    clauses::live,
     row::Columns,
-    sessions::{Kind, live},
+    sessions::Kind,
     users::{self, roles},
 };
 

@@ -6,9 +6,10 @@ use shared::time::Timestamp;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
-    Error, Transaction, meta,
+    Error, Transaction,
+    clauses::live,
+    meta,
     row::{Columns, corrupt},
-    sessions::live,
     words::words,
 };
 

@@ -11,8 +11,8 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
+    clauses::{enabled, free, live, of_the_user, seen},
     row::Columns,
-    sessions::{enabled, free, live, of_the_user, seen},
     values::{each, padded, places},
 };
 

@@ -11,8 +11,9 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
+    clauses::{enabled, free, live, of_the_user, seen},
     row::{Columns, as_count, as_number, corrupt},
-    sessions::{EndReason, enabled, free, live, of_the_user, seen},
+    sessions::EndReason,
     values::{each, padded, places},
 };
 

@@ -13,8 +13,9 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Error, Transaction,
+    clauses::{enabled, live, of_the_user},
     row::Columns,
-    sessions::{EndReason, duration_number, enabled, live, of_the_user},
+    sessions::{EndReason, duration_number},
 };
 
 /// When a key ends that has no end: the last millisecond that RFC 3339 can write.

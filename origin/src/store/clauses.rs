@@ -1,0 +1,56 @@
+//! What statements about `sessions` have in common: a session is alive, seen and told of in one way, whoever asks.
+
+use super::Dialect;
+
+/// The condition on a row of `sessions` to be alive at the time in the given parameter.
+macro_rules! live {
+    ($now:literal) => {
+        concat!(
+            "sessions.ended_at IS NULL AND sessions.absolute_expires_at > ",
+            $now,
+            " AND sessions.idle_expires_at > ",
+            $now
+        )
+    };
+}
+/// What marks a row of `sessions` as seen at that time, from which its idle limit counts anew.
+macro_rules! seen {
+    ($now:literal) => {
+        concat!("last_seen_at = ", $now, ", idle_expires_at = ", $now, " + idle_limit")
+    };
+}
+/// The condition on a row of `sessions` that its user is not disabled.
+macro_rules! enabled {
+    () => {
+        "EXISTS (SELECT 1 FROM users AS u WHERE u.id = sessions.user_id AND u.disabled_at IS NULL)"
+    };
+}
+/// The generation of the keys as it is at this moment.
+macro_rules! key_generation {
+    () => {
+        "(SELECT m.value FROM meta AS m WHERE m.name = 'key_generation') AS key_generation"
+    };
+}
+/// What a token tells of the user of a row of `sessions`, each as it is at this moment, and by which keys it is to be
+/// signed.
+macro_rules! of_the_user {
+    () => {
+        concat!(
+            "user_id, authenticated_at, amr, ",
+            $crate::store::clauses::key_generation!(),
+            ", (SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id) AS epoch, ",
+            "(SELECT u.verified_at FROM users AS u WHERE u.id = sessions.user_id) AS verified_at, ",
+            $crate::store::users::roles!("sessions.user_id")
+        )
+    };
+}
+pub(super) use {enabled, key_generation, live, of_the_user, seen};
+
+/// What is put behind a SELECT for it to take the rows of `sessions` that it finds, but those that somebody else has:
+/// who changes several and waits for one could be waited for in turn.
+pub(super) const fn free(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => " FOR NO KEY UPDATE OF sessions SKIP LOCKED",
+    }
+}
