@@ -2,7 +2,10 @@
 //!
 //! A refresh or a renewal changes one row and records one event: nearly all that it costs is getting the statements to
 //! the database and waiting for the commit. So whoever asks while others are served waits for their end, and is then
-//! served together with all who have come meanwhile. Nobody waits in order to be more.
+//! served together with all who have come meanwhile.
+//!
+//! Where several were served together lately, as many are likely to come again, but not all at once: for a moment they are
+//! waited for, or the first of them would have a commit to themselves and all others would wait for it.
 //!
 //! Whoever is not served this way, because their session was in somebody else's hands or because of one of the others,
 //! goes on alone, and hears there why.
@@ -33,9 +36,15 @@ struct Patience {
     of_one: Duration,
     /// How long a batch may take.
     of_all: Duration,
+    /// How long a batch waits for those who are likely to come. The runtime's clock knows nothing shorter.
+    for_more: Duration,
 }
 
-const PATIENCE: Patience = Patience { of_one: Duration::from_secs(5), of_all: Duration::from_secs(10) };
+const PATIENCE: Patience = Patience {
+    of_one: Duration::from_secs(5),
+    of_all: Duration::from_secs(10),
+    for_more: Duration::from_millis(1),
+};
 
 /// Where one asks for an `A` and gets a `D`.
 #[derive(Debug)]
@@ -93,22 +102,45 @@ where
     F: Future<Output = Result<Vec<Option<D>>, Error>> + Send + 'static,
 {
     let lanes = Arc::new(Semaphore::new(LANES));
+    // How many were served together the last times.
+    let mut lately = [1; LANES];
     while let Ok(lane) = Arc::clone(&lanes).acquire_owned().await {
-        let Some(first) = queue.recv().await else { return };
-        let others = std::iter::from_fn(|| queue.try_recv().ok());
+        let likely = lately.iter().sum::<usize>().div_ceil(LANES);
+        let asked = gather(&mut queue, likely, patience.for_more).await;
+        if asked.is_empty() {
+            return;
+        }
         // Whoever has hung up meanwhile is not served.
-        let asked = std::iter::once(first).chain(others).filter(|asked| !asked.answer.is_closed());
-        let (asked, answers): (Vec<_>, Vec<_>) =
-            asked.take(MOST).map(|Asked { what, answer }| (what, answer)).unzip();
+        let asked = asked.into_iter().filter(|asked| !asked.answer.is_closed());
+        let (asked, answers): (Vec<_>, Vec<_>) = asked.map(|Asked { what, answer }| (what, answer)).unzip();
         if asked.is_empty() {
             continue;
         }
+        lately.rotate_right(1);
+        lately[0] = asked.len();
         let served = timeout(patience.of_all, serve(asked));
         tokio::spawn(async move {
             answer(answers, served.await.unwrap_or_else(|_| Err(away("it does not answer"))));
             drop(lane);
         });
     }
+}
+
+/// Waits for the first, and for so long for as many as are likely to come. None where nobody can ask any more.
+async fn gather<T>(queue: &mut mpsc::Receiver<T>, likely: usize, moment: Duration) -> Vec<T> {
+    let mut here = Vec::new();
+    queue.recv_many(&mut here, MOST).await;
+    let more = async {
+        while here.len() < likely {
+            let room = MOST - here.len();
+            if queue.recv_many(&mut here, room).await == 0 {
+                break;
+            }
+        }
+    };
+    // Who has not come by then comes later.
+    let _ = timeout(moment, more).await;
+    here
 }
 
 fn answer<D>(waiting: Vec<Waiting<D>>, served: Result<Vec<Option<D>>, Error>) {
@@ -133,11 +165,13 @@ fn away(why: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinSet;
+
     use super::*;
 
     /// Batches of which each waits for a permit, and answers by how many it had; 0 is not served, 100 fails and with
     /// 200 the database is away.
-    fn batches() -> (Arc<Batches<usize, usize>>, Arc<Semaphore>) {
+    fn batches(patience: Patience) -> (Arc<Batches<usize, usize>>, Arc<Semaphore>) {
         let permits = Arc::new(Semaphore::new(0));
         let serve = {
             let permits = Arc::clone(&permits);
@@ -155,7 +189,7 @@ mod tests {
                 }
             }
         };
-        (Arc::new(Batches::start(serve)), permits)
+        (Arc::new(Batches::with(patience, serve)), permits)
     }
 
     fn is_away<D>(answer: &Result<Option<D>, Error>) -> bool {
@@ -164,7 +198,7 @@ mod tests {
 
     /// What these are answered, of whom the first are being served when the others ask.
     async fn answers(asked: &[usize]) -> Vec<Result<Option<usize>, Error>> {
-        let (batches, permits) = batches();
+        let (batches, permits) = batches(PATIENCE);
         let mut tasks = Vec::new();
         for what in asked.iter().copied() {
             let batches = Arc::clone(&batches);
@@ -184,6 +218,41 @@ mod tests {
         let answers = answers(&[1, 2, 3, 4, 0, 5]).await;
         let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
         assert_eq!(answers, [Some(1), Some(1), Some(4), Some(4), None, Some(4)]);
+    }
+
+    /// Asks so often, one after the other, without waiting for an answer.
+    async fn ask(batches: &Arc<Batches<usize, usize>>, times: usize) -> JoinSet<usize> {
+        let mut tasks = JoinSet::new();
+        for _ in 0..times {
+            let batches = Arc::clone(batches);
+            tasks.spawn(async move { batches.ask(1).await.unwrap().unwrap() });
+            tokio::task::yield_now().await;
+        }
+        tasks
+    }
+
+    #[tokio::test]
+    async fn as_many_as_were_served_together_lately_are_waited_for() {
+        let (batches, permits) = batches(Patience { for_more: Duration::MAX, ..PATIENCE });
+        let before = ask(&batches, LANES + 4).await;
+        permits.add_permits(100);
+        before.join_all().await;
+        let mut first = ask(&batches, 2).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(first.try_join_next().is_none());
+        let third = ask(&batches, 1).await;
+        assert_eq!((first.join_all().await, third.join_all().await), (vec![3, 3], vec![3]));
+    }
+
+    #[tokio::test]
+    async fn who_comes_alone_instead_is_served_after_a_moment() {
+        let (batches, permits) = batches(PATIENCE);
+        let before = ask(&batches, LANES + 4).await;
+        permits.add_permits(100);
+        before.join_all().await;
+        assert_eq!(batches.ask(1).await.unwrap(), Some(1));
     }
 
     #[tokio::test]
@@ -208,7 +277,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_that_does_not_end_is_given_up_and_the_next_is_served() {
-        let patience = Patience { of_one: Duration::MAX, of_all: Duration::from_millis(1) };
+        let patience = Patience { of_one: Duration::MAX, of_all: Duration::from_millis(1), ..PATIENCE };
         let batches = Batches::with(patience, |asked: Vec<bool>| async move {
             if !asked.contains(&true) {
                 std::future::pending::<()>().await;
@@ -223,7 +292,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_for_longer_than_their_patience() {
-        let patience = Patience { of_one: Duration::from_millis(1), of_all: Duration::MAX };
+        let patience = Patience { of_one: Duration::from_millis(1), of_all: Duration::MAX, ..PATIENCE };
         let batches: Batches<(), ()> = Batches::with(patience, |_| std::future::pending());
         for _ in 0..=LANES {
             assert!(is_away(&batches.ask(()).await));
@@ -232,8 +301,8 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_wait_than_there_are_places() {
-        let (batches, _permits) = batches();
-        let mut tasks = tokio::task::JoinSet::new();
+        let (batches, _permits) = batches(PATIENCE);
+        let mut tasks = JoinSet::new();
         for _ in 0..LANES + PLACES {
             let batches = Arc::clone(&batches);
             tasks.spawn(async move { batches.ask(1).await });
@@ -244,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_hangs_up_before_the_batch_is_not_in_it() {
-        let (batches, permits) = batches();
+        let (batches, permits) = batches(PATIENCE);
         let mut tasks = Vec::new();
         for what in 1..=5 {
             let batches = Arc::clone(&batches);
