@@ -51,6 +51,10 @@ impl Candidate {
     pub(super) const fn is_ours(self) -> bool {
         matches!(self, Self::Origin(..))
     }
+
+    pub(super) const fn is_peer(self) -> bool {
+        matches!(self, Self::LookUp | Self::Scrypt | Self::PeerArgon2id)
+    }
 }
 
 /// All cases with these numbers of connections, which the usual one is among.
