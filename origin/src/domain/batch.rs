@@ -102,7 +102,7 @@ where
     F: Future<Output = Result<Vec<Option<D>>, Error>> + Send + 'static,
 {
     let lanes = Arc::new(Semaphore::new(LANES));
-    // How many were served together the last times.
+    // How many the last batches had, the latest first.
     let mut lately = [1; LANES];
     while let Ok(lane) = Arc::clone(&lanes).acquire_owned().await {
         let likely = lately.iter().sum::<usize>().div_ceil(LANES);
@@ -126,7 +126,7 @@ where
     }
 }
 
-/// Waits for the first, and for so long for as many as are likely to come. None where nobody can ask any more.
+/// Waits for the first, and for a moment for as many as are likely to come. Empty where nobody can ask any more.
 async fn gather<T>(queue: &mut mpsc::Receiver<T>, likely: usize, moment: Duration) -> Vec<T> {
     let mut here = Vec::new();
     queue.recv_many(&mut here, MOST).await;
