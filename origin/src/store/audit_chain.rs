@@ -137,9 +137,10 @@ pub async fn lock(transaction: &mut Transaction) -> Result<(), Error> {
 
 /// At most so many of the events that wait, with their numbers, the lowest first.
 pub async fn unlinked(transaction: &mut Transaction, limit: u32) -> Result<Vec<(u64, Record)>, Error> {
+    // Where it begins is said, or PostgreSQL may well read the whole log up to there to merge it with what waits.
     let rows = sqlx::query(
         "SELECT audit_events.* FROM audit_unlinked JOIN audit_events ON audit_events.seq = audit_unlinked.seq \
-         ORDER BY audit_unlinked.seq LIMIT $1",
+         WHERE audit_events.seq >= (SELECT MIN(seq) FROM audit_unlinked) ORDER BY audit_unlinked.seq LIMIT $1",
     )
     .bind(i64::from(limit))
     .fetch_all(&mut **transaction)
