@@ -35,22 +35,56 @@ macro_rules! key_generation {
 /// signed.
 macro_rules! of_the_user {
     () => {
+        $crate::store::clauses::of_the_user!(
+            "(SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id)",
+            "(SELECT u.verified_at FROM users AS u WHERE u.id = sessions.user_id)"
+        )
+    };
+    ($epoch:literal, $verified_at:literal) => {
         concat!(
-            "user_id, authenticated_at, amr, ",
+            "sessions.user_id, authenticated_at, amr, ",
             $crate::store::clauses::key_generation!(),
-            ", (SELECT u.epoch FROM users AS u WHERE u.id = sessions.user_id) AS epoch, ",
-            "(SELECT u.verified_at FROM users AS u WHERE u.id = sessions.user_id) AS verified_at, ",
+            ", ",
+            $epoch,
+            " AS epoch, ",
+            $verified_at,
+            " AS verified_at, ",
             $crate::store::users::roles!("sessions.user_id")
         )
     };
 }
 pub(super) use {enabled, key_generation, live, of_the_user, seen};
 
-/// What is put behind a SELECT for it to take the rows of `sessions` that it finds, but those that somebody else has:
-/// who changes several and waits for one could be waited for in turn.
-pub(super) const fn free(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite => "",
-        Dialect::Postgres => " FOR NO KEY UPDATE OF sessions SKIP LOCKED",
+/// What a statement that changes the sessions of several says in its database's own way.
+pub(super) struct Together {
+    /// By what a row that was found is found again at once.
+    pub row: &'static str,
+    /// Behind a SELECT: it takes the rows of `sessions` that it finds, but those that somebody else has. Who changes
+    /// several and waits for one could be waited for in turn.
+    pub free: &'static str,
+    /// What else there is to join.
+    pub users: &'static str,
+    /// [`enabled!`] of a row of `sessions`.
+    pub enabled: &'static str,
+    /// [`of_the_user!`].
+    pub of_the_user: &'static str,
+}
+
+impl Together {
+    /// Of this database.
+    pub(super) const fn on(dialect: Dialect) -> Self {
+        match dialect {
+            // It returns nothing of what was joined.
+            Dialect::Sqlite => {
+                Self { row: "rowid", free: "", users: "", enabled: enabled!(), of_the_user: of_the_user!() }
+            }
+            Dialect::Postgres => Self {
+                row: "ctid",
+                free: " FOR NO KEY UPDATE OF sessions SKIP LOCKED",
+                users: ", users AS u",
+                enabled: "u.id = sessions.user_id AND u.disabled_at IS NULL",
+                of_the_user: of_the_user!("u.epoch", "u.verified_at"),
+            },
+        }
     }
 }

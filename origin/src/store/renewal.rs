@@ -11,7 +11,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
-    clauses::{enabled, free, live, of_the_user, seen},
+    clauses::{Together, enabled, live, of_the_user, seen},
     row::Columns,
     values::{each, padded, places},
 };
@@ -77,21 +77,24 @@ pub async fn renew_all(
     asked: &[(Digest, Timestamp)],
 ) -> Result<Vec<Option<Renewed>>, Error> {
     let asked_for = padded(asked);
+    let together = Together::on(dialect);
     let statement = format!(
         concat!(
             "WITH asked (handle, now) AS (VALUES {asked}), ",
-            "free AS (SELECT id AS session, handle, now FROM asked JOIN sessions ON handle_digest = handle{free}) ",
+            "free AS (SELECT sessions.{row} AS place, handle, now ",
+            "FROM asked JOIN sessions ON handle_digest = handle{free}) ",
             "UPDATE sessions SET ",
             seen!("now"),
-            " FROM free WHERE sessions.id = session AND handle_digest = handle AND ",
+            " FROM free{users} WHERE sessions.{row} = place AND handle_digest = handle AND ",
             live!("now"),
-            " AND ",
-            enabled!(),
-            " RETURNING id, handle_digest, ",
-            of_the_user!()
+            " AND {enabled} RETURNING sessions.id, handle_digest, {of_the_user}"
         ),
         asked = places(asked_for.len(), 2),
-        free = free(dialect),
+        row = together.row,
+        free = together.free,
+        users = together.users,
+        enabled = together.enabled,
+        of_the_user = together.of_the_user,
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
     for asked in asked_for {

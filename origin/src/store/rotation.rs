@@ -11,7 +11,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
-    clauses::{enabled, free, live, of_the_user, seen},
+    clauses::{Together, enabled, live, of_the_user, seen},
     row::{Columns, as_count, as_number, corrupt},
     sessions::EndReason,
     values::{each, padded, places},
@@ -73,15 +73,23 @@ macro_rules! exchanged {
     };
 }
 
-macro_rules! granting {
-    (at $now:literal: $($part:expr),+) => {
+/// The conditions that are always asked, and what is told of those that meet them.
+macro_rules! granted {
+    ($now:literal, $enabled:expr, $of_the_user:expr) => {
         concat!(
-            $($part,)+
-            " AND sessions.kind = 'token' AND ", live!($now), " AND ", enabled!(),
-            " RETURNING id, current_counter, ", of_the_user!()
+            "sessions.kind = 'token' AND ",
+            live!($now),
+            " AND ",
+            $enabled,
+            " RETURNING sessions.id, current_counter, ",
+            $of_the_user
         )
     };
-    ($($part:expr),+) => { granting!(at "$2": $($part),+) };
+}
+macro_rules! granting {
+    ($($part:expr),+) => {
+        concat!($($part,)+ " AND ", granted!("$2", enabled!(), of_the_user!()))
+    };
 }
 
 /// Exchanges the current token: it becomes the spent one and its successor the current. None when it is
@@ -124,16 +132,23 @@ pub async fn rotate_all(
     asked: &[Rotating],
 ) -> Result<Vec<Option<Grant>>, Error> {
     let asked_for = padded(asked);
+    let together = Together::on(dialect);
     let statement = format!(
-        granting!(at "now":
+        concat!(
             "WITH asked (session, counter, now) AS (VALUES {asked}), ",
-            "free AS (SELECT session, counter, now FROM asked JOIN sessions ON sessions.id = session{free}) ",
+            "free AS (SELECT sessions.{row} AS place, counter, now ",
+            "FROM asked JOIN sessions ON sessions.id = session{free}) ",
             "UPDATE sessions SET ",
             exchanged!("now"),
-            " FROM free WHERE sessions.id = session AND current_counter = counter"
+            " FROM free{users} WHERE sessions.{row} = place AND current_counter = counter AND ",
+            granted!("now", "{enabled}", "{of_the_user}")
         ),
         asked = places(asked_for.len(), 3),
-        free = free(dialect),
+        row = together.row,
+        free = together.free,
+        users = together.users,
+        enabled = together.enabled,
+        of_the_user = together.of_the_user,
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
     for asked in asked_for {
