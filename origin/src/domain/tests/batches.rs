@@ -76,6 +76,7 @@ async fn of_one_sessions_tokens_in_one_batch_only_the_current_one_is_exchanged_a
         let first = w.tokens(0).await;
         let second = w.refresh(1, &first.refresh_token).await.unwrap();
         let [spent, current] = [counter(&w, &first).await, counter(&w, &second).await];
+        assert_eq!(rotate_all(&w, second.session, &[spent]).await, [None]);
         let granted = rotate_all(&w, second.session, &[spent, current, current, current + 1]).await;
         assert_eq!(granted, [None, Some(current + 1), None, None]);
         assert_eq!(rotate_all(&w, second.session, &[current, current + 1]).await, [None, Some(current + 2)]);
