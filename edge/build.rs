@@ -18,8 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     match Policy::from_toml(&file, &text) {
         Ok(policy) => {
-            let compiled = PathBuf::from(env::var("OUT_DIR")?).join("policy.json");
-            Ok(fs::write(compiled, serde_json::to_string(&policy)?)?)
+            let compiled = PathBuf::from(env::var("OUT_DIR")?).join("policy");
+            Ok(fs::write(compiled, postcard::to_allocvec(&policy)?)?)
         }
         Err(faults) => fail(faults.iter().map(ToString::to_string)),
     }

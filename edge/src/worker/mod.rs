@@ -54,11 +54,15 @@ pub fn fetch(request: JsRequest, env: Env, context: JsContext) -> JsValue {
     })
 }
 
-/// What this isolate has; nothing when a setting is wrong, and then the log says which.
+/// What this isolate has; nothing when a setting is wrong.
 fn isolate(env: &Env, platform: &Workers) -> Option<Rc<Edge>> {
-    if let Some(edge) = EDGE.with_borrow(Clone::clone) {
-        return Some(edge);
-    }
+    EDGE.with_borrow(Clone::clone).or_else(|| begin(env, platform))
+}
+
+/// Begins an isolate. Where a setting is wrong the log says which.
+#[cold]
+#[inline(never)]
+fn begin(env: &Env, platform: &Workers) -> Option<Rc<Edge>> {
     // After a panic nothing of this instance is called any more, and the entry begins with a new one. What
     // `worker` sets here would begin it under a request that still waits with addresses of the old one.
     wasm_bindgen::handler::set_on_abort(|| ());
