@@ -120,6 +120,22 @@ impl Domain {
         apart: u64,
         progress: &mut impl FnMut(u64, u64),
     ) -> Result<Result<(), Fault>, Error> {
+        if let Err(fault) = self.inspect_links(verifier, progress).await? {
+            return Ok(Err(fault));
+        }
+        if let Err(fault) = self.inspect_beside(verifier, apart).await? {
+            return Ok(Err(fault));
+        }
+        // What was linked between the two was seen by neither.
+        self.inspect_links(verifier, progress).await
+    }
+
+    /// From where the verifier is to the end of the chain as it is now.
+    async fn inspect_links(
+        &self,
+        verifier: &mut Verifier,
+        progress: &mut impl FnMut(u64, u64),
+    ) -> Result<Result<(), Fault>, Error> {
         let reads = self.0.store.reads();
         let (first, total) = (verifier.number(), rows::head(reads).await?.map_or(0, |head| head.number));
         loop {
@@ -127,15 +143,18 @@ impl Domain {
             if let Err(fault) = verifier.take(&part.links, &part.checkpoints) {
                 return Ok(Err(fault));
             }
+            progress(verifier.number() - first, total.max(verifier.number()) - first);
             if part.links.is_empty() {
                 break;
             }
-            progress(verifier.number() - first, total.max(verifier.number()) - first);
         }
         let (head, end) = rows::end(reads).await?;
-        if let Err(fault) = verifier.nothing_after(head.as_ref(), end.as_deref()) {
-            return Ok(Err(fault));
-        }
+        Ok(verifier.nothing_after(head.as_ref(), end.as_deref()))
+    }
+
+    /// What has no link.
+    async fn inspect_beside(&self, verifier: &mut Verifier, apart: u64) -> Result<Result<(), Fault>, Error> {
+        let reads = self.0.store.reads();
         if let Some(seq) = chain::waiting_for_nothing(reads, 1).await?.first() {
             let problem = format!("an event (row {seq}) that waited to be linked is missing");
             return Ok(Err(Fault { number: None, event: None, problem }));

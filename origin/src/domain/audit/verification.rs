@@ -218,6 +218,8 @@ impl Verifier {
         }
         self.head = Head { number: link.number, hash };
         self.found.number = link.number;
+        // One that was waiting is linked by now: they are in the order in which they came.
+        self.found.waiting = self.found.waiting.saturating_sub(1);
         Ok(())
     }
 

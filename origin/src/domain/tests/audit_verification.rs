@@ -1,12 +1,16 @@
 //! Whoever owns the tables can change what stands in the log, and is found out.
 
 use sqlx::Row as _;
+use tokio::runtime::Handle;
 
 use super::{
     tampering::{INSERT, link, run, tamper, verify, worlds},
     *,
 };
-use crate::store::Dialect;
+use crate::{
+    domain::{AuditFault, AuditVerified},
+    store::Dialect,
+};
 
 /// What a statement does is found, at this number, with these words.
 async fn is_found(statements: &[&str], number: impl Into<Option<u64>>, words: &str) {
@@ -149,6 +153,32 @@ async fn what_is_put_in_is_found() {
     }
     // Without the trigger nobody ever links it.
     is_found(&[INSERT], None, "was inserted, or its link was removed").await;
+}
+
+/// Verifies, and links in the moment in which all that had a link has been looked at.
+async fn verify_while_linking(w: &World) -> Result<AuditVerified, AuditFault> {
+    let mut told = 0;
+    let link_in_between = |done, total| {
+        told += usize::from(done == total);
+        if told == 2 {
+            let linked = tokio::task::block_in_place(|| Handle::current().block_on(link(w, 60)));
+            assert!(linked.events > 0);
+        }
+    };
+    w.domain.verify_audit(link_in_between).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_linked_while_the_log_is_verified_is_verified_as_well() {
+    for w in worlds().await {
+        w.tokens(59).await;
+        let before = verify(&w).await.unwrap();
+        let verified = verify_while_linking(&w).await.unwrap();
+        assert_eq!((verified.number, verified.waiting), (before.number + before.waiting, 0), "{before:?}");
+        run(&w, INSERT).await.unwrap();
+        let fault = verify_while_linking(&w).await.expect_err("it was there before");
+        assert!(fault.problem.contains("origin did not write it"), "{fault}");
+    }
 }
 
 /// To write where origin does takes no more than origin's rights, and to work out a hash no key.
