@@ -83,7 +83,7 @@ impl Settings {
     ///
     /// # Errors
     /// Every [`Fault`] there is. A worker without settings refuses every request.
-    pub fn read(policy: &Policy, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+    pub fn read(policy: &Policy, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
         let mut reader = Reader { variable, faults: Vec::new() };
         let issuer = reader.required("ISSUER", "the issuer's URL is wanted, as in the tokens' `iss`", Some);
         let audience = reader.optional("AUDIENCE", "", Some).or_else(|| issuer.clone());
@@ -105,7 +105,7 @@ impl Settings {
         let fresh = reader.milliseconds("FRESH_MS", 1000);
         let max_age = reader.milliseconds("MAX_AGE_MS", 5000);
         if fresh > max_age {
-            reader.faults.push(Fault { variable: "FRESH_MS".to_owned(), wanted: FRESH_WANTED });
+            reader.fault("FRESH_MS", FRESH_WANTED);
         }
         let address_header = reader.optional("CLIENT_ADDRESS_HEADER", HEADER_WANTED, header_name);
         let body_limit = reader.optional("BODY_LIMIT", NUMBER_WANTED, |text| text.parse().ok());
@@ -155,22 +155,21 @@ const MILLISECONDS_WANTED: &str = "1 to 60000 is wanted";
 const NUMBER_WANTED: &str = "a whole number is wanted";
 
 /// Reads variables and gathers what is wrong with them. An empty one counts as not set.
-struct Reader<F> {
-    variable: F,
+struct Reader<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
     faults: Vec<Fault>,
 }
 
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
+impl Reader<'_> {
     fn optional<T>(
         &mut self,
         name: &str,
         wanted: &'static str,
         parse: impl Fn(String) -> Option<T>,
     ) -> Option<T> {
-        let text = (self.variable)(name).filter(|text| !text.is_empty())?;
-        let value = parse(text);
+        let value = parse(self.text(name)?);
         if value.is_none() {
-            self.faults.push(Fault { variable: name.to_owned(), wanted });
+            self.fault(name, wanted);
         }
         value
     }
@@ -181,23 +180,33 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         wanted: &'static str,
         parse: impl Fn(String) -> Option<T>,
     ) -> Option<T> {
-        if (self.variable)(name).is_none_or(|text| text.is_empty()) {
-            self.faults.push(Fault { variable: name.to_owned(), wanted });
-            return None;
+        let value = self.text(name).and_then(parse);
+        if value.is_none() {
+            self.fault(name, wanted);
         }
-        self.optional(name, wanted, parse)
+        value
     }
 
     fn seconds(&mut self, name: &str, default: u64, most: u64, wanted: &'static str) -> Duration {
-        let within = |text: String| text.parse().ok().filter(|seconds| (1..=most).contains(seconds));
-        Duration::from_secs(self.optional(name, wanted, within).unwrap_or(default))
+        Duration::from_secs(self.number(name, default, most, wanted))
     }
 
     /// A minute is the most: what is older by more was meant otherwise.
     fn milliseconds(&mut self, name: &str, default: u64) -> Duration {
-        let within =
-            |text: String| text.parse().ok().filter(|milliseconds| (1..=60_000).contains(milliseconds));
-        Duration::from_millis(self.optional(name, MILLISECONDS_WANTED, within).unwrap_or(default))
+        Duration::from_millis(self.number(name, default, 60_000, MILLISECONDS_WANTED))
+    }
+
+    fn number(&mut self, name: &str, default: u64, most: u64, wanted: &'static str) -> u64 {
+        let within = |text: String| text.parse().ok().filter(|number| (1..=most).contains(number));
+        self.optional(name, wanted, within).unwrap_or(default)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        (self.variable)(name).filter(|text| !text.is_empty())
+    }
+
+    fn fault(&mut self, name: &str, wanted: &'static str) {
+        self.faults.push(Fault { variable: name.to_owned(), wanted });
     }
 }
 
@@ -252,7 +261,7 @@ mod tests {
             let all = || changes.iter().chain(&usual);
             all().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
         };
-        Settings::read(&built_in().unwrap(), value)
+        Settings::read(&built_in().unwrap(), &value)
             .map_err(|faults| faults.iter().map(|fault| format!("{fault}\n")).collect())
     }
 

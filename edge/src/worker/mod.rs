@@ -68,7 +68,7 @@ fn begin(env: &Env, platform: &Workers) -> Option<Rc<Edge>> {
     wasm_bindgen::handler::set_on_abort(|| ());
     let complain = |fault: &dyn ToString| log::event(platform, "error", "not configured", &fault.to_string());
     let policy = policy::built_in().map_err(|error| complain(&error)).ok()?;
-    let settings = Settings::read(&policy, |name| variable(env, name))
+    let settings = Settings::read(&policy, &|name| variable(env, name))
         .map_err(|faults| faults.iter().for_each(|fault| complain(fault)))
         .ok()?;
     let random = platform.random().map_err(|error| complain(&error)).ok()?;

@@ -80,7 +80,7 @@ impl World {
         ];
         let all = || variables.iter().chain(&usual);
         let variable = |name: &str| all().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-        let settings = || Settings::read(&policy, variable).unwrap();
+        let settings = || Settings::read(&policy, &variable).unwrap();
         let isolate = |number| RefCell::new(Rc::new(Edge::new(policy.clone(), settings(), [number; 8])));
         let issuer = Issuer::new(settings().secrets);
         Self(Rc::new(Inner {
