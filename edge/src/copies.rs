@@ -38,13 +38,13 @@ pub async fn find<P: Platform>(
 }
 
 /// Leaves a copy of an answer that was verified, to a pull that began at `began`.
-pub fn leave<P: Platform>(edge: &Rc<Edge>, platform: &P, answer: &[u8], began: Timestamp) {
+pub fn leave<P: Platform>(edge: &Rc<Edge>, platform: &P, answer: Vec<u8>, began: Timestamp) {
     if answer.len() > LONGEST {
         return;
     }
-    let copy = StateDocument::copy(answer, began, edge.keys.state_copy.current());
     let (edge, keeping_platform) = (Rc::clone(edge), platform.clone());
     platform.in_background(async move {
+        let copy = StateDocument::copy(&answer, began, edge.keys.state_copy.current());
         keeping_platform.keep(&name(&edge), copy, edge.settings.fresh).await;
     });
 }

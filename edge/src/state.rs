@@ -207,7 +207,7 @@ async fn from_origin<P: Platform>(
     let begun = Pull { began: platform.now(), ..begun };
     let (document, answer) = origin::state(edge, platform, known, DEADLINE).await?;
     let taken = edge.state.take(&document, begun)?;
-    copies::leave(edge, platform, &answer, begun.began);
+    copies::leave(edge, platform, answer, begun.began);
     Ok(taken)
 }
 

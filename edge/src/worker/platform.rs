@@ -234,7 +234,11 @@ impl Platform for Workers {
     }
 
     fn in_background(&self, work: impl Future<Output = ()> + 'static) {
-        self.context.wait_until(work);
+        self.context.wait_until(async move {
+            // What has been asked for goes first, to where it waits for others.
+            let _ = glue::pause(0).await;
+            work.await;
+        });
     }
 }
 
