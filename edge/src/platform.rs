@@ -53,7 +53,7 @@ pub trait Platform: SignatureCheck + Clone + 'static {
     /// Lets time pass.
     async fn pause(&self, duration: Duration);
 
-    /// Goes on with `work` after the answer has been given.
+    /// Goes on with `work` while the request waits for others, and after the answer has been given.
     fn in_background(&self, work: impl Future<Output = ()> + 'static);
 }
 

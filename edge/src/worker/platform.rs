@@ -235,7 +235,7 @@ impl Platform for Workers {
 
     fn in_background(&self, work: impl Future<Output = ()> + 'static) {
         self.context.wait_until(async move {
-            // What has been asked for goes first, to where it waits for others.
+            // In its own turn of the event loop: the request goes first, as far as it gets without waiting.
             let _ = glue::pause(0).await;
             work.await;
         });
