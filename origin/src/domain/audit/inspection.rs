@@ -120,24 +120,26 @@ impl Domain {
         apart: u64,
         progress: &mut impl FnMut(u64, u64),
     ) -> Result<Result<(), Fault>, Error> {
-        if let Err(fault) = self.inspect_links(verifier, progress).await? {
+        let first = verifier.number();
+        if let Err(fault) = self.inspect_links(verifier, first, progress).await? {
             return Ok(Err(fault));
         }
         if let Err(fault) = self.inspect_beside(verifier, apart).await? {
             return Ok(Err(fault));
         }
         // What was linked between the two was seen by neither.
-        self.inspect_links(verifier, progress).await
+        self.inspect_links(verifier, first, progress).await
     }
 
-    /// From where the verifier is to the end of the chain as it is now.
+    /// From where the verifier is to the end of the chain as it is now; it began at `first`.
     async fn inspect_links(
         &self,
         verifier: &mut Verifier,
+        first: u64,
         progress: &mut impl FnMut(u64, u64),
     ) -> Result<Result<(), Fault>, Error> {
         let reads = self.0.store.reads();
-        let (first, total) = (verifier.number(), rows::head(reads).await?.map_or(0, |head| head.number));
+        let total = rows::head(reads).await?.map_or(0, |head| head.number);
         loop {
             let part = self.audit_part(verifier.number(), u64::MAX).await?;
             if let Err(fault) = verifier.take(&part.links, &part.checkpoints) {

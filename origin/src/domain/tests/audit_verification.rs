@@ -160,6 +160,7 @@ async fn verify_while_linking(w: &World) -> Result<AuditVerified, AuditFault> {
     let mut told = 0;
     let link_in_between = |done, total| {
         told += usize::from(done == total);
+        // The second time there was no further link to be read.
         if told == 2 {
             let linked = tokio::task::block_in_place(|| Handle::current().block_on(link(w, 60)));
             assert!(linked.events > 0);
