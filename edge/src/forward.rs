@@ -34,13 +34,20 @@ const HOP_BY_HOP: [&str; 8] = [
     "trailer",
 ];
 
-/// Headers by which a shared cache between here and the client is told to keep an answer.
-const CACHE_CONTROLS: [&str; 3] = ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
+/// Headers by which a shared cache between here and the client is told to keep an answer, whatever `Cache-Control`
+/// says: of any, of Cloudflare, of Akamai, of Fastly and Varnish, of nginx.
+const CACHE_CONTROLS: [&str; 5] = [
+    "cdn-cache-control",
+    "cloudflare-cdn-cache-control",
+    "edge-control",
+    "surrogate-control",
+    "x-accel-expires",
+];
 
 /// The headers of an upstream's answer on which something depends, whatever the route.
-pub const READ_OF_ANSWERS: [&str; 5] = {
-    let [first, second, third] = CACHE_CONTROLS;
-    ["set-cookie", "cache-control", first, second, third]
+pub const READ_OF_ANSWERS: [&str; 7] = {
+    let [first, second, third, fourth, fifth] = CACHE_CONTROLS;
+    ["set-cookie", "cache-control", first, second, third, fourth, fifth]
 };
 
 /// The request as the upstream gets it.
@@ -65,11 +72,16 @@ pub fn outgoing<'h>(
             "authorization" | CSRF_HEADER if !route.forward_credential => remove.push(name),
             "traceparent" | "tracestate" if request.traceparent().is_none() => remove.push(name),
             "upgrade" | "connection" if !request.is_websocket() => remove.push(name),
+            "pragma" if !route.cache => remove.push(name),
             _ if HOP_BY_HOP.contains(&name) || is_impersonation(name) => remove.push(name),
             _ => {}
         }
     }
     set.push((REQUEST_ID_HEADER, id.to_string()));
+    if !route.cache {
+        // A cache on the way knows no caller, and what the client says of caches would count there.
+        set.push(("cache-control", "no-store".to_owned()));
+    }
     let query = sealable.query.map(|query| ["?", query].concat()).unwrap_or_default();
     let url = [&upstream.base, sealable.path.as_str(), &query].concat();
     // The upstream's own grants go, whatever their names.
@@ -115,8 +127,10 @@ pub fn edits<R>(
     let sets_cookies = keep_our_cookies_ours(route, caller, &answer.headers, &mut edits);
     if caller.is_some() || sets_cookies || forwards_credential(route, request) {
         keep_private(&answer.headers, &mut edits);
-    } else if route.allow == Allow::Optional || route.forward_credential {
-        // A cache may keep what nobody in particular was told, and must not tell it to somebody.
+    }
+    if route.allow != Allow::Public || route.forward_credential {
+        // One client's cache has several callers, one after the other, and a shared one may keep what nobody in
+        // particular was told: what was answered to one is not for the next.
         edits.append.push(("vary", "Cookie, Authorization".to_owned()));
     }
     if let Some(cors) = &route.cors {

@@ -16,9 +16,18 @@ const IDENTITY = {
     ';keyid="AAAAAAAAAAA";tag="countersign"',
   signature: "countersign=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:",
   "x-request-id": "01890a5d-ac96-774b-bcce-b302099a8057",
+  "cache-control": "no-store",
 };
 
-const READ = ["set-cookie", "cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
+const READ = [
+  "set-cookie",
+  "cache-control",
+  "cdn-cache-control",
+  "cloudflare-cdn-cache-control",
+  "edge-control",
+  "surrogate-control",
+  "x-accel-expires",
+];
 
 export default {
   async fetch(request, env) {
@@ -33,6 +42,7 @@ export default {
     for (const name of READ) if (answer.headers.get(name) !== null) answer.headers.delete(name);
     answer.headers.set("x-request-id", IDENTITY["x-request-id"]);
     answer.headers.set("cache-control", "private");
+    answer.headers.append("vary", "Cookie, Authorization");
     return answer;
   },
 };

@@ -46,7 +46,7 @@ async fn the_policy_grants_and_the_upstream_does_not() {
         grants(&reply),
         [("access-control-allow-origin", APP), ("access-control-allow-credentials", "true")]
     );
-    assert_eq!(reply.all("vary"), ["Accept", "Origin"]);
+    assert_eq!(reply.all("vary"), ["Accept", "Cookie, Authorization", "Origin"]);
     let reply = draft().header("origin", "https://evil.test").send().await;
     assert!(grants(&reply).is_empty());
     // Where the policy has no rules, the upstream has its own.

@@ -148,10 +148,19 @@ async fn an_answer_to_somebody_is_private() {
         ("private=\"set-cookie, x\", max-age=5", "private, no-store"),
         ("private, max-age=5", "private, max-age=5"),
     ] {
-        world.upstream_answers(200, &[("cache-control", sent), ("cdn-cache-control", "max-age=9")]);
+        let shared = [
+            "cdn-cache-control",
+            "cloudflare-cdn-cache-control",
+            "edge-control",
+            "surrogate-control",
+            "x-accel-expires",
+        ];
+        let sent_along: Vec<_> =
+            [("cache-control", sent)].into_iter().chain(shared.map(|name| (name, "9"))).collect();
+        world.upstream_answers(200, &sent_along);
         let reply = world.get("/echo").bearer(&world.token("")).send().await;
         assert_eq!(reply.all("cache-control"), [received]);
-        assert_eq!(reply.header("cdn-cache-control"), None);
+        assert!(shared.iter().all(|name| reply.header(name).is_none()));
         let reply = world.get("/optional").send().await;
         assert_eq!(reply.all("cache-control"), [sent]);
     }
@@ -167,6 +176,33 @@ async fn what_nobody_was_told_is_not_told_to_somebody() {
     let reply = world.get("/optional").send().await;
     assert_eq!(reply.all("vary"), ["Accept", "Cookie, Authorization"]);
     assert_eq!(world.get("/public/a").send().await.all("vary"), ["Accept"]);
+}
+
+#[tokio::test]
+async fn what_a_client_keeps_of_one_caller_is_not_for_its_next() {
+    let world = World::new();
+    world.upstream_answers(200, &[("cache-control", "max-age=600")]);
+    for reply in [
+        world.get("/echo").bearer(&world.token("")).send().await,
+        world.get("/optional").bearer(&world.token("")).send().await,
+        world.get("/echo").cookie(world.browser("").cookies()).send().await,
+    ] {
+        assert_eq!(reply.all("vary"), ["Cookie, Authorization"]);
+    }
+}
+
+#[tokio::test]
+async fn no_cache_on_the_way_to_a_service_keeps_or_answers_anything() {
+    let world = World::new();
+    let token = world.token("");
+    let asking =
+        |target| world.get(target).header("cache-control", "max-age=600, max-stale").header("pragma", "x");
+    for reply in [asking("/echo").bearer(&token).send().await, asking("/plain/a").send().await] {
+        assert_eq!(reply.seen().header("cache-control"), Some("no-store"));
+        assert_eq!(reply.seen().header("pragma"), None);
+    }
+    let cached = asking("/public/a").send().await;
+    assert_eq!(cached.seen().header("cache-control"), Some("max-age=600, max-stale"));
 }
 
 #[tokio::test]
