@@ -102,7 +102,8 @@ fn find<'p>(policy: &'p Policy, request: &Request<'_>, path: &CanonicalPath) -> 
             Problem::method_not_allowed(allow.iter().map(String::as_str)).into()
         }
     })?;
-    if request.is_websocket() && !route.websocket {
+    // The platform opens a WebSocket by GET, whatever was asked for and sealed.
+    if request.is_websocket() && !(route.websocket && request.method == "GET") {
         return Err(Problem::new(Kind::MalformedRequest).with_detail("There is no WebSocket here.").into());
     }
     Ok(route)
@@ -154,6 +155,9 @@ async fn send<P: Platform>(
         .map_err(|_| Refusal::from(Kind::BadGateway).because("the upstream did not answer"))?;
     let status = forwarded.status;
     if status == 101 {
+        if !request.is_websocket() {
+            return Err(Refusal::from(Kind::BadGateway).because("the upstream opens what nobody asked for"));
+        }
         if forward::usurps(route, &forwarded) {
             return Err(Refusal::from(Kind::BadGateway).because("the upstream sets a session's cookie"));
         }

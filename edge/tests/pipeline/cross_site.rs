@@ -112,6 +112,19 @@ async fn a_websocket_that_brings_a_session_of_its_own_is_not_opened() {
 }
 
 #[tokio::test]
+async fn a_websocket_is_opened_by_get_and_only_where_one_was_asked_for() {
+    let world = World::new();
+    let token = world.token("");
+    world.upstream_answers(101, &[]);
+    let draft = world.post("/echo").header("upgrade", "websocket").header("connection", "upgrade");
+    draft.bearer(&token).send().await.is_refused(400, "malformed-request");
+    let reply = world.get("/echo").bearer(&token).send().await;
+    assert_eq!((reply.status, reply.problem()), (502, "bad-gateway"));
+    let draft = world.get("/echo").header("upgrade", "websocket").header("connection", "upgrade");
+    assert_eq!(draft.bearer(&token).send().await.status, 101);
+}
+
+#[tokio::test]
 async fn a_websocket_opens_only_where_the_route_says_so() {
     let world = World::new();
     let reply = world.get("/plain/a").header("upgrade", "WebSocket").send().await;
