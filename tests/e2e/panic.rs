@@ -33,3 +33,12 @@ async fn a_panic_costs_what_was_on_its_way_and_nothing_else() {
     assert_eq!(log.matches("it was asked for").count(), 1, "{log}");
     assert!(!log.contains("RuntimeError: memory access"), "{log}");
 }
+
+#[tokio::test]
+async fn what_is_thrown_out_of_the_worker_ends_its_instance_and_not_the_next_one() {
+    let stand_in = StandIn::with(&["--next-version", "edge"]).await;
+    let edge = Mobile::at(&stand_in.system.edge);
+    edge.get("/edge/health").await.is(200);
+    edge.get("/edge/throw").await.is(500);
+    edge.get("/edge/health").await.is(200);
+}

@@ -1,17 +1,18 @@
-// What the runtime calls. A panic leaves the memory of the WebAssembly instance as it was at that moment, so the
-// next request begins with a new one. Nothing of the old one is kept; what it had pulled is pulled again.
+// What the runtime calls. A panic, or whatever else is thrown out of the WebAssembly instance, leaves its memory as it was
+// at that moment, so the next request begins with a new one. Nothing of the old one is kept; what it had pulled is pulled
+// again.
 
 import { __wbg_reset_state, __worker_init_state, fetch as answer } from "./index.js";
 
 const state = __worker_init_state();
 
-addEventListener("error", ({ error }) => note(error));
+addEventListener("error", ({ error }) => {
+  if (error instanceof WebAssembly.RuntimeError) note(error);
+});
 
 function note(error) {
-  if (error instanceof WebAssembly.RuntimeError) {
-    console.error("Critical", error);
-    state.criticalError = true;
-  }
+  console.error("Critical", error);
+  state.criticalError = true;
 }
 
 export default {
@@ -25,6 +26,7 @@ export default {
     try {
       return answer(request, env, context);
     } catch (error) {
+      // An instance that ended while nobody looked, in an earlier request that waited, says so to each later one here.
       note(error);
       throw error;
     }
