@@ -17,21 +17,29 @@ pub fn is_impersonation(name: &str) -> bool {
         "fastly-client-ip",
         "forwarded",
         "forwarded-for",
+        "http-client-ip",
+        "proxy-client-ip",
         "signature",
         "signature-input",
         "true-client-ip",
+        "wl-proxy-client-ip",
         "x-client-ip",
         "x-cluster-client-ip",
         "x-forwarded",
         "x-host",
+        "x-http-host-override",
         "x-http-method",
         "x-http-method-override",
         "x-identity",
         "x-method-override",
+        "x-originating-ip",
         "x-real-ip",
+        "x-remote-addr",
+        "x-remote-ip",
         "x-rewrite-url",
     ];
-    const PREFIXES: &[&str] = &["countersign-", "x-envoy-", "x-forwarded-", PREFIX, "x-original-"];
+    const PREFIXES: &[&str] =
+        &["countersign-", "http-x-forwarded-", "x-envoy-", "x-forwarded-", PREFIX, "x-original-"];
     NAMES.iter().any(|known| known.len() == name.len() && starts_alike(name, known))
         || PREFIXES.iter().any(|prefix| starts_alike(name, prefix))
 }
@@ -76,6 +84,12 @@ mod tests {
             "x-original-url",
             "x-rewrite-url",
             "x-http-method-override",
+            "proxy-client-ip",
+            "WL-Proxy-Client-IP",
+            "HTTP_CLIENT_IP",
+            "http_x_forwarded_for",
+            "x-originating-ip",
+            "x-remote-addr",
             "countersign-mac",
         ] {
             assert!(is_impersonation(name), "{name}");
