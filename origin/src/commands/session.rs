@@ -35,7 +35,8 @@ pub(super) struct End {
     /// All sessions of the user of this address.
     #[arg(long)]
     email: Option<String>,
-    /// All sessions of everybody; all keys that sign are withdrawn.
+    /// All sessions of everybody, and all keys of service accounts; what signs and authenticates tokens is made
+    /// anew.
     #[arg(long)]
     all: bool,
 }
@@ -45,19 +46,28 @@ pub(super) struct End {
 pub(super) struct Ending {
     #[command(flatten)]
     end: End,
+    /// Needed with --all: everybody has to log in again, and every service needs a new key.
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     why: Reason,
 }
 
 impl Session {
     pub(super) async fn run(self, source: &Source, as_json: bool) -> Result<Report, Failure> {
+        if let Self::End(Ending { end: End { all: true, .. }, yes: false, .. }) = self {
+            return Err(Failure::new(
+                "everybody has to log in again, and every service account needs new keys",
+                "say --yes if that is meant",
+            ));
+        }
         let opened = Opened::new(source).await?;
         match self {
             Self::List { email: None } => list(&opened, None, as_json).await,
             Self::List { email: Some(email) } => {
                 list(&opened, Some(opened.user(&email).await?.id), as_json).await
             }
-            Self::End(Ending { end, why }) => end.run(&opened.because(why)).await,
+            Self::End(Ending { end, why, .. }) => end.run(&opened.because(why)).await,
         }
     }
 }

@@ -77,7 +77,7 @@ impl Domain {
         self.keys(context.now).await?;
         let Some(renewed) = self.see(context, digest).await? else { return Ok(None) };
         let Renewed { session, user, roles, epoch, authentication, key_generation } = renewed;
-        let keys = self.keys_of(&key_generation, context.now).await?;
+        let Some(keys) = self.keys_of(&key_generation, session, context.now).await? else { return Ok(None) };
         let speaker = Speaker { user, session, roles: &roles, epoch, authentication: &authentication };
         // `iat` is from before the statement: what ends the session later is later than it.
         let assertion = self.assertion(&keys, &speaker, digest, context.now)?;

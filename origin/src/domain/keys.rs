@@ -18,23 +18,21 @@ use std::{
 };
 
 use shared::{
+    id::SessionId,
     jwt::keys::{Algorithm, Jwk, KeySet},
     mac::{MacKeys, SharedSecret, SharedSecrets},
     time::Timestamp,
 };
 
+pub(super) use self::signer::{SignatureChecker, Signer};
 pub use self::{rotation::RotatedKey, withdrawal::WithdrawnKey};
-pub(super) use self::{
-    signer::{SignatureChecker, Signer},
-    withdrawal::withdraw_all,
-};
 use super::{Domain, Error, audit::Recorder, vault::Vault};
 use crate::{
     random::Random,
     store::{
         Store,
         keys::{self as rows, KeyState, SigningKeyRow},
-        meta, secrets,
+        meta, secrets, sessions,
     },
 };
 
@@ -86,7 +84,7 @@ pub(super) struct Keys {
     pub(super) copies: MacKeys,
     /// What proves that the database went back in time, if something does.
     went_back: Option<String>,
-    generation: String,
+    pub(super) generation: String,
     /// When a new refresh secret begins to be used.
     settles_at: Option<Timestamp>,
 }
@@ -278,8 +276,20 @@ impl Domain {
         self.0.keys.latest(&self.0.store, now).await?.unless_gone_back()
     }
 
-    /// The same, where the statement that allowed what is to be signed has read their generation: one look less.
-    pub(super) async fn keys_of(&self, generation: &str, now: Timestamp) -> Result<Arc<Keys>, Error> {
-        self.0.keys.of(&self.0.store, generation, now).await?.unless_gone_back()
+    /// The same, where the statement that allowed what is to be signed for this session has read their generation: one
+    /// look less. None when the session has ended with the keys of that generation: when everybody's sessions end, the
+    /// withdrawal of the keys is all that edges are told, and what another key signs would be good for them.
+    pub(super) async fn keys_of(
+        &self,
+        generation: &str,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Keys>>, Error> {
+        let keys = self.0.keys.of(&self.0.store, generation, now).await?.unless_gone_back()?;
+        if keys.generation == generation {
+            return Ok(Some(keys));
+        }
+        let session = sessions::by_id(self.0.store.reads(), session).await?;
+        Ok(session.is_some_and(|session| session.end.is_none()).then_some(keys))
     }
 }

@@ -3,7 +3,7 @@
 //! Whatever is wrong, the answer is the same and takes one hash. A session is made only if, at that
 //! moment, the user still has the hash that was verified and the roles that were read.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use shared::{
     authentication::{Authentication, Method, Methods},
@@ -151,7 +151,7 @@ impl Domain {
         handle: Handle,
         known_device: Option<&str>,
     ) -> Result<BrowserLogin, Error> {
-        let keys = self.keys_of(&opened.key_generation, context.now).await?;
+        let keys = self.keys_for(context, &opened).await?;
         let credentials =
             self.browser_credentials(&keys, &opened.speaker(), handle, opened.absolute, context.now)?;
         let known_device = self.recognise(context, &opened.user, known_device).await?;
@@ -165,10 +165,16 @@ impl Domain {
         opened: &Opened,
         known_device: Option<&str>,
     ) -> Result<TokenGrant, Error> {
-        let keys = self.keys_of(&opened.key_generation, context.now).await?;
+        let keys = self.keys_for(context, opened).await?;
         let known_device = self.recognise(context, &opened.user, known_device).await?;
         let grant = self.token_grant(&keys, &opened.speaker(), FIRST, context.now)?;
         Ok(TokenGrant { known_device: Some(known_device), ..grant })
+    }
+
+    /// What signs for a session that was made; whoever is told that it has ended already begins anew.
+    async fn keys_for(&self, context: &Context, opened: &Opened) -> Result<Arc<Keys>, Error> {
+        let keys = self.keys_of(&opened.key_generation, opened.session, context.now).await?;
+        keys.ok_or(Error::Contended)
     }
 
     pub(super) fn new_handle(&self) -> Result<Handle, Error> {

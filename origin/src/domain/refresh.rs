@@ -207,7 +207,7 @@ impl Domain {
     async fn grant(&self, context: &Context, session: SessionId, grant: &Grant) -> Result<TokenGrant, Error> {
         let Grant { user, roles, epoch, authentication, counter, key_generation } = grant;
         let speaker = Speaker { user: *user, session, roles, epoch: *epoch, authentication };
-        let keys = self.keys_of(key_generation, context.now).await?;
+        let keys = self.keys_of(key_generation, session, context.now).await?.ok_or(Error::InvalidGrant)?;
         self.token_grant(&keys, &speaker, *counter, context.now)
     }
 

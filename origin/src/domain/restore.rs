@@ -9,10 +9,9 @@ use shared::{edge_state::StateRequest, time::Timestamp};
 use super::{
     Context, Domain, EndReason, Error,
     audit::{Event, Kind},
-    keys,
 };
 use crate::store::{
-    audit_chain, keys as key_rows, mail_tokens, mails, meta, revocations::Revocation, secrets, sessions,
+    audit_chain, keys as key_rows, mail_tokens, mails, meta, revocations::Revocation, sessions,
 };
 
 /// What a new incarnation began with.
@@ -37,12 +36,8 @@ impl Domain {
     /// [`Error::Store`] when the database fails; then nothing is changed.
     pub async fn restored(&self, context: &Context) -> Result<Restored, Error> {
         let mut transaction = self.0.store.begin().await?;
-        key_rows::begin_change(&mut transaction).await?;
-        let withdrawn = keys::withdraw_all(&mut transaction, context.now).await?;
-        secrets::remove_all(&mut transaction, keys::REFRESH).await?;
         let maker = self.maker(context);
-        maker.signing_keys(&mut transaction).await?;
-        maker.refresh_secret(&mut transaction).await?;
+        let withdrawn = maker.all_anew(&mut transaction).await?;
         let sessions = sessions::end_everybodys(&mut transaction, EndReason::Restored, context.now).await?;
         // What was used, or went out, after the backup was made would be good, or go out, again.
         mail_tokens::remove_all(&mut transaction).await?;

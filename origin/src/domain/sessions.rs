@@ -11,9 +11,8 @@ use super::{
     Context, Domain, EndReason, Error, Principal, Session,
     administration::Act,
     audit::{Event, Kind},
-    keys,
 };
-use crate::store::{self, Transaction, keys as key_rows, revocations::Revocation, sessions, users};
+use crate::store::{self, Transaction, revocations::Revocation, sessions, users};
 
 impl Domain {
     /// The user's live sessions, the one seen last first.
@@ -101,16 +100,16 @@ impl Domain {
         Ok(ended)
     }
 
-    /// Ends the sessions of everybody. All keys that signed for them are withdrawn: one rule, where one
-    /// for each user would be more than an edge can hold. How many.
+    /// Ends the sessions of everybody, keys of service accounts among them. All keys that signed for them are
+    /// withdrawn: one rule, where one for each user would be more than an edge can hold. The refresh secret is
+    /// another: nobody has a token by the one before, and whoever has that secret can make none for a session
+    /// that begins later. How many.
     ///
     /// # Errors
     /// [`Error::Store`] when the database fails; then nothing is changed.
     pub async fn end_everybodys_sessions(&self, context: &Context) -> Result<u64, Error> {
         let mut transaction = self.administer(context, Act::Site).await?;
-        key_rows::begin_change(&mut transaction).await?;
-        let withdrawn = keys::withdraw_all(&mut transaction, context.now).await?;
-        self.maker(context).signing_keys(&mut transaction).await?;
+        let withdrawn = self.maker(context).all_anew(&mut transaction).await?;
         let ended = sessions::end_everybodys(&mut transaction, EndReason::Ended, context.now).await?;
         let event = Event::success(Kind::SessionsEnded)
             .detail("sessions_ended", ended)

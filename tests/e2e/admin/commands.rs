@@ -93,6 +93,7 @@ async fn a_mistake_gets_one_sentence_with_the_remedy() {
         (&["role", "grant", "--id", nobody, "--role", "viewer"], "origin user list"),
         (&["session", "end", "--id", nobody], "ended"),
         (&["key", "withdraw", "no-such-key"], "--yes"),
+        (&["session", "end", "--all"], "--yes"),
     ] {
         let said = system.origin_command(command).failed();
         assert!(said.lines().count() == 1 && said.contains(remedy), "{command:?}: {said}");

@@ -2,14 +2,14 @@
 
 use shared::time::Timestamp;
 
-use super::{KeyState, SigningKeyRow, making::Maker, rotation::in_state, rows};
+use super::{KeyState, REFRESH, SigningKeyRow, making::Maker, rotation::in_state, rows};
 use crate::{
     domain::{
         Context, Domain, Error,
         administration::Act,
         audit::{Event, Kind},
     },
-    store::{self, Transaction, revocations::Revocation},
+    store::{self, Transaction, revocations::Revocation, secrets},
 };
 
 /// What the withdrawal of a key did.
@@ -81,16 +81,23 @@ impl Domain {
     }
 }
 
-/// Withdraws all keys there are. Their ids.
-pub(in crate::domain) async fn withdraw_all(
-    transaction: &mut Transaction,
-    now: Timestamp,
-) -> Result<Vec<String>, Error> {
-    let mut withdrawn = Vec::new();
-    for key in rows::all(&mut **transaction).await? {
-        if rows::withdraw(transaction, &key.kid, now).await? {
-            withdrawn.push(key.kid);
+impl Maker<'_> {
+    /// Withdraws all signing keys, forgets the refresh secret and the one before, and makes others: nothing that
+    /// was issued by them holds. The ids of the keys that were withdrawn.
+    pub(in crate::domain) async fn all_anew(
+        &self,
+        transaction: &mut Transaction,
+    ) -> Result<Vec<String>, Error> {
+        rows::begin_change(transaction).await?;
+        let mut withdrawn = Vec::new();
+        for key in rows::all(&mut **transaction).await? {
+            if rows::withdraw(transaction, &key.kid, self.context.now).await? {
+                withdrawn.push(key.kid);
+            }
         }
+        secrets::remove_all(transaction, REFRESH).await?;
+        self.signing_keys(transaction).await?;
+        self.refresh_secret(transaction).await?;
+        Ok(withdrawn)
     }
-    Ok(withdrawn)
 }
