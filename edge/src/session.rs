@@ -47,7 +47,11 @@ pub async fn check<P: Platform>(
             return Ok(Checked::Good(Box::new(caller)));
         }
     }
-    for handle in presented.handles.iter().take(TRIES) {
+    for (at, handle) in presented.handles.iter().enumerate().take(TRIES) {
+        // What was asked once has no other answer.
+        if handles[..at].contains(&handles[at]) {
+            continue;
+        }
         if let Some(caller) = renew(edge, platform, handle, request, patience).await? {
             return Ok(Checked::Good(Box::new(caller)));
         }

@@ -111,6 +111,17 @@ async fn a_good_assertion_among_bad_ones_needs_no_renewal() {
 }
 
 #[tokio::test]
+async fn origin_is_asked_once_for_a_handle_that_comes_sixteen_times() {
+    let world = World::new();
+    let browser = world.browser("");
+    world.issuer().end(&browser.session);
+    let cookies = format!("__Host-session={}; ", browser.handle).repeat(16);
+    world.get("/echo").cookie(cookies).send().await.is_refused(401, "unauthenticated");
+    let renewals = world.calls().into_iter().filter(|path| path == "/edge/assertions").count();
+    assert_eq!(renewals, 1);
+}
+
+#[tokio::test]
 async fn a_look_alike_of_a_cookie_is_none() {
     let world = World::new();
     let browser = world.browser("");

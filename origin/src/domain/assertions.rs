@@ -18,7 +18,7 @@ use super::{
     tokens::Speaker,
 };
 use crate::store::{
-    Store, holders,
+    self, Store, holders,
     renewal::{self, Renewed},
 };
 
@@ -90,16 +90,15 @@ impl Domain {
             return Ok(Some(renewed));
         }
         let mut transaction = self.0.store.begin().await?;
-        let renewed = renewal::renew(&mut *transaction, handle, context.now).await?;
-        let event = match &renewed {
-            Some(renewed) => seen(renewed),
-            None => {
-                let (session, user) = renewal::find(&mut *transaction, handle).await?.unzip();
-                Event::failure(Kind::AssertionRenewed, "session_over").subject(user).session(session)
-            }
-        };
-        self.commit(transaction, context, event).await?;
-        Ok(renewed)
+        if let Some(renewed) = renewal::renew(&mut *transaction, handle, context.now).await? {
+            self.commit(transaction, context, seen(&renewed)).await?;
+            return Ok(Some(renewed));
+        }
+        let (session, user) = renewal::find(&mut *transaction, handle).await?.unzip();
+        transaction.rollback().await.map_err(store::Error::from)?;
+        let event = Event::failure(Kind::AssertionRenewed, "session_over").subject(user).session(session);
+        self.record_refused(context, event).await?;
+        Ok(None)
     }
 
     /// What the user may do now, if all that a token says still holds: its session is alive and this

@@ -87,7 +87,7 @@ impl Domain {
 
     /// Records that somebody came with a link that is not good.
     pub(super) async fn refuse_link<T>(&self, context: &Context, kind: EventKind) -> Result<T, Error> {
-        self.record_alone(context, Event::failure(kind, "invalid_link")).await?;
+        self.record_refused(context, Event::failure(kind, "invalid_link")).await?;
         Err(Error::InvalidLink)
     }
 }

@@ -334,6 +334,26 @@ async fn nobody_fills_the_audit_log_by_being_denied() {
 }
 
 #[tokio::test]
+async fn nobody_fills_the_audit_log_with_made_up_links_or_a_handle_that_is_over() {
+    let limits = Limits { records: "5/1/60/60".parse().unwrap(), ..generous() };
+    for w in World::each_with(Settings { limits, ..settings() }).await {
+        w.user(EMAIL, &["viewer"]).await;
+        let browser = w.browser(0).await;
+        w.domain.logout(&w.at(0), &w.principal(0, &browser).await).await.unwrap();
+        for _ in 0..20 {
+            assert!(matches!(w.domain.confirm_email(&w.at(0), "made up").await, Err(Error::InvalidLink)));
+        }
+        assert_eq!(w.events("email.verified").await.len(), 5);
+        for _ in 0..20 {
+            let handle = &browser.credentials.handle;
+            let elsewhere = w.from("198.51.100.7", 0);
+            assert!(w.domain.renew_assertion(&elsewhere, handle).await.unwrap().is_none());
+        }
+        assert_eq!(w.events("assertion.renewed").await, ["failure session_over"; 5]);
+    }
+}
+
+#[tokio::test]
 async fn accounts_cannot_be_asked_for_without_end() {
     let limits = Limits { mail_recipient: "2/1/60/60".parse().unwrap(), ..generous() };
     for w in World::each_with(Settings { limits, ..settings() }).await {
