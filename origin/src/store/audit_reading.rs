@@ -141,17 +141,34 @@ pub async fn without_link<'e>(
         .collect()
 }
 
-/// The lowest and the highest number that an event has; none where there are no events.
-pub async fn numbers<'e>(executor: impl AnyExecutor<'e>) -> Result<Option<(u64, u64)>, Error> {
+/// The highest number that an event has; none where there are no events.
+pub async fn highest<'e>(executor: impl AnyExecutor<'e>) -> Result<Option<u64>, Error> {
+    last(&sqlx::query("SELECT MAX(seq) AS last FROM audit_events").fetch_one(executor).await?)
+}
+
+/// The number of the last of at most so many events that follow the first and go no further than the second number;
+/// none where none follows. It goes by the events that are there: numbers may be left out, and anybody who can write
+/// can leave out as many as there are.
+pub async fn stretch<'e>(
+    executor: impl AnyExecutor<'e>,
+    after: u64,
+    until: u64,
+    events: u32,
+) -> Result<Option<u64>, Error> {
     let row = sqlx::query(
-        "SELECT (SELECT MIN(seq) FROM audit_events) AS lowest, (SELECT MAX(seq) FROM audit_events) AS highest",
+        "SELECT MAX(seq) AS last FROM (SELECT seq FROM audit_events WHERE seq > $1 AND seq <= $2 \
+         ORDER BY seq LIMIT $3) AS stretch",
     )
+    .bind(as_number(after))
+    .bind(as_number(until))
+    .bind(i64::from(events))
     .fetch_one(executor)
     .await?;
-    match row.number_or_null("lowest")? {
-        Some(_) => Ok(Some((row.count("lowest")?, row.count("highest")?))),
-        None => Ok(None),
-    }
+    last(&row)
+}
+
+fn last(row: &AnyRow) -> Result<Option<u64>, Error> {
+    row.number_or_null("last")?.map(|_| row.count("last")).transpose()
 }
 
 /// The numbers of at most so many events that wait for their link, and are not there.

@@ -113,7 +113,7 @@ impl Domain {
         end: u64,
     ) -> Result<Result<Verifier, Fault>, Error> {
         while verifier.number() < end {
-            let part = self.audit_part(verifier.number(), end).await?;
+            let part = self.audit_part(&verifier, end).await?;
             if let Err(fault) = verifier.take(&part.links, &part.checkpoints) {
                 return Ok(Err(fault));
             }

@@ -128,7 +128,7 @@ impl Domain {
         if export.number() >= export.end {
             return Ok(Ok(Part::default()));
         }
-        let part = self.audit_part(export.number(), export.end).await?;
+        let part = self.audit_part(&export.verifier, export.end).await?;
         if let Err(fault) = export.verifier.take(&part.links, &part.checkpoints) {
             return Ok(Err(fault));
         }

@@ -13,8 +13,8 @@ use crate::{
     },
 };
 
-/// How many numbers are looked through at once for events without a link.
-pub(super) const RANGE: u64 = 50_000;
+/// How many events are looked through at once for those without a link.
+pub(super) const STRETCH: u32 = 50_000;
 /// How often the retention may overtake a verification.
 const ATTEMPTS: usize = 5;
 
@@ -141,7 +141,7 @@ impl Domain {
         let reads = self.0.store.reads();
         let total = rows::head(reads).await?.map_or(0, |head| head.number);
         loop {
-            let part = self.audit_part(verifier.number(), u64::MAX).await?;
+            let part = self.audit_part(verifier, u64::MAX).await?;
             if let Err(fault) = verifier.take(&part.links, &part.checkpoints) {
                 return Ok(Err(fault));
             }
@@ -161,15 +161,15 @@ impl Domain {
             let problem = format!("an event (row {seq}) that waited to be linked is missing");
             return Ok(Err(Fault { number: None, event: None, problem }));
         }
-        let (lowest, highest) = chain::numbers(reads).await?.unwrap_or((1, 0));
-        let mut after = lowest.saturating_sub(1);
-        while after < highest {
-            for (seq, record, is_waiting) in chain::without_link(reads, after, after + RANGE, apart).await? {
+        let Some(highest) = chain::highest(reads).await? else { return Ok(Ok(())) };
+        let mut after = 0;
+        while let Some(until) = chain::stretch(reads, after, highest, STRETCH).await? {
+            for (seq, record, is_waiting) in chain::without_link(reads, after, until, apart).await? {
                 if let Err(fault) = verifier.unlinked(seq, &record, is_waiting) {
                     return Ok(Err(fault));
                 }
             }
-            after += RANGE;
+            after = until;
         }
         Ok(Ok(()))
     }

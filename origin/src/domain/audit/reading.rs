@@ -1,6 +1,6 @@
 //! Reading the log: what is looked for, and the chain, page by page.
 
-use super::AuditRow;
+use super::{AuditRow, verification::Verifier};
 use crate::{
     domain::{Domain, Error},
     store::{
@@ -31,16 +31,17 @@ impl Domain {
         Ok(rows::search(self.0.store.reads(), search, limit).await?)
     }
 
-    /// A page of the chain from after this number, up to that one. Where no link follows, a checkpoint that still
-    /// does is there alone: what it signs for is missing.
+    /// A page of the chain from where the verifier is, up to this number. Where no link follows, a checkpoint that still
+    /// does is there alone: what it signs for is missing, or it came later than the link that it signs for.
     ///
     /// # Errors
     /// [`Error::Store`] when it cannot be read.
-    pub async fn audit_part(&self, after: u64, until: u64) -> Result<Part, Error> {
+    pub(super) async fn audit_part(&self, verifier: &Verifier, until: u64) -> Result<Part, Error> {
         let reads = self.0.store.reads();
+        let (after, signed) = (verifier.number(), verifier.last().number);
         let mut links = chain::links(reads, after, PAGE).await?;
         if links.is_empty() {
-            let checkpoints = chain::checkpoints(reads, after, until, 1).await?;
+            let checkpoints = chain::checkpoints(reads, signed, until, 1).await?;
             if checkpoints.is_empty() {
                 return Ok(Part::default());
             }
@@ -52,7 +53,7 @@ impl Domain {
         }
         links.retain(|(link, _)| link.number <= until);
         let last = links.last().map_or(after, |(link, _)| link.number);
-        let checkpoints = chain::checkpoints(reads, after, last, PAGE).await?;
+        let checkpoints = chain::checkpoints(reads, signed, last, PAGE).await?;
         Ok(Part { links, checkpoints })
     }
 }

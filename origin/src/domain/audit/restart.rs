@@ -7,7 +7,7 @@ use super::{
     Event, Kind,
     chain::proof,
     evidence::Evidence,
-    inspection::{Failed, RANGE},
+    inspection::{Failed, STRETCH},
     reading::PAGE,
     statement::{Checkpoint, End, Restart, Statement as _},
 };
@@ -22,6 +22,12 @@ use crate::{
 
 /// Who closes a chain when nobody is known.
 const NOBODY: &str = "unknown";
+
+/// The events that had no link when they were looked for, up to the highest number that there was.
+struct Beside {
+    rows: Vec<u64>,
+    highest: u64,
+}
 
 impl Domain {
     /// Closes the chain and begins another, if the log is not intact; none when it is. What waits to be linked, and is
@@ -47,6 +53,7 @@ impl Domain {
             }
         };
         // Most of it without keeping anybody from writing.
+        let beside = self.without_link(begins).await?;
         let (mut links, mut seen) = (Evidence::none(), after);
         while let Some(last) = links.add_links(&chain::links(reads, seen, PAGE).await?) {
             seen = last;
@@ -60,7 +67,7 @@ impl Domain {
             return Err(Error::Contended);
         }
         let number = restarts::next_number(&mut transaction).await?;
-        let apart = self.set_apart(&mut transaction, context, &failed, (begins, number)).await?;
+        let apart = self.set_apart(&mut transaction, context, &failed, (begins, number), &beside).await?;
         let Failed { fault, good } = failed;
         let restart = Restart {
             chain: chains.closed.len() as u64 + 1,
@@ -83,6 +90,19 @@ impl Domain {
         Ok(Some(restart))
     }
 
+    /// What has no link and was not kept apart up to this number.
+    async fn without_link(&self, begins: u64) -> Result<Beside, Error> {
+        let reads = self.0.store.reads();
+        let highest = chain::highest(reads).await?.unwrap_or(0);
+        let (mut rows, mut after) = (Vec::new(), 0);
+        while let Some(until) = chain::stretch(reads, after, highest, STRETCH).await? {
+            let found = chain::without_link(reads, after, until, begins).await?;
+            rows.extend(found.into_iter().map(|(seq, ..)| seq));
+            after = until;
+        }
+        Ok(Beside { rows, highest })
+    }
+
     /// Keeps apart what has no place in a chain and is not an origin's that waits for one.
     async fn set_apart(
         &self,
@@ -90,20 +110,26 @@ impl Domain {
         context: &Context,
         failed: &Failed,
         (begins, number): (u64, u64),
+        beside: &Beside,
     ) -> Result<Evidence, Error> {
         restarts::forget_waiting(transaction).await?;
-        let (lowest, highest) = chain::numbers(&mut **transaction).await?.unwrap_or((1, 0));
-        let mut after = lowest.saturating_sub(1);
-        while after < highest {
+        let mut stretches: Vec<(u64, u64)> = beside.rows.iter().map(|seq| (seq - 1, *seq)).collect();
+        // What came since then.
+        let highest = chain::highest(&mut **transaction).await?.unwrap_or(0);
+        let mut after = beside.highest;
+        while let Some(until) = chain::stretch(&mut **transaction, after, highest, STRETCH).await? {
+            stretches.push((after, until));
+            after = until;
+        }
+        for (after, until) in stretches {
             for (seq, record, is_waiting) in
-                chain::without_link(&mut **transaction, after, after + RANGE, begins).await?
+                chain::without_link(&mut **transaction, after, until, begins).await?
             {
                 let proof = proof(&self.0.recorder, &record, failed.good.as_ref(), context.now);
                 if !is_waiting || proof == Proof::None {
                     restarts::set_apart(transaction, seq, number).await?;
                 }
             }
-            after += RANGE;
         }
         loop {
             let missing = chain::waiting_for_nothing(&mut **transaction, PAGE).await?;

@@ -223,19 +223,21 @@ impl Verifier {
         Ok(())
     }
 
-    /// Takes links with their events, and each checkpoint after the link that it signs for. Without a link the first
-    /// checkpoint is taken: it signs for what is missing.
+    /// Takes links with their events, and each checkpoint after the link that it signs for: that link may have been
+    /// taken before. Without a link the first checkpoint is taken: it signs for what is missing.
     pub(super) fn take(
         &mut self,
         links: &[(Link, Option<Record>)],
         checkpoints: &[Signed],
     ) -> Result<(), Fault> {
         let mut checkpoints = checkpoints.iter().peekable();
-        for (link, record) in links {
-            self.link(link, record.as_ref())?;
-            while let Some(signed) = checkpoints.next_if(|signed| signed.number <= link.number) {
+        let mut links = links.iter();
+        loop {
+            while let Some(signed) = checkpoints.next_if(|signed| signed.number <= self.number()) {
                 self.checkpoint(signed)?;
             }
+            let Some((link, record)) = links.next() else { break };
+            self.link(link, record.as_ref())?;
         }
         checkpoints.next().map_or(Ok(()), |signed| self.checkpoint(signed))
     }

@@ -155,18 +155,21 @@ async fn what_is_put_in_is_found() {
     is_found(&[INSERT], None, "was inserted, or its link was removed").await;
 }
 
-/// Verifies, and links in the moment in which all that had a link has been looked at.
-async fn verify_while_linking(w: &World) -> Result<AuditVerified, AuditFault> {
+/// Verifies, and lets this happen in the moment in which all that had a link has been looked at.
+async fn verify_while(w: &World, happens: impl AsyncFn()) -> Result<AuditVerified, AuditFault> {
     let mut told = 0;
-    let link_in_between = |done, total| {
+    let in_between = |done, total| {
         told += usize::from(done == total);
         // The second time there was no further link to be read.
         if told == 2 {
-            let linked = tokio::task::block_in_place(|| Handle::current().block_on(link(w, 60)));
-            assert!(linked.events > 0);
+            tokio::task::block_in_place(|| Handle::current().block_on(happens()));
         }
     };
-    w.domain.verify_audit(link_in_between).await.unwrap()
+    w.domain.verify_audit(in_between).await.unwrap()
+}
+
+async fn verify_while_linking(w: &World) -> Result<AuditVerified, AuditFault> {
+    verify_while(w, async || assert!(link(w, 60).await.events > 0)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +182,76 @@ async fn what_is_linked_while_the_log_is_verified_is_verified_as_well() {
         run(&w, INSERT).await.unwrap();
         let fault = verify_while_linking(&w).await.expect_err("it was there before");
         assert!(fault.problem.contains("origin did not write it"), "{fault}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_signed_for_while_the_log_is_verified_is_no_fault() {
+    for w in worlds().await {
+        w.tokens(42).await;
+        assert!(link(&w, 43).await.checkpoint.is_none(), "too early");
+        let verified = verify_while(&w, async || {
+            assert!(link(&w, 55).await.checkpoint.is_some(), "for what has been looked at");
+            w.tokens(56).await;
+            assert!(link(&w, 57).await.checkpoint.is_none());
+            w.tokens(68).await;
+            assert!(link(&w, 70).await.checkpoint.is_some());
+        });
+        let verified = verified.await.unwrap();
+        assert_eq!((verified.checkpoints, verified.signed), (4, verified.number));
+    }
+}
+
+/// A number that no origin comes to.
+const FAR: &str = "9000000000000000000";
+
+/// An event that no origin has written, far away from all others.
+fn insert_far(w: &World) -> String {
+    let system = if w.store.dialect() == Dialect::Postgres { "OVERRIDING SYSTEM VALUE" } else { "" };
+    format!(
+        "INSERT INTO audit_events (seq, id, at, kind, outcome, request_id, version, mac) {system} \
+         SELECT {FAR}, 'planted', at, kind, outcome, request_id, version, mac FROM audit_events \
+         WHERE seq = (SELECT MAX(seq) FROM audit_events)"
+    )
+}
+
+#[tokio::test]
+async fn an_event_far_away_is_found_and_keeps_no_chain_from_going_on() {
+    for w in worlds().await {
+        run(&w, &insert_far(&w)).await.unwrap();
+        let number = verify_number(&w).await + 1;
+        link(&w, 60).await;
+        let found = tokio::time::timeout(Duration::from_secs(60), verify(&w)).await.expect("an end");
+        assert_eq!(found.unwrap_err().number, Some(number));
+        let context = w.at(61);
+        let restart = w.domain.restart_audit(&context, |_, _| {});
+        let restart = tokio::time::timeout(Duration::from_secs(60), restart).await.expect("an end");
+        assert!(restart.unwrap().is_some());
+        verify(&w).await.unwrap();
+    }
+    // Nobody hides it, either: that it was kept apart is not for whoever has origin's rights to say.
+    for w in worlds().await {
+        let next = verify_number(&w).await + 1;
+        run(&w, &insert_far(&w)).await.unwrap();
+        run(&w, &format!("INSERT INTO audit_apart (seq, restart) VALUES ({FAR}, {next})")).await.unwrap();
+        run(&w, "DELETE FROM audit_unlinked").await.unwrap();
+        let found = tokio::time::timeout(Duration::from_secs(60), verify(&w)).await.expect("an end");
+        assert_eq!(found.unwrap_err().event.as_deref(), Some("planted"));
+    }
+}
+
+#[tokio::test]
+async fn nobody_puts_in_a_number_that_no_origin_can_read() {
+    for w in worlds().await {
+        for statement in [
+            "INSERT INTO audit_unlinked (seq) VALUES (-1)",
+            "INSERT INTO audit_retention (number, statement) VALUES (-1, 'x')",
+            "INSERT INTO audit_checkpoints (number, statement, at) VALUES (-1, 'x', 0)",
+            "INSERT INTO audit_apart (seq, restart) VALUES (5, -1)",
+        ] {
+            assert!(run(&w, statement).await.is_err(), "{statement}");
+        }
+        verify(&w).await.unwrap();
     }
 }
 
