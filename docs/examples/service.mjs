@@ -3,15 +3,19 @@
 //     npm install http-message-signatures
 //     SEAL_KEY=$(origin key seal demo) PORT=9000 node service.mjs
 //
-// SEAL_KEY is this service's own key, "<id>.<base64url>". It can check requests to this service and no other.
+// SEAL_KEY is this service's own key, "<id>.<base64url>"; two, separated by a comma, while the secret that they come from
+// changes. It can check requests to this service and no other.
 
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import { httpbis } from "http-message-signatures";
 
-const [keyId, keyText] = (process.env.SEAL_KEY ?? "").split(".");
-const key = Buffer.from(keyText ?? "", "base64url");
-if (key.length !== 32) {
+const keys = new Map();
+for (const text of (process.env.SEAL_KEY ?? "").split(",")) {
+  const [id, key] = text.split(".");
+  keys.set(id, Buffer.from(key ?? "", "base64url"));
+}
+if ([...keys.values()].some((key) => key.length !== 32)) {
   console.error("SEAL_KEY is missing or malformed: print it with `origin key seal <upstream>`");
   process.exit(2);
 }
@@ -19,8 +23,22 @@ if (key.length !== 32) {
 /** Nonces that were used, with the second from which they may be forgotten: a seal counts once. */
 const used = new Map();
 
+/** The longest body that is read, in bytes. */
+const LONGEST = 1024 * 1024;
+
+async function read(request) {
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of request) {
+    length += chunk.length;
+    if (length > LONGEST) throw new Error("too long");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
 /** The identity that the edge sealed into this request; throws when there is no seal that holds. */
-async function identity(request) {
+async function identity(request, body) {
   // The library reads the target as a URL, which resolves dots, drops fragments and finds a path in a host. Only a
   // target that it reads as it stands is the one that was sealed.
   const { host } = request.headers;
@@ -29,7 +47,7 @@ async function identity(request) {
   if (url.host !== host || (request.url !== target && request.url !== `${target}?`)) throw new Error("ambiguous");
 
   const sealed = Object.keys(request.headers).filter((name) => name.startsWith("x-identity-"));
-  let nonce, expires;
+  let nonce, expires, digest;
   const holds = await httpbis.verifyMessage(
     {
       // Every identity header that is there must be covered: one that is not was added by somebody else.
@@ -39,12 +57,15 @@ async function identity(request) {
       tolerance: 5,
       notAfter: Math.floor(Date.now() / 1000) + 5,
       keyLookup: async (parameters) => {
-        if (parameters.keyid !== keyId || parameters.tag !== "countersign") return null;
+        const key = keys.get(parameters.keyid);
+        if (key === undefined || parameters.tag !== "countersign") return null;
         ({ nonce, expires } = parameters);
         return {
-          id: keyId,
+          id: parameters.keyid,
           algs: ["hmac-sha256"],
           verify: async (base, signature) => {
+            // What is signed is a line for each part: `"content-digest": sha-256=:…:`.
+            digest = /^"content-digest": (.*)$/m.exec(base.toString())?.[1];
             const expected = createHmac("sha256", key).update(base).digest();
             return signature.length === expected.length && timingSafeEqual(signature, expected);
           },
@@ -54,6 +75,9 @@ async function identity(request) {
     { method: request.method, url, headers: request.headers },
   );
   if (holds !== true) throw new Error("no seal that holds");
+  // On a route with `digest = true` the seal is over the body as well; that is for the service to compare.
+  const actual = `sha-256=:${createHash("sha256").update(body).digest("base64")}:`;
+  if (digest !== undefined && digest !== actual) throw new Error("another body");
 
   const now = Date.now() / 1000;
   for (const [old, until] of used) if (until < now) used.delete(old);
@@ -72,8 +96,8 @@ async function identity(request) {
 
 const server = createServer(async (request, response) => {
   try {
-    const body = JSON.stringify({ identity: await identity(request) });
-    response.writeHead(200, { "content-type": "application/json" }).end(body);
+    const answer = JSON.stringify({ identity: await identity(request, await read(request)) });
+    response.writeHead(200, { "content-type": "application/json" }).end(answer);
   } catch {
     const problem = JSON.stringify({ title: "The request does not come through the edge", status: 401 });
     response.writeHead(401, { "content-type": "application/problem+json" }).end(problem);

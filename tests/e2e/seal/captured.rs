@@ -131,7 +131,7 @@ fn other_uses(captured: &str) -> Vec<(&'static str, String)> {
 async fn a_captured_request_opens_nothing_else_and_itself_once() {
     let stand_in = StandIn::shared().await;
     let captured = capture().await;
-    let node = NodeService::start(&stand_in.system.secret().seal_key("demo"));
+    let node = NodeService::start(&[stand_in.system.secret().seal_key("demo")]);
     for url in [&stand_in.system.upstream, &node.url] {
         for (what, request) in other_uses(&captured) {
             assert_ne!(request, captured, "{what}");
@@ -142,6 +142,36 @@ async fn a_captured_request_opens_nothing_else_and_itself_once() {
         // What was refused has not used it up; what is accepted has.
         send(url, &captured).await.expect("an answer").is(200);
         send(url, &captured).await.expect("an answer").is(401);
+    }
+}
+
+/// The bytes of a request whose body, `hello`, the edge has sealed for the demo service along with it.
+async fn capture_with_body(path: &str) -> String {
+    let stand_in = StandIn::shared().await;
+    let app = Mobile::of(&stand_in.system.edge, &stand_in.system.new_user().await).await;
+    let mut visits = stand_in.at(path);
+    let service = async {
+        let mut visit = visits.next().await;
+        assert_eq!(visit.receive(5).await, b"hello");
+        let captured = format!("{}hello", visit.head);
+        visit.answer("200 OK", &[], "").await;
+        captured
+    };
+    let (answer, captured) = tokio::join!(app.post(path).body("hello").send(), service);
+    answer.is(200);
+    captured
+}
+
+#[tokio::test]
+async fn a_captured_request_whose_body_is_sealed_takes_no_other_one() {
+    let stand_in = StandIn::shared().await;
+    let node = NodeService::start(&[stand_in.system.secret().seal_key("demo")]);
+    let (captured, changed) =
+        (capture_with_body("/digest/captured").await, capture_with_body("/digest/changed").await);
+    let changed = changed.strip_suffix("hello").map(|head| [head, "hellO"].concat()).expect("a body");
+    for url in [&stand_in.system.upstream, &node.url] {
+        send(url, &changed).await.expect("an answer").is(401);
+        send(url, &captured).await.expect("an answer").is(200);
     }
 }
 

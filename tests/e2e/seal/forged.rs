@@ -16,7 +16,7 @@ use crate::fixture::{Answer, Mobile, System, now};
 
 #[tokio::test]
 async fn services_refuse_every_other_seal() {
-    let node = NodeService::start(&seal_key("demo"));
+    let node = NodeService::start(&[seal_key("demo")]);
     let system = System::own(&["--set", &format!("COUNTERSIGN_SECRET={SECRET}")]).await;
     for url in [&node.url, &system.upstream] {
         let good = Forged::for_service(url);

@@ -64,7 +64,8 @@ async fn the_service_sees_exactly_the_sealed_identity() {
 
 #[tokio::test]
 async fn an_independent_library_accepts_what_the_edge_has_sealed() {
-    let service = NodeService::start(&seal_key("demo"));
+    // Another beside it, as while the secret changes.
+    let service = NodeService::start(&[seal_key("another"), seal_key("demo")]);
     let (secret, upstream) =
         (format!("COUNTERSIGN_SECRET={SECRET}"), format!("UPSTREAM_DEMO={}", service.url));
     let system = System::own(&["--set", &secret, "--set", &upstream]).await;

@@ -13,12 +13,14 @@ pub(super) struct NodeService {
 }
 
 impl NodeService {
-    pub(super) fn start(key: &MacKey) -> Self {
+    /// With the keys that it is to take.
+    pub(super) fn start(keys: &[MacKey]) -> Self {
+        let keys: Vec<String> = keys.iter().map(MacKey::to_text).collect();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
         let mut process = Command::new("node")
             .arg("docs/examples/service.mjs")
             .current_dir(root)
-            .env("SEAL_KEY", key.to_text())
+            .env("SEAL_KEY", keys.join(","))
             .env("PORT", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
