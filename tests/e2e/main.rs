@@ -32,6 +32,7 @@ mod revocation;
 mod rotation;
 mod seal;
 mod second_factor;
+mod self_hosted;
 mod service_accounts;
 mod sessions;
 mod stand_in;
