@@ -34,7 +34,7 @@ struct CommandLine {
 enum Command {
     /// Start origin, the edge, a demo upstream and a mailbox; stop them at Ctrl-C
     Up(UpArguments),
-    /// Run every test there is, end to end on SQLite and on PostgreSQL
+    /// Run all tests that need nothing more, end to end on SQLite and on PostgreSQL
     Test(TestArguments),
     /// Build the worker into edge/build, where wrangler.toml looks for it
     Build {
