@@ -95,7 +95,7 @@ async fn check_with_origin<P: Platform>(
     match origin::check(edge, platform, caller).await {
         Ok(Some(answer)) => {
             caller.subject.roles = answer.roles;
-            caller.authentication = answer.authentication;
+            caller.authentication = answer.authentication.told_by(caller.subject.issued);
             Ok(())
         }
         Ok(None) if caller.handle.is_some() => renew(edge, platform, request, presented, caller).await,

@@ -29,6 +29,16 @@ pub struct Authentication {
     pub email_verified: bool,
 }
 
+impl Authentication {
+    /// As much of it as a credential of this moment tells: nothing of a login that came later, for which its owner has
+    /// got another credential. Whoever has copied the one before gains nothing by it.
+    #[must_use]
+    pub fn told_by(self, issued: Timestamp) -> Self {
+        let is_later = self.at.is_some_and(|at| issued.seconds() < at.seconds());
+        if is_later { Self { email_verified: self.email_verified, ..Self::default() } } else { self }
+    }
+}
+
 macro_rules! methods {
     ($($(#[$doc:meta])* $method:ident = $word:literal,)*) => {
         /// One way to prove who one is (RFC 8176 §2).
@@ -157,6 +167,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_credential_tells_nothing_of_a_login_that_came_later() {
+        let at = |millis| Timestamp::from_millis(millis);
+        let proven =
+            Authentication { at: Some(at(10_900)), methods: [Method::Password].into(), email_verified: true };
+        // Times of issue are whole seconds.
+        assert_eq!(proven.clone().told_by(at(10_000)), proven);
+        assert_eq!(proven.clone().told_by(at(11_000)), proven);
+        let before = Authentication { email_verified: true, ..Authentication::default() };
+        assert_eq!(proven.told_by(at(9_999)), before);
+        assert_eq!(before.clone().told_by(at(0)), before);
+    }
 
     #[test]
     fn what_is_not_said_is_nothing() {

@@ -25,7 +25,7 @@ use crate::store::{
     self,
     ceremonies::{self, Ceremony, Purpose},
     mails::Kind as MailKind,
-    passkeys as rows, users,
+    passkeys as rows, recovery_codes, totp,
 };
 
 /// How long a browser has to answer.
@@ -84,7 +84,7 @@ impl Domain {
             last_used_at: None,
         };
         let mut transaction = self.0.store.begin().await?;
-        users::lock(&mut transaction, self.0.store.dialect(), user).await?;
+        self.lock_signed_in(&mut transaction, context, principal).await?;
         let has_room = rows::of(&mut *transaction, user).await?.len() < MOST;
         if !has_room || !rows::insert(&mut transaction, &passkey).await? {
             transaction.rollback().await.map_err(store::Error::from)?;
@@ -154,10 +154,16 @@ impl Domain {
     ) -> Result<(), Error> {
         let user = principal.user;
         let mut transaction = self.0.store.begin().await?;
-        users::lock(&mut transaction, self.0.store.dialect(), user).await?;
+        self.lock_signed_in(&mut transaction, context, principal).await?;
         if !rows::remove(&mut transaction, user, id).await? {
             let is_there = rows::of(&mut *transaction, user).await?.iter().any(|passkey| passkey.id == id);
             return Err(if is_there { Error::LastWayIn } else { Error::NotFound });
+        }
+        // Codes that stayed would be good for whoever wrote them down as soon as there is a second factor again.
+        let has_another = !rows::of(&mut *transaction, user).await?.is_empty()
+            || totp::of(&mut *transaction, user).await?.is_some_and(|factor| factor.confirmed.is_some());
+        if !has_another {
+            recovery_codes::remove_all(&mut transaction, user).await?;
         }
         let notice = MailKind::PasskeyRemoved;
         self.post_notice(&mut transaction, context, notice, principal.user, &principal.email, None).await?;

@@ -16,8 +16,10 @@ use shared::{
 
 use super::{Context, Domain, Error};
 use crate::store::{
+    Transaction,
     holders::{self, Holder},
     sessions::Kind,
+    users,
 };
 
 /// An enabled user in a live session.
@@ -74,7 +76,7 @@ impl Principal {
             handle: holder.handle,
             issued,
             expires,
-            authentication: holder.authentication,
+            authentication: holder.authentication.told_by(issued),
             is_service: holder.is_service,
         }
     }
@@ -100,7 +102,8 @@ impl Domain {
         Ok(Some(Principal::new(holder, Credential::Session, now, expires)))
     }
 
-    /// Whoever holds this session, of which a verified seal tells; nobody when it is over.
+    /// Whoever holds this session, of which a verified seal tells, by a credential that was issued then; nobody when it
+    /// is over.
     ///
     /// # Errors
     /// [`Error::Store`] when the database fails.
@@ -109,13 +112,34 @@ impl Domain {
         context: &Context,
         session: SessionId,
         credential: Credential,
+        issued: Timestamp,
     ) -> Result<Option<Principal>, Error> {
         let now = context.now;
         let holder = holders::by_id(self.0.store.reads(), session, now).await?;
         Ok(holder.filter(|holder| is_held_by(holder.kind, credential)).map(|holder| {
             let expires = holder.idle_expires_at.min(holder.absolute_expires_at);
-            Principal::new(holder, credential, now, expires)
+            Principal::new(holder, credential, issued, expires)
         }))
+    }
+
+    /// Takes the row of who is signed in, as whatever ends a session does, and looks once more whether theirs lives:
+    /// what changes how one logs in may have been sent long before it is done.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when it does not.
+    pub(super) async fn lock_signed_in(
+        &self,
+        transaction: &mut Transaction,
+        context: &Context,
+        principal: &Principal,
+    ) -> Result<(), Error> {
+        users::lock(transaction, self.0.store.dialect(), principal.user).await?;
+        let holder = holders::by_id(&mut **transaction, principal.session, context.now).await?;
+        if holder.is_some_and(|holder| holder.user == principal.user) {
+            Ok(())
+        } else {
+            Err(Error::Unauthenticated)
+        }
     }
 
     /// Whoever presents this access token.

@@ -134,7 +134,11 @@ impl World {
 
     async fn is_alive(&self, seconds: u64, grant: &TokenGrant) -> bool {
         let context = self.at(seconds);
-        self.domain.by_session(&context, grant.session, Credential::Bearer).await.unwrap().is_some()
+        self.domain
+            .by_session(&context, grant.session, Credential::Bearer, context.now)
+            .await
+            .unwrap()
+            .is_some()
     }
 
     /// All users.

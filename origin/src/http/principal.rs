@@ -83,7 +83,8 @@ async fn by_seal(app: &App, parts: &Parts, context: &Context) -> Result<Answer, 
         return Ok(Answer::NotPresented);
     };
     // The edge may be late by its seconds; the database is not, so it has the last word.
-    let principal = app.domain.by_session(context, subject.session, subject.credential).await;
+    let session = app.domain.by_session(context, subject.session, subject.credential, subject.issued);
+    let principal = session.await;
     Ok(match principal.map_err(problems::of)? {
         Some(principal) if principal.user == subject.user => Answer::Good(principal),
         _ if subject.credential == Credential::Bearer => Answer::Bad(Kind::InvalidToken),

@@ -45,6 +45,12 @@ async fn an_old_login_is_refused_until_its_user_proves_anew_who_they_are() {
     let (mut old_browser, old_app) = before;
     wants(old_app.get(EXPORT).await, false, 300);
     old_browser.get(EXPORT).await.refused(401, "unauthenticated");
+    // Nor at origin, which knows of the new login, by either door.
+    app.get("/auth/account/export").await.is(200);
+    for door in [&system.edge, &system.origin] {
+        let answer = old_app.through(door).get("/auth/account/export").await;
+        answer.refused(401, "insufficient-user-authentication");
+    }
     assert_eq!(
         app.get("/auth/me").await.is(200).json()["session"],
         old_app.get("/auth/me").await.is(200).json()["session"]

@@ -116,7 +116,7 @@ impl Domain {
     ) -> Result<Vec<RecoveryCode>, Error> {
         let codes = self.new_recovery_codes()?;
         let mut transaction = self.0.store.begin().await?;
-        users::lock(&mut transaction, self.0.store.dialect(), principal.user).await?;
+        self.lock_signed_in(&mut transaction, context, principal).await?;
         let found = factors::of(&mut *transaction, principal.user).await?;
         let has_app = found.is_some_and(|factor| factor.confirmed.is_some());
         if !has_app && passkeys::of(&mut *transaction, principal.user).await?.is_empty() {

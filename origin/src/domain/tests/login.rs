@@ -54,7 +54,8 @@ async fn an_assertion_is_no_bearer() {
         let bearer = w.domain.by_bearer(&w.at(1), &login.credentials.assertion).await;
         assert!(matches!(bearer, Err(Error::InvalidToken)));
         let context = w.at(1);
-        let as_bearer = w.domain.by_session(&context, login.session, Credential::Bearer).await.unwrap();
+        let as_bearer =
+            w.domain.by_session(&context, login.session, Credential::Bearer, context.now).await.unwrap();
         assert!(as_bearer.is_none());
     }
 }

@@ -137,9 +137,14 @@ async fn of_many_steps_at_once_each_is_whole() {
         })
         .await;
         assert_eq!(outcomes, [true; 8]);
-        let after = bearer(&w, 61, &tokens.access_token).await.authentication;
+        let later = w.at(61);
+        let session = w.domain.by_session(&later, tokens.session, Credential::Bearer, time(61));
+        let after = session.await.unwrap().unwrap().authentication;
         let methods = [Method::Password].into();
         assert_eq!(after, Authentication { at: Some(time(60)), methods, email_verified: false });
+        // Whoever holds what was issued before has proven nothing.
+        let before = bearer(&w, 61, &tokens.access_token).await.authentication;
+        assert_eq!(before, Authentication::default());
     }
 }
 
