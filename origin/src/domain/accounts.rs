@@ -36,7 +36,7 @@ impl Domain {
     pub async fn register(&self, context: &Context, email: &str, password: &str) -> Result<(), Error> {
         let address = EmailAddress::parse(email)?;
         let password = Password::chosen(password, &address, &self.0.settings)?;
-        let subject = Subject::Address(address.lookup());
+        let subject = Subject::Recipient(address.lookup(), Kind::AccountRegistered);
         let (_, place) = self.admit_to_hash(context, Budget::Mail, subject).await?;
         let hash = self.0.passwords.hash_at(place, &password).await?;
         let roles = self.ordinary_roles();

@@ -28,6 +28,9 @@ use crate::store::{
 /// How often an attempt is tried while others change what refused it.
 const ATTEMPTS: usize = 4;
 
+/// All devices that know an account have as many guesses together as so many of them.
+const DEVICES: u32 = 5;
+
 /// What is attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Budget {
@@ -62,8 +65,12 @@ pub(super) enum Subject<'a> {
     Address(&'a str),
     /// This user.
     User(UserId),
-    /// An account on a device that it knows. Only what comes from there counts there.
-    Device(DeviceId),
+    /// An account, by its address or id, on a device that it knows. Only what comes from its known devices counts
+    /// there, and there are bounds for all of them together: whoever had the password once may have got many.
+    Device(DeviceId, &'a str),
+    /// Whoever has this e-mail address, and is to be written to because of this act. One kind of mail that somebody
+    /// keeps asking for is not in the way of another.
+    Recipient(&'a str, Kind),
     /// Whoever is signed in in this session. Only what comes from there counts there.
     Session(SessionId),
     /// Nobody that can be told.
@@ -151,7 +158,7 @@ impl Domain {
         };
         let account = address.lookup();
         let subject = match self.known_device(context, account, attempt.known_device).await? {
-            Some(device) => Subject::Device(device),
+            Some(device) => Subject::Device(device, account),
             None => Subject::Address(account),
         };
         self.admit_to_hash(context, Budget::Password, subject).await
@@ -224,7 +231,7 @@ impl Domain {
         // Of an address stands there whose it is; one that nobody has is not written down.
         let subject = match subject {
             Subject::User(user) => Some(user),
-            Subject::Address(address) if context.actor.is_none() => {
+            Subject::Address(address) | Subject::Recipient(address, _) if context.actor.is_none() => {
                 users::by_email(self.0.store.reads(), address).await?.map(|user| user.id)
             }
             _ => context.actor,
@@ -262,17 +269,30 @@ impl Domain {
             vec![Applied { name, counted: counted(key, &limits.device, Some(key)) }]
         };
         let mut applied = match (subject, of_subject) {
-            (Subject::Device(device), _) => return alone("device", device.as_bytes()),
+            (Subject::Device(device, account), _) => {
+                let mut applied = alone("device", device.as_bytes());
+                let source = applied.first().map(|applied| applied.counted.key);
+                let of_all = key(budget, "devices", account.as_bytes());
+                let limit = limits.device.times(DEVICES);
+                applied.push(Applied { name: "devices", counted: counted(of_all, &limit, source) });
+                return applied;
+            }
             (Subject::Session(session), _) => return alone("session", session.to_string().as_bytes()),
             (Subject::Address(address), Some(limit)) => {
                 let key = key(budget, "account", address.as_bytes());
+                vec![Applied { name: "account", counted: counted(key, limit, source) }]
+            }
+            (Subject::Recipient(address, act), Some(limit)) => {
+                let key = key(budget, act.as_str(), address.as_bytes());
                 vec![Applied { name: "account", counted: counted(key, limit, source) }]
             }
             (Subject::User(user), Some(limit)) => {
                 let key = key(budget, "user", user.to_string().as_bytes());
                 vec![Applied { name: "account", counted: counted(key, limit, source) }]
             }
-            (Subject::Nobody | Subject::Address(_) | Subject::User(_), _) => Vec::new(),
+            (Subject::Nobody | Subject::Address(_) | Subject::Recipient(..) | Subject::User(_), _) => {
+                Vec::new()
+            }
         };
         let of_client = key(shared, "address", client.as_bytes());
         applied.push(Applied { name: "address", counted: counted(of_client, of_address, None) });

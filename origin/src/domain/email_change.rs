@@ -45,12 +45,12 @@ impl Domain {
         let guess = self.admit(context, Budget::Password, Subject::Session(principal.session)).await?;
         let proven = self.prove_current(context, principal, password, kind).await;
         self.unless_overloaded(&guess, proven).await?;
-        self.admit(context, Budget::Mail, Subject::Address(new.lookup())).await.map(drop)?;
+        self.admit(context, Budget::Mail, Subject::Recipient(new.lookup(), kind)).await.map(drop)?;
         let is_taken = users::by_email(self.0.store.reads(), new.lookup()).await?.is_some();
 
         let mut transaction = self.0.store.begin().await?;
         // The user's row: of two changes that are asked for at once, both ends are of the same one.
-        users::lock(&mut transaction, self.0.store.dialect(), principal.user).await?;
+        self.lock_signed_in(&mut transaction, context, principal).await?;
         self.give_back(&mut transaction, &guess).await?;
         for (purpose, to) in [(Purpose::ChangeFrom, &old), (Purpose::ChangeTo, &new)] {
             let posted = match purpose {

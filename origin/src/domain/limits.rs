@@ -40,6 +40,13 @@ impl Limit {
         makes_sense.then_some(Self { free, per_hour, first_delay, longest_delay })
     }
 
+    /// One as wide as so many of this one.
+    #[must_use]
+    pub(super) fn times(self, many: u32) -> Self {
+        let (free, per_hour) = (self.free.saturating_mul(many), self.per_hour.saturating_mul(many).min(HOUR));
+        Self { free, per_hour, ..self }
+    }
+
     /// The limit as the database counts by it.
     pub(super) fn pace(&self) -> Pace {
         let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);

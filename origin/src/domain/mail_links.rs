@@ -33,7 +33,7 @@ impl Domain {
     ) -> Result<(), Error> {
         self.mail_settings()?;
         let address = EmailAddress::parse(email)?;
-        self.admit(context, Budget::Mail, Subject::Address(address.lookup())).await.map(drop)?;
+        self.admit(context, Budget::Mail, Subject::Recipient(address.lookup(), act)).await.map(drop)?;
         let found = users::by_email(self.0.store.reads(), address.lookup()).await?;
         let reason = match &found {
             None => Some("unknown_address"),

@@ -235,7 +235,8 @@ impl Domain {
             Some(address) => self.known_device(context, address.lookup(), attempt.known_device).await?,
             None => None,
         };
-        let subject = device.map_or(Subject::User(waiting.user), Subject::Device);
+        let account = waiting.user.to_string();
+        let subject = device.map_or(Subject::User(waiting.user), |device| Subject::Device(device, &account));
         self.admit(context, Budget::Code, subject).await
     }
 

@@ -227,6 +227,30 @@ async fn a_known_device_has_guesses_that_nobody_else_can_use_up() {
 }
 
 #[tokio::test]
+async fn all_known_devices_of_an_account_have_few_guesses_together() {
+    for w in World::each_with(strict()).await {
+        w.user(EMAIL, &["viewer"]).await;
+        let mut devices = Vec::new();
+        for _ in 0..10 {
+            devices.push(w.tokens(0).await.known_device.unwrap().to_text());
+        }
+        let (owners, thiefs) = devices.split_first().unwrap();
+        let mut guesses = 0;
+        for device in thiefs {
+            let wrong = Attempt { known_device: Some(device), ..Attempt::new(EMAIL, "a wrong password") };
+            while w.guess_on(&w.at(1), &wrong).await.is_none() {
+                guesses += 1;
+            }
+        }
+        assert_eq!(guesses, 5 * 3, "as many as five devices have");
+        // They come back as everywhere, and what is right is given back.
+        let right = Attempt { known_device: Some(owners), ..RIGHT };
+        w.domain.login_token(&w.at(12), &right).await.unwrap();
+        w.domain.login_token(&w.at(12), &right).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_device_is_known_to_all_accounts_that_logged_in_there() {
     for w in World::each_with(strict()).await {
         w.user(EMAIL, &["viewer"]).await;
@@ -350,6 +374,23 @@ async fn nobody_fills_the_audit_log_with_made_up_links_or_a_handle_that_is_over(
             assert!(w.domain.renew_assertion(&elsewhere, handle).await.unwrap().is_none());
         }
         assert_eq!(w.events("assertion.renewed").await, ["failure session_over"; 5]);
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_for_mail_that_says_nothing_is_not_in_the_way_of_a_forgotten_password() {
+    let limits = Limits { mail_recipient: "2/1/60/60".parse().unwrap(), ..generous() };
+    for w in World::each_with(Settings { limits, ..settings() }).await {
+        w.user(EMAIL, &["viewer"]).await;
+        for refused in [false, false, true] {
+            let asked = w.domain.request_verification(&w.at(0), EMAIL).await;
+            assert_eq!(matches!(asked, Err(Error::TooManyAttempts { .. })), refused, "{asked:?}");
+            let _ = w.domain.register(&w.at(0), EMAIL, NEW_PASSWORD).await;
+        }
+        for refused in [false, false, true] {
+            let asked = w.domain.request_password_reset(&w.at(0), EMAIL).await;
+            assert_eq!(matches!(asked, Err(Error::TooManyAttempts { .. })), refused, "{asked:?}");
+        }
     }
 }
 
