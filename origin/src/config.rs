@@ -224,6 +224,20 @@ mod tests {
     }
 
     #[test]
+    fn no_hash_is_made_that_would_not_be_verified() {
+        let hashing = |memory, iterations| {
+            load(&[("COUNTERSIGN_HASH_MEMORY_KIB", memory), ("COUNTERSIGN_HASH_ITERATIONS", iterations)])
+        };
+        assert!(hashing("131072", "8").is_ok() && hashing("19456", "53").is_ok());
+        for (memory, iterations, setting) in
+            [("131073", "2", "MEMORY_KIB"), ("131072", "9", "ITERATIONS"), ("19456", "54", "ITERATIONS")]
+        {
+            let faults = hashing(memory, iterations).unwrap_err();
+            assert!(faults.contains(&format!("COUNTERSIGN_HASH_{setting}: ")), "{faults}");
+        }
+    }
+
+    #[test]
     fn no_fault_and_no_debug_line_repeats_a_secret() {
         let database = ("COUNTERSIGN_DATABASE_URL", "mysql://root:hunter2@host/db");
         let faults = load(&[database, ("COUNTERSIGN_SECRET", "hunter2")]).unwrap_err();

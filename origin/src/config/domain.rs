@@ -95,9 +95,16 @@ fn read_passkeys(read: &mut Reader<'_>, own_origins: &[String]) -> Option<Passke
 /// The floor is OWASP's for Argon2id: no setting makes a stolen database cheaper to guess through.
 fn read_hashing(read: &mut Reader<'_>) -> Hashing {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory_kib: u32 = read.number("hash_memory_kib", 19_456, 19_456..=131_072);
+    let iterations: u32 = read.number("hash_iterations", 2, 2..=100);
+    // What is verified is bounded, whoever made it; a hash that was made past the bound would open nothing ever again.
+    if memory_kib.saturating_mul(iterations) > 1_048_576 {
+        let message = "with this much memory that is more than will be verified";
+        read.fault("hash_iterations", message, "give at most 1 GiB of memory times iterations");
+    }
     Hashing {
-        memory_kib: read.number("hash_memory_kib", 19_456, 19_456..=1_048_576),
-        iterations: read.number("hash_iterations", 2, 2..=100),
+        memory_kib,
+        iterations,
         parallel: read.number("hash_parallel", cores, 1..=1024),
         queue: read.number("hash_queue", 64, 0..=100_000),
     }

@@ -100,8 +100,8 @@ const MEANS: [(bool, bool); 4] = [(false, false), (false, true), (true, false), 
 
 /// Whether the text is, from its beginning to its end, nothing but what is foreseen.
 fn consists_of(text: &[char], context: &HashSet<String>) -> Option<Predictable> {
-    let longest_context = context.iter().map(|word| word.chars().count()).max().unwrap_or_default();
-    let longest = LONGEST_COMMON.max(longest_context);
+    // Some of them are as long as an address: they are compared, and not every text that could be one looked up.
+    let context: Vec<Vec<char>> = context.iter().map(|word| word.chars().collect()).collect();
     // For each place, which of the means lead there.
     let mut reached = vec![[false; MEANS.len()]; text.len() + 1];
     if let Some(beginning) = reached.first_mut() {
@@ -129,14 +129,14 @@ fn consists_of(text: &[char], context: &HashSet<String>) -> Option<Predictable> 
             }
         }
         let mut word = String::new();
-        for (length, letter) in (1..=longest).zip(rest) {
+        for (length, letter) in (1..=LONGEST_COMMON).zip(rest) {
             word.push(*letter);
             if length >= SHORTEST_COMMON && COMMON.contains(word.as_str()) {
                 reach(length, true, false);
             }
-            if context.contains(&word) {
-                reach(length, false, true);
-            }
+        }
+        for word in context.iter().filter(|word| rest.starts_with(word)) {
+            reach(word.len(), false, true);
         }
     }
     let end = reached.last()?;
