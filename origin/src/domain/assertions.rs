@@ -77,7 +77,10 @@ impl Domain {
         self.keys(context.now).await?;
         let Some(renewed) = self.see(context, digest).await? else { return Ok(None) };
         let Renewed { session, user, roles, epoch, authentication, key_generation } = renewed;
-        let Some(keys) = self.keys_of(&key_generation, session, context.now).await? else { return Ok(None) };
+        let Some(keys) = self.keys_of(&key_generation, session, context.now).await? else {
+            self.refuse_renewal(context, Some((session, user))).await?;
+            return Ok(None);
+        };
         let speaker = Speaker { user, session, roles: &roles, epoch, authentication: &authentication };
         // `iat` is from before the statement: what ends the session later is later than it.
         let assertion = self.assertion(&keys, &speaker, digest, context.now)?;
@@ -94,11 +97,21 @@ impl Domain {
             self.commit(transaction, context, seen(&renewed)).await?;
             return Ok(Some(renewed));
         }
-        let (session, user) = renewal::find(&mut *transaction, handle).await?.unzip();
+        let found = renewal::find(&mut *transaction, handle).await?;
         transaction.rollback().await.map_err(store::Error::from)?;
-        let event = Event::failure(Kind::AssertionRenewed, "session_over").subject(user).session(session);
-        self.record_refused(context, event).await?;
+        self.refuse_renewal(context, found).await?;
         Ok(None)
+    }
+
+    /// Records that a session got no new assertion, because it is over.
+    async fn refuse_renewal(
+        &self,
+        context: &Context,
+        found: Option<(SessionId, UserId)>,
+    ) -> Result<(), Error> {
+        let (session, user) = found.unzip();
+        let event = Event::failure(Kind::AssertionRenewed, "session_over").subject(user).session(session);
+        self.record_refused(context, event).await
     }
 
     /// What the user may do now, if all that a token says still holds: its session is alive and this

@@ -172,9 +172,19 @@ impl KeyRing {
     }
 }
 
+/// The keys as they are, of one generation: it stands for them wherever it is compared.
 async fn read(store: &Store, vault: &Vault, now: Timestamp) -> Result<Keys, Error> {
-    // First, so that what changes meanwhile is read again.
-    let generation = rows::generation(store.reads()).await?;
+    let mut generation = rows::generation(store.reads()).await?;
+    loop {
+        let keys = read_of(generation, store, vault, now).await?;
+        generation = rows::generation(store.reads()).await?;
+        if generation == keys.generation {
+            return Ok(keys);
+        }
+    }
+}
+
+async fn read_of(generation: String, store: &Store, vault: &Vault, now: Timestamp) -> Result<Keys, Error> {
     let rows = rows::all(store.reads()).await?;
     let current = rows.iter().find(|row| row.state == KeyState::Current).ok_or_else(|| missing("signing"))?;
     let private = vault.open(&current.private, &signing_key_place(&current.kid, &current.algorithm))?;

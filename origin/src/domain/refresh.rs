@@ -1,6 +1,8 @@
 //! Refresh: each token is exchanged once, a lost answer can be asked for again, and a token that no
 //! honest client uses ends the session (RFC 9700 §4.14).
 
+use std::sync::Arc;
+
 use shared::{id::SessionId, refresh::RefreshToken, time::Timestamp};
 
 use super::{
@@ -102,8 +104,21 @@ impl Domain {
     pub async fn refresh(&self, context: &Context, token: &str) -> Result<TokenGrant, Error> {
         let keys = self.keys(context.now).await?;
         // A made-up token is refused without a look at the database.
-        let RefreshToken { session, counter } =
-            RefreshToken::parse(token, &keys.refresh).ok_or(Error::InvalidGrant)?;
+        let parsed = RefreshToken::parse(token, &keys.refresh).ok_or(Error::InvalidGrant)?;
+        let grant = self.exchange(context, &parsed).await?;
+        // What signed is of the moment, and what the token was read by up to a second old: meanwhile the secret may have
+        // been replaced, because somebody else has it.
+        let latest = self.keys(context.now).await?;
+        if Arc::ptr_eq(&keys, &latest) || RefreshToken::parse(token, &latest.refresh).is_some() {
+            return Ok(grant);
+        }
+        let event = Event::failure(Kind::RefreshRefused, "secret_replaced");
+        self.record_refused(context, event.subject(grant.user).session(grant.session)).await?;
+        Err(Error::InvalidGrant)
+    }
+
+    async fn exchange(&self, context: &Context, token: &RefreshToken) -> Result<TokenGrant, Error> {
+        let RefreshToken { session, counter } = *token;
         for _ in 0..ATTEMPTS {
             // Nearly always it is the current one, so that is tried before anything is read.
             if let Some(grant) = self.rotate(context, session, counter).await? {
@@ -157,7 +172,7 @@ impl Domain {
     ) -> Result<Option<TokenGrant>, Error> {
         let token = Rotating { session, current: counter, now: context.now };
         if let Some(grant) = self.0.refreshes.ask((context.clone(), token)).await? {
-            return self.grant(context, session, &grant).await.map(Some);
+            return self.grant(context, session, &grant).await;
         }
         let mut transaction = self.0.store.begin_batch().await?;
         let granted = rotation::rotate(&mut transaction, session, counter, context.now).await?;
@@ -186,7 +201,7 @@ impl Domain {
         self.answer(context, session, transaction, granted, Kind::RefreshDisplaced).await
     }
 
-    /// Commits what was granted and answers it; none when another call changed the counters first.
+    /// Commits what was granted and answers it; none when another call changed the counters first, or ended the session.
     async fn answer(
         &self,
         context: &Context,
@@ -200,15 +215,20 @@ impl Domain {
             return Ok(None);
         };
         self.commit(transaction, &context.by(grant.user), granting(kind, session, &grant)).await?;
-        self.grant(context, session, &grant).await.map(Some)
+        self.grant(context, session, &grant).await
     }
 
-    /// The tokens that were granted, when that is committed.
-    async fn grant(&self, context: &Context, session: SessionId, grant: &Grant) -> Result<TokenGrant, Error> {
+    /// The tokens that were granted, when that is committed; none when the session has ended with its keys since.
+    async fn grant(
+        &self,
+        context: &Context,
+        session: SessionId,
+        grant: &Grant,
+    ) -> Result<Option<TokenGrant>, Error> {
         let Grant { user, roles, epoch, authentication, counter, key_generation } = grant;
         let speaker = Speaker { user: *user, session, roles, epoch: *epoch, authentication };
-        let keys = self.keys_of(key_generation, session, context.now).await?.ok_or(Error::InvalidGrant)?;
-        self.token_grant(&keys, &speaker, *counter, context.now)
+        let Some(keys) = self.keys_of(key_generation, session, context.now).await? else { return Ok(None) };
+        self.token_grant(&keys, &speaker, *counter, context.now).map(Some)
     }
 
     async fn refuse_refresh(

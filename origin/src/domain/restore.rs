@@ -38,7 +38,13 @@ impl Domain {
         let mut transaction = self.0.store.begin().await?;
         let maker = self.maker(context);
         let withdrawn = maker.all_anew(&mut transaction).await?;
-        let sessions = sessions::end_everybodys(&mut transaction, EndReason::Restored, context.now).await?;
+        let sessions = sessions::end_everybodys(
+            &mut transaction,
+            self.0.store.dialect(),
+            EndReason::Restored,
+            context.now,
+        )
+        .await?;
         // What was used, or went out, after the backup was made would be good, or go out, again.
         mail_tokens::remove_all(&mut transaction).await?;
         let mails = mails::give_all_up(&mut transaction, "the database was restored", context.now).await?;

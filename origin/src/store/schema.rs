@@ -17,7 +17,16 @@ const fn migrations(dialect: Dialect) -> &'static Migrator {
 pub(super) async fn migrate(store: &Store) -> Result<(), Error> {
     let mut migrator = Migrator::with_migrations(migrations(store.dialect).iter().cloned().collect());
     migrator.set_ignore_missing(true);
-    migrator.run(&store.writes).await.map_err(|error| match error {
+    let applied = match store.dialect {
+        Dialect::Sqlite => migrator.run(&store.writes).await,
+        Dialect::Postgres => {
+            // On a connection of its own, where an index of a large table may take its time.
+            let mut connection = store.writes.acquire().await?.detach();
+            sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
+            migrator.run(&mut connection).await
+        }
+    };
+    applied.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(cause) => match Error::from(cause) {
             Error::Database(cause) => Error::Migration(sqlx::migrate::MigrateError::Execute(cause)),
             unreachable => unreachable,

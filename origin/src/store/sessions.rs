@@ -282,12 +282,16 @@ pub async fn end_all(
     Ok(updated.rows_affected())
 }
 
-/// Ends all sessions there are that have not ended. How many.
+/// Ends all sessions there are that have not ended, for as long as that takes. How many.
 pub async fn end_everybodys(
     transaction: &mut Transaction,
+    dialect: Dialect,
     reason: EndReason,
     now: Timestamp,
 ) -> Result<u64, Error> {
+    if dialect == Dialect::Postgres {
+        sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut **transaction).await?;
+    }
     let updated = sqlx::query("UPDATE sessions SET ended_at = $1, end_reason = $2 WHERE ended_at IS NULL")
         .bind(now.millis())
         .bind(reason.as_str())

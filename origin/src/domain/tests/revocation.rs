@@ -420,10 +420,15 @@ async fn whoever_has_the_refresh_secret_of_before_makes_no_token_for_a_later_ses
     for w in World::each().await {
         w.user(EMAIL, &["viewer"]).await;
         let leaked = w.domain.keys(time(0)).await.unwrap().refresh.clone();
-        w.domain.end_everybodys_sessions(&w.at(0)).await.unwrap();
-        let later = w.tokens(2).await;
+        let other = open(&w.store, settings(), MASTER_KEY, 0).await.unwrap();
+        other.end_everybodys_sessions(&w.at(0)).await.unwrap();
+        let later = other.login_token(&w.at(0), &Attempt::new(EMAIL, PASSWORD)).await.unwrap();
         let made_up = RefreshToken { session: later.session, counter: 1 }.to_text(leaked.current());
-        assert!(matches!(w.refresh(3, &made_up).await, Err(Error::InvalidGrant)));
+        // At once too, by an origin that has not noticed anything yet.
+        for seconds in [0, 3] {
+            assert!(matches!(w.refresh(seconds, &made_up).await, Err(Error::InvalidGrant)));
+        }
+        assert_eq!(w.events("refresh.refused").await, ["failure secret_replaced"]);
         assert!(w.refresh(4, &later.refresh_token).await.is_ok());
     }
 }
@@ -495,8 +500,12 @@ async fn of_several_numbers_of_one_request_the_highest_is_told() {
         let user = w.user(EMAIL, &["viewer"]).await;
         let context = w.at(0);
         for _ in 0..3 {
+            w.browser(0).await;
             w.domain.end_all_sessions(&context.by(user), user).await.unwrap();
         }
         assert_eq!(context.revoked.get(), Some(3));
+        // Where nothing ends there is nothing to tell.
+        w.domain.end_all_sessions(&w.at(1), user).await.unwrap();
+        assert_eq!(w.pull(1, None).await.number, 3);
     }
 }
