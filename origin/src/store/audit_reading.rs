@@ -146,6 +146,12 @@ pub async fn highest<'e>(executor: impl AnyExecutor<'e>) -> Result<Option<u64>, 
     last(&sqlx::query("SELECT MAX(seq) AS last FROM audit_events").fetch_one(executor).await?)
 }
 
+/// The number of an event below all that there can be. The schema refuses it, unless its owner puts that aside.
+pub async fn below_one<'e>(executor: impl AnyExecutor<'e>) -> Result<Option<i64>, Error> {
+    let row = sqlx::query("SELECT MIN(seq) AS lowest FROM audit_events").fetch_one(executor).await?;
+    Ok(row.number_or_null("lowest")?.filter(|lowest| *lowest < 1))
+}
+
 /// The number of the last of at most so many events that follow the first and go no further than the second number;
 /// none where none follows. It goes by the events that are there: numbers may be left out, and anybody who can write
 /// can leave out as many as there are.

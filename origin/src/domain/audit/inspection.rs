@@ -161,6 +161,10 @@ impl Domain {
             let problem = format!("an event (row {seq}) that waited to be linked is missing");
             return Ok(Err(Fault { number: None, event: None, problem }));
         }
+        if let Some(seq) = chain::below_one(reads).await? {
+            let problem = format!("an event (row {seq}) was inserted: no origin counts like that");
+            return Ok(Err(Fault { number: None, event: None, problem }));
+        }
         let Some(highest) = chain::highest(reads).await? else { return Ok(Ok(())) };
         let mut after = 0;
         while let Some(until) = chain::stretch(reads, after, highest, STRETCH).await? {

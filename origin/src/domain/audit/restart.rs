@@ -23,10 +23,24 @@ use crate::{
 /// Who closes a chain when nobody is known.
 const NOBODY: &str = "unknown";
 
-/// The events that had no link when they were looked for, up to the highest number that there was.
+/// The events that had no link when they were looked for, in their order, and the highest number that there was.
 struct Beside {
     rows: Vec<u64>,
     highest: u64,
+}
+
+impl Beside {
+    /// What has to be looked at again: what lies close together at once.
+    fn stretches(&self) -> Vec<(u64, u64)> {
+        let mut stretches: Vec<(u64, u64)> = Vec::new();
+        for &seq in &self.rows {
+            match stretches.last_mut() {
+                Some((after, until)) if seq - *after <= u64::from(STRETCH) => *until = seq,
+                _ => stretches.push((seq - 1, seq)),
+            }
+        }
+        stretches
+    }
 }
 
 impl Domain {
@@ -113,7 +127,7 @@ impl Domain {
         beside: &Beside,
     ) -> Result<Evidence, Error> {
         restarts::forget_waiting(transaction).await?;
-        let mut stretches: Vec<(u64, u64)> = beside.rows.iter().map(|seq| (seq - 1, *seq)).collect();
+        let mut stretches = beside.stretches();
         // What came since then.
         let highest = chain::highest(&mut **transaction).await?.unwrap_or(0);
         let mut after = beside.highest;

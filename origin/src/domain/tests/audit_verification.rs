@@ -205,12 +205,12 @@ async fn what_is_signed_for_while_the_log_is_verified_is_no_fault() {
 /// A number that no origin comes to.
 const FAR: &str = "9000000000000000000";
 
-/// An event that no origin has written, far away from all others.
-fn insert_far(w: &World) -> String {
+/// An event that no origin has written, with this number.
+fn insert_at(w: &World, seq: &str) -> String {
     let system = if w.store.dialect() == Dialect::Postgres { "OVERRIDING SYSTEM VALUE" } else { "" };
     format!(
         "INSERT INTO audit_events (seq, id, at, kind, outcome, request_id, version, mac) {system} \
-         SELECT {FAR}, 'planted', at, kind, outcome, request_id, version, mac FROM audit_events \
+         SELECT {seq}, 'planted', at, kind, outcome, request_id, version, mac FROM audit_events \
          WHERE seq = (SELECT MAX(seq) FROM audit_events)"
     )
 }
@@ -218,7 +218,7 @@ fn insert_far(w: &World) -> String {
 #[tokio::test]
 async fn an_event_far_away_is_found_and_keeps_no_chain_from_going_on() {
     for w in worlds().await {
-        run(&w, &insert_far(&w)).await.unwrap();
+        run(&w, &insert_at(&w, FAR)).await.unwrap();
         let number = verify_number(&w).await + 1;
         link(&w, 60).await;
         let found = tokio::time::timeout(Duration::from_secs(60), verify(&w)).await.expect("an end");
@@ -232,11 +232,20 @@ async fn an_event_far_away_is_found_and_keeps_no_chain_from_going_on() {
     // Nobody hides it, either: that it was kept apart is not for whoever has origin's rights to say.
     for w in worlds().await {
         let next = verify_number(&w).await + 1;
-        run(&w, &insert_far(&w)).await.unwrap();
+        run(&w, &insert_at(&w, FAR)).await.unwrap();
         run(&w, &format!("INSERT INTO audit_apart (seq, restart) VALUES ({FAR}, {next})")).await.unwrap();
         run(&w, "DELETE FROM audit_unlinked").await.unwrap();
         let found = tokio::time::timeout(Duration::from_secs(60), verify(&w)).await.expect("an end");
         assert_eq!(found.unwrap_err().event.as_deref(), Some("planted"));
+    }
+}
+
+#[tokio::test]
+async fn an_event_below_all_numbers_is_found() {
+    for w in worlds().await {
+        tamper(&w, &[&insert_at(&w, "-5")]).await;
+        let fault = verify(&w).await.unwrap_err();
+        assert!(fault.problem.contains("row -5"), "{fault}");
     }
 }
 
