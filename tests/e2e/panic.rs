@@ -41,4 +41,11 @@ async fn what_is_thrown_out_of_the_worker_ends_its_instance_and_not_the_next_one
     edge.get("/edge/health").await.is(200);
     edge.get("/edge/throw").await.is(500);
     edge.get("/edge/health").await.is(200);
+
+    // While a request waited: nobody sees it end, and the next one is answered all the same.
+    let mut visits = stand_in.at("/public/late-throw");
+    let service = async { visits.next().await.answer("200 OK", &[], "").await };
+    let (answer, ()) = tokio::join!(edge.get("/public/late-throw"), service);
+    answer.is(500);
+    edge.get("/edge/health").await.is(200);
 }

@@ -6,6 +6,9 @@ import { __wbg_reset_state, __worker_init_state, fetch as answer } from "./index
 
 const state = __worker_init_state();
 
+// What the glue of wasm-bindgen says instead of calling an instance that has ended.
+const ENDED = "Module terminated";
+
 addEventListener("error", ({ error }) => {
   if (error instanceof WebAssembly.RuntimeError) note(error);
 });
@@ -15,20 +18,24 @@ function note(error) {
   state.criticalError = true;
 }
 
+function renew() {
+  console.log("Reinitializing Wasm application");
+  __wbg_reset_state();
+  state.criticalError = false;
+  state.instanceId++;
+}
+
 export default {
   fetch(request, env, context) {
-    if (state.criticalError) {
-      console.log("Reinitializing Wasm application");
-      __wbg_reset_state();
-      state.criticalError = false;
-      state.instanceId++;
-    }
+    if (state.criticalError) renew();
     try {
       return answer(request, env, context);
     } catch (error) {
-      // An instance that ended while nobody looked, in an earlier request that waited, says so to each later one here.
       note(error);
-      throw error;
+      if (error.message !== ENDED) throw error;
     }
+    // It had ended while nobody looked, in a request that waited, and nothing was done for this one yet.
+    renew();
+    return answer(request, env, context);
   },
 };

@@ -8,10 +8,7 @@ mod platform;
 use std::{cell::RefCell, rc::Rc};
 
 use shared::problem::Kind;
-use wasm_bindgen::{
-    JsCast,
-    prelude::{JsValue, wasm_bindgen},
-};
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use web_sys::{Request as JsRequest, Response as JsResponse};
 use worker::{Context, Env, worker_sys::Context as JsContext};
 
@@ -48,9 +45,7 @@ pub fn fetch(request: JsRequest, env: Env, context: JsContext) -> JsValue {
     let edge = isolate(&env, &platform);
     let head = platform.read(edge.as_ref().is_none_or(|edge| edge.settings.address_header.is_none()));
     assert!(!cfg!(feature = "planted-panic") || !head.contains("/edge/panic\n"), "it was asked for");
-    if cfg!(feature = "planted-panic") && head.contains("/edge/throw\n") {
-        glue::has_body(JsValue::UNDEFINED.unchecked_ref());
-    }
+    platform::throw_if_planted(&head, "/edge/throw\n");
     Passage::begin(exchange, async move {
         match (Request::parse(&head), edge) {
             (Some(request), Some(edge)) => gateway::handle(&edge, &platform, &request).await,
