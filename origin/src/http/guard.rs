@@ -10,6 +10,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use shared::{
     assurance::Assurance,
+    path::CanonicalPath,
     problem::{Kind, Problem},
     role::Permission,
     seal::Sealed,
@@ -247,7 +248,9 @@ async fn record_read(app: &App, parts: &Parts, context: &Context) -> Result<(), 
     let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     let is_of_one =
         ["/admin/users/{id}", "/admin/service-accounts/{id}"].iter().any(|one| route.starts_with(one));
-    let id = parts.uri.path().split('/').nth(3).filter(|_| is_of_one);
+    // As the handler reads it, which takes an escaped digit for the digit.
+    let path = CanonicalPath::parse(parts.uri.path()).map_err(|_| Kind::AmbiguousPath)?;
+    let id = path.as_str().split('/').nth(3).filter(|_| is_of_one);
     let of = id.and_then(|id| id.parse().ok());
     app.domain.record_read(context, &["GET ", route].concat(), of).await.map_err(problems::of)
 }
