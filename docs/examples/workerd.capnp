@@ -1,9 +1,10 @@
 # The worker in workerd on a machine of your own, without wrangler or Cloudflare's network:
 #
 #     cargo dev build
-#     npx workerd serve docs/examples/workerd.capnp        # --socket-addr http=127.0.0.1:8787 for another address
+#     npx workerd serve docs/examples/workerd.capnp        # --socket-addr http=10.0.0.4:8787 for another address
 #
-# What the worker is told comes from the environment; wrangler.toml says what each variable means.
+# What the worker is told comes from the environment; wrangler.toml says what each variable means. Whoever reaches it past
+# the proxy in front chooses the address that CLIENT_ADDRESS_HEADER says, so let nobody.
 
 using Workerd = import "/workerd/workerd.capnp";
 
@@ -37,5 +38,5 @@ const config :Workerd.Config = (
     # Left to itself workerd speaks to public addresses only.
     (name = "network", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
   ],
-  sockets = [(name = "http", address = "*:8787", http = (), service = "edge")],
+  sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "edge")],
 );
