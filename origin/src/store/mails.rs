@@ -139,12 +139,14 @@ pub async fn claim(
 ) -> Result<Vec<Result<ClaimedMail, Error>>, Error> {
     macro_rules! claim {
         ($lock:literal) => {
+            // Looked for once, whatever the plan: PostgreSQL might lock other rows each time that it looks, which those
+            // who come at the same time then leave alone.
             concat!(
-                "UPDATE mails SET due_at = $2, attempts = attempts + 1 ",
-                "WHERE closed_at IS NULL AND due_at <= $1 AND id IN (SELECT id FROM mails ",
+                "WITH due AS MATERIALIZED (SELECT id FROM mails ",
                 "WHERE closed_at IS NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $3",
                 $lock,
-                ") RETURNING id, kind, recipient, about, sealed_token, created_at, attempts, user_id"
+                ") UPDATE mails SET due_at = $2, attempts = attempts + 1 ",
+                "WHERE closed_at IS NULL AND due_at <= $1 AND id IN (SELECT id FROM due) RETURNING id, kind, recipient, about, sealed_token, created_at, attempts, user_id"
             )
         };
     }
