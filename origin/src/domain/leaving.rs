@@ -14,10 +14,11 @@ use super::{
     administration::Act,
     audit::{Event, Kind},
     email::EmailAddress,
+    principal::must_still_be_signed_in,
 };
 pub use crate::store::leaving::KeptMail;
 use crate::store::{
-    self, Transaction, erasure, holders, leaving, mail_tokens,
+    self, Transaction, erasure, leaving, mail_tokens,
     mails::Kind as MailKind,
     revocations::Revocation,
     sessions,
@@ -36,11 +37,7 @@ impl Domain {
         let context = Context { address: None, user_agent: None, ..context.clone() };
         let mut transaction = self.0.store.begin().await?;
         users::lock_admins(&mut transaction, self.0.store.dialect()).await?;
-        // Under the lock once more: whoever has just been shut out deletes nothing.
-        let holder = holders::by_id(&mut *transaction, principal.session, context.now).await?;
-        if holder.is_none_or(|holder| holder.user != principal.user) {
-            return Err(Error::Unauthenticated);
-        }
+        must_still_be_signed_in(&mut transaction, &context, principal).await?;
         self.delete_in(transaction, &context, principal.user).await?;
         self.erase_at_once(&context, principal.user).await;
         Ok(())

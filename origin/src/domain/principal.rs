@@ -134,12 +134,7 @@ impl Domain {
         principal: &Principal,
     ) -> Result<(), Error> {
         users::lock(transaction, self.0.store.dialect(), principal.user).await?;
-        let holder = holders::by_id(&mut **transaction, principal.session, context.now).await?;
-        if holder.is_some_and(|holder| holder.user == principal.user) {
-            Ok(())
-        } else {
-            Err(Error::Unauthenticated)
-        }
+        must_still_be_signed_in(transaction, context, principal).await
     }
 
     /// Whoever presents this access token.
@@ -158,6 +153,20 @@ impl Domain {
         let holder = holder.filter(is_current).ok_or(Error::InvalidToken)?;
         Ok(Principal::new(holder, Credential::Bearer, claims.issued(), claims.expires()))
     }
+}
+
+/// Whoever has just been shut out changes nothing; to be asked behind the lock that whatever shuts out takes.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when the session of who is signed in does not live any more.
+pub(super) async fn must_still_be_signed_in(
+    transaction: &mut Transaction,
+    context: &Context,
+    principal: &Principal,
+) -> Result<(), Error> {
+    let holder = holders::by_id(&mut **transaction, principal.session, context.now).await?;
+    let is_theirs = holder.is_some_and(|holder| holder.user == principal.user);
+    if is_theirs { Ok(()) } else { Err(Error::Unauthenticated) }
 }
 
 /// A cookie belongs to a browser's session, an access token to the other kind.
