@@ -6,7 +6,10 @@ use axum::http::Uri;
 use shared::{jwt::keys::Algorithm, policy::Policy};
 
 use super::{limits, reader::Reader};
-use crate::domain::{Hashing, MailSettings, PasskeySettings, RoleLimits, Settings};
+use crate::domain::{
+    Hashing, MailSettings, PasskeySettings, RoleLimits, Settings,
+    passwords::imported::{MAX_ARGON2_WORK, MAX_MEMORY_KIB},
+};
 
 const DAY: u64 = 24 * 3600;
 const YEAR: u64 = 365 * DAY;
@@ -95,10 +98,10 @@ fn read_passkeys(read: &mut Reader<'_>, own_origins: &[String]) -> Option<Passke
 /// The floor is OWASP's for Argon2id: no setting makes a stolen database cheaper to guess through.
 fn read_hashing(read: &mut Reader<'_>) -> Hashing {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let memory_kib: u32 = read.number("hash_memory_kib", 19_456, 19_456..=131_072);
+    let memory_kib: u32 = read.number("hash_memory_kib", 19_456, 19_456..=MAX_MEMORY_KIB);
     let iterations: u32 = read.number("hash_iterations", 2, 2..=100);
     // What is verified is bounded, whoever made it; a hash that was made past the bound would open nothing ever again.
-    if memory_kib.saturating_mul(iterations) > 1_048_576 {
+    if u64::from(memory_kib) * u64::from(iterations) > MAX_ARGON2_WORK {
         let message = "with this much memory that is more than will be verified";
         read.fault("hash_iterations", message, "give at most 1 GiB of memory times iterations");
     }

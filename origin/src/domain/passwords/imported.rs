@@ -29,7 +29,9 @@ const MIN_OUTPUT: usize = 16;
 /// The longest outcome, in bytes.
 const MAX_OUTPUT: usize = 64;
 /// The most memory that one hash takes, in KiB.
-pub const MAX_MEMORY_KIB: u64 = 128 * 1024;
+pub const MAX_MEMORY_KIB: u32 = 128 * 1024;
+/// The most memory times passes of one argon2 hash, in KiB: a second, about.
+pub const MAX_ARGON2_WORK: u64 = 1024 * 1024;
 
 /// A hash as it was made. It does not print.
 pub enum ImportedHash {

@@ -2,10 +2,7 @@
 
 use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc};
 
-use super::{super::memory::Memory, MAX_MEMORY_KIB, Unusable, are_equal, sufficient};
-
-/// The most memory times passes, in KiB: a second, about.
-const MAX_WORK: u64 = 1024 * 1024;
+use super::{super::memory::Memory, MAX_ARGON2_WORK, MAX_MEMORY_KIB, Unusable, are_equal, sufficient};
 
 /// argon2id, argon2i or argon2d.
 pub struct Argon2Hash {
@@ -29,10 +26,10 @@ impl Argon2Hash {
             return Err(Unusable::Unreadable);
         }
         let (memory, passes) = (u64::from(params.m_cost()), u64::from(params.t_cost()));
-        if memory > MAX_MEMORY_KIB {
+        if memory > u64::from(MAX_MEMORY_KIB) {
             return Err(Unusable::TooMuchMemory);
         }
-        if memory.saturating_mul(passes) > MAX_WORK {
+        if memory.saturating_mul(passes) > MAX_ARGON2_WORK {
             return Err(Unusable::TooSlow("at most 1 GiB of memory times passes is taken"));
         }
         Ok(Self {

@@ -66,7 +66,7 @@ impl Scrypt {
             return Err(Unusable::Unreadable);
         }
         // 128 bytes each.
-        if cells / 8 > MAX_MEMORY_KIB {
+        if cells / 8 > u64::from(MAX_MEMORY_KIB) {
             return Err(Unusable::TooMuchMemory);
         }
         if cells.saturating_mul(p.into()) > MAX_WORK {
