@@ -8,7 +8,7 @@ use shared::{
     csrf,
     origin_check::{same_site, upgrade},
     policy::{CrossSiteCheck, Decision, Freshness, Route, Subject},
-    problem::{Kind, Problem},
+    problem::Kind,
 };
 
 use crate::{
@@ -134,17 +134,13 @@ fn decide<P: Platform>(edge: &Edge, platform: &P, route: &Route, caller: Option<
 }
 
 fn let_through(decision: Decision, route: &Route, caller: Option<&Caller>) -> Result<(), Refusal> {
-    match decision {
-        Decision::Allow => Ok(()),
-        Decision::SignIn if route.credentials.session => Err(Refusal::login_wanted()),
-        Decision::SignIn => Err(Kind::Unauthenticated.into()),
-        Decision::CredentialKindRefused => Err(Kind::CredentialKind.into()),
-        Decision::Forbidden(permission) => Err(Problem::forbidden(permission).into()),
-        Decision::Insufficient(shortfall) => {
-            // Who has no second factor would be sent round in circles, and a bearer logs in nowhere.
-            let login_helps = matches!(shortfall, Shortfall::StepUp(StepUp { second_factor: false, .. }))
-                && caller.is_some_and(|caller| caller.handle.is_some());
-            Err(Refusal { login_helps, ..Problem::from(shortfall).into() })
+    let login_helps = match decision {
+        Decision::SignIn => route.credentials.session,
+        // Who has no second factor would be sent round in circles, and a bearer logs in nowhere.
+        Decision::Insufficient(Shortfall::StepUp(StepUp { second_factor: false, .. })) => {
+            caller.is_some_and(|caller| caller.handle.is_some())
         }
-    }
+        _ => false,
+    };
+    decision.into_result().map_err(|problem| Refusal { login_helps, ..problem.into() })
 }

@@ -6,7 +6,7 @@ use shared::{
     csrf::CSRF_HEADER,
     id::RequestId,
     identity::is_impersonation,
-    policy::{Allow, Route},
+    policy::{Allow, ORIGIN, Route},
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     platform::{Edits, Forwarded, Outgoing},
     request::Request,
     seal::Sealable,
-    settings::{ORIGIN, Upstream},
+    settings::Upstream,
 };
 
 /// The name by which one request is found in every log.

@@ -5,11 +5,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use shared::{
     mac::{SharedSecret, SharedSecrets},
     origin_check::is_origin,
-    policy::{Policy, UpstreamName},
+    policy::{ORIGIN, Policy, UpstreamName},
 };
-
-/// The upstream that is the issuer itself.
-pub const ORIGIN: &str = "origin";
 
 /// The variable of its address, which is wanted whether or not the policy has a route to it.
 const ORIGIN_VARIABLE: &str = "UPSTREAM_ORIGIN";

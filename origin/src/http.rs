@@ -31,6 +31,7 @@ mod page;
 mod passkeys;
 mod password_reset;
 mod places;
+mod policy;
 mod principal;
 mod problems;
 mod protect;

@@ -11,13 +11,14 @@ use serde::de::DeserializeOwned;
 use shared::{
     assurance::Assurance,
     path::CanonicalPath,
+    policy::Allow,
     problem::{Kind, Problem},
     role::Permission,
     seal::Sealed,
 };
 
 use super::{
-    body, client,
+    body, client, policy,
     principal::{Answer, authenticate},
     problems,
     route::{Guard, Requirement},
@@ -28,7 +29,8 @@ use crate::{
     domain::{Authority, Context, Principal},
 };
 
-/// Anybody may call. What is presented is not looked at, so a dead cookie is in nobody's way.
+/// Anybody may call, unless the policy's route asks more. What is presented is not looked at, so a dead cookie is in
+/// nobody's way.
 pub(super) struct Anyone(pub Context);
 
 impl Guard for Anyone {
@@ -39,7 +41,12 @@ impl FromRequestParts<App> for Anyone {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        Ok(Self(client::context(app, parts)))
+        match policy::route(app, parts)?.map(|route| &route.allow) {
+            None | Some(Allow::Public | Allow::Optional) => Ok(Self(client::context(app, parts))),
+            Some(Allow::SignedIn | Allow::Permission(_)) => {
+                Ok(Self(SignedIn::from_request_parts(parts, app).await?.context))
+            }
+        }
     }
 }
 
@@ -59,7 +66,7 @@ impl FromRequestParts<App> for Operator {
     }
 }
 
-/// Whoever is signed in.
+/// Whoever is signed in, and has what the policy's route asks.
 pub(super) struct SignedIn {
     /// Who it is, as the database has it now.
     pub principal: Principal,
@@ -82,7 +89,10 @@ impl FromRequestParts<App> for SignedIn {
                 span.record("user", tracing::field::display(principal.user));
                 span.record("session", tracing::field::display(principal.session));
                 context.actor = Some(principal.user);
-                return Ok(Self { principal, context });
+                return match policy::must_let_through(app, parts, &context, &principal) {
+                    Ok(()) => Ok(Self { principal, context }),
+                    Err(problem) => Err(denied(app, &context, problem, Some(&principal)).await),
+                };
             }
             // Nothing was tried, so there is nothing to record.
             Ok(Answer::NotPresented) => return Err(Kind::Unauthenticated.into()),

@@ -37,6 +37,9 @@ use crate::{
 /// origin, and what is for operators only.
 pub const RESERVED: [&str; 3] = ["edge", "health", "metrics"];
 
+/// The upstream that is origin, by its name in every policy.
+pub const ORIGIN: &str = "origin";
+
 crate::role::checked_name!(
     /// The name of a service behind the edge: `[a-z][a-z0-9-]{0,31}`. Its address is a variable.
     UpstreamName, InvalidUpstreamName, is_upstream_name

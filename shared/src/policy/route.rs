@@ -7,6 +7,7 @@ use crate::{
     assurance::{Assurance, Shortfall},
     authentication::Authentication,
     credential::Credential,
+    problem::{Kind, Problem},
     role::{Permission, RoleName},
     time::Timestamp,
 };
@@ -157,6 +158,22 @@ pub enum NoRoute {
         /// The methods that there are.
         allow: Vec<String>,
     },
+}
+
+impl Decision {
+    /// What the caller is told who is not let through.
+    ///
+    /// # Errors
+    /// The [`Problem`] that the decision is, whatever it is but [`Decision::Allow`].
+    pub fn into_result(self) -> Result<(), Problem> {
+        match self {
+            Self::Allow => Ok(()),
+            Self::SignIn => Err(Kind::Unauthenticated.into()),
+            Self::CredentialKindRefused => Err(Kind::CredentialKind.into()),
+            Self::Forbidden(permission) => Err(Problem::forbidden(permission)),
+            Self::Insufficient(shortfall) => Err(shortfall.into()),
+        }
+    }
 }
 
 impl Route {

@@ -47,9 +47,13 @@ async fn one_ends_another_session_of_ones_own_and_nobody_elses() {
     let (here, there) = (world.log_in(EMAIL).await, world.log_in(EMAIL).await);
     let eve = world.log_in("eve@example.test").await;
     let path = format!("/auth/sessions/{}", there.session);
-    for nothing in [path.as_str(), "/auth/sessions/1", "/auth/sessions/%ff", "/auth/sessions/%00"] {
-        let answer = world.call("DELETE", nothing, &eve.headers()).await;
-        assert_eq!(answer.problem(), "/problems/not-found", "{nothing}");
+    for (path, problem) in [
+        (path.as_str(), "/problems/not-found"),
+        ("/auth/sessions/1", "/problems/not-found"),
+        ("/auth/sessions/%ff", "/problems/ambiguous-path"),
+        ("/auth/sessions/%00", "/problems/ambiguous-path"),
+    ] {
+        assert_eq!(world.call("DELETE", path, &eve.headers()).await.problem(), problem, "{path}");
     }
     let ended = world.call("DELETE", &path, &here.headers()).await;
     assert_eq!(ended.status, StatusCode::NO_CONTENT);

@@ -4,7 +4,7 @@ use axum::{body::Body, extract::FromRequestParts as _, http::StatusCode};
 use serde_json::json;
 use shared::problem::Problem;
 
-use super::world::{Answer, EMAIL, PASSWORD, World, request};
+use super::world::{Answer, EMAIL, EXAMPLE_POLICY, PASSWORD, World, request};
 use crate::http::guard::Fresh;
 
 /// Whether a route that asks for a fresh login lets these headers in.
@@ -114,10 +114,7 @@ async fn a_step_up_needs_the_password_and_by_cookie_both_proofs() {
 #[tokio::test]
 async fn a_permission_asks_of_a_login_what_the_policy_says() {
     let asked = "\n[permissions.\"users:read\"]\nrequire = [\"second_factor\", \"verified_email\"]\n";
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("policy.toml");
-    std::fs::write(&file, [include_str!("../../../../shared/policy.toml"), asked].concat()).unwrap();
-    let world = World::with(&[("COUNTERSIGN_POLICY", file.to_str().unwrap())]).await;
+    let world = World::under(&[EXAMPLE_POLICY, asked].concat()).await;
     world.create("admin@example.test", &["admin"]).await;
     let (token, _) = world.tokens("admin@example.test").await;
     let get = async |path: &str| -> Answer { world.call("GET", path, &[("authorization", &token)]).await };

@@ -28,6 +28,7 @@ use crate::{
 pub(super) const EMAIL: &str = "ada@example.test";
 pub(super) const PASSWORD: &str = "engines weave algebra";
 pub(super) const HOST: &str = "origin.example.test";
+pub(super) const EXAMPLE_POLICY: &str = include_str!("../../../../shared/policy.toml");
 const ORIGIN: &str = "https://example.test";
 const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const MASTER: &str = "Hh8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0";
@@ -80,6 +81,14 @@ impl World {
         let world = Self { router: router(app.clone()), app, _directory: directory };
         world.create(EMAIL, &["viewer"]).await;
         world
+    }
+
+    /// The same under this policy.
+    pub(super) async fn under(policy: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("policy.toml");
+        std::fs::write(&file, policy).unwrap();
+        Self::with(&[("COUNTERSIGN_POLICY", file.to_str().unwrap())]).await
     }
 
     /// What an operator's act is recorded with.
