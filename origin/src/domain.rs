@@ -36,6 +36,7 @@ mod roles;
 mod second_factors;
 mod second_step;
 pub mod service_accounts;
+mod session_limit;
 mod sessions;
 mod settings;
 mod step_up;

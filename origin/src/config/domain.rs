@@ -36,6 +36,7 @@ pub(super) fn read(
         absolute: read.seconds("session_absolute_seconds", 30 * DAY, 1..=YEAR),
         idle_browser: read.seconds("session_idle_browser_seconds", 7 * DAY, 1..=YEAR),
         idle_token: read.seconds("session_idle_token_seconds", 30 * DAY, 1..=YEAR),
+        sessions_per_user: read.number("sessions_per_user", 100, 1..=10_000),
         role_limits: read_role_limits(read, policy),
         fresh_login: read.seconds("fresh_login_seconds", 300, 1..=DAY),
         grace: read.seconds("refresh_grace_seconds", 30, 0..=300),

@@ -55,6 +55,7 @@ pub(super) const KNOWN: &[&str] = &[
     "session_idle_browser_seconds",
     "session_idle_token_seconds",
     "session_retention_seconds",
+    "sessions_per_user",
     "shutdown_seconds",
     "smtp_password",
     "smtp_url",

@@ -35,6 +35,7 @@ impl Config {
             ("session_absolute_seconds", domain.absolute.as_secs().to_string()),
             ("session_idle_browser_seconds", domain.idle_browser.as_secs().to_string()),
             ("session_idle_token_seconds", domain.idle_token.as_secs().to_string()),
+            ("sessions_per_user", domain.sessions_per_user.to_string()),
             ("role_sessions", roles.collect::<Vec<_>>().join(",")),
             ("audit_retention_seconds", domain.audit_retention.map_or(0, |time| time.as_secs()).to_string()),
             ("passkey_domain", domain.passkeys.as_ref().map(|it| it.rp_id.clone()).unwrap_or_default()),

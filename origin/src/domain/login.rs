@@ -243,11 +243,8 @@ impl Domain {
             let opened = self.begin_session(&mut transaction, context, &entrant, handle).await?;
             if let Some(opened) = opened {
                 self.give_back(&mut transaction, &admission).await?;
-                let event = Event::success(EventKind::Login)
-                    .subject(opened.user.id)
-                    .session(opened.session)
-                    .because(kind.as_str());
-                self.commit(transaction, &context.by(opened.user.id), event).await?;
+                let event = Event::success(EventKind::Login).because(kind.as_str());
+                self.commit_login(transaction, context, &opened, event).await?;
                 self.strengthen(context, opened.user.id, attempt.password, proven.hash).await;
                 return Ok(opened);
             }

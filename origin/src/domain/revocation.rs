@@ -38,14 +38,31 @@ impl Domain {
     /// Commits a change that revokes something, together with its event and its rule. The rule's number.
     pub(super) async fn commit_revoking(
         &self,
-        mut transaction: Transaction,
+        transaction: Transaction,
         context: &Context,
         event: Event,
         revocation: Revocation<'_>,
     ) -> Result<u64, Error> {
-        event.insert(&mut transaction, context, &self.0.recorder).await?;
+        self.commit_with(transaction, context, vec![event], &[revocation]).await
+    }
+
+    /// Commits a change together with its events and the rules that it needs, in the order given. The last one's
+    /// number, 0 if it needs none.
+    pub(super) async fn commit_with(
+        &self,
+        mut transaction: Transaction,
+        context: &Context,
+        events: Vec<Event>,
+        revocations: &[Revocation<'_>],
+    ) -> Result<u64, Error> {
+        for event in events {
+            event.insert(&mut transaction, context, &self.0.recorder).await?;
+        }
+        let mut number = 0;
         // Last: it makes all others wait that revoke something.
-        let number = revocations::append(&mut transaction, revocation, context.now).await?;
+        for revocation in revocations {
+            number = revocations::append(&mut transaction, *revocation, context.now).await?;
+        }
         transaction.commit().await.map_err(store::Error::from)?;
         context.revoked.note(number);
         Ok(number)

@@ -206,11 +206,9 @@ impl Domain {
                 let email = &proven.user.email;
                 self.tell_of(&mut transaction, context, attempt.proof, user, email).await?;
                 let event = Event::success(EventKind::Login)
-                    .subject(user)
-                    .session(opened.session)
                     .because(kind.as_str())
                     .detail("second_step", attempt.proof.step().as_str());
-                self.commit(transaction, &context.by(user), event).await?;
+                self.commit_login(transaction, context, &opened, event).await?;
                 self.hurry_mail();
                 Ok(opened)
             }

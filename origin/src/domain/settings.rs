@@ -26,6 +26,8 @@ pub struct Settings {
     pub idle_browser: Duration,
     /// How long a token session lives unused.
     pub idle_token: Duration,
+    /// How many live sessions a user may have.
+    pub sessions_per_user: u32,
     /// Shorter limits for the sessions of users with these roles.
     pub role_limits: Vec<RoleLimits>,
     /// How recent a login is where origin asks for a fresh one.

@@ -37,6 +37,7 @@ mod second_factors;
 mod second_step;
 mod service_accounts;
 mod service_rights;
+mod session_limit;
 mod sessions;
 mod step_up;
 mod tampering;
@@ -193,6 +194,7 @@ fn settings() -> Settings {
         absolute: Duration::from_secs(30 * DAY),
         idle_browser: Duration::from_secs(7 * DAY),
         idle_token: Duration::from_secs(30 * DAY),
+        sessions_per_user: 100,
         role_limits: vec![RoleLimits {
             role: "admin".parse().unwrap(),
             absolute: Duration::from_secs(DAY),

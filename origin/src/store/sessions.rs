@@ -12,11 +12,14 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
-    clauses::{key_generation, live},
+    clauses::{Together, key_generation, live},
     row::{Columns, as_number, corrupt},
     users::PasswordHash,
     words::words,
 };
+
+/// How many sessions a login ends at most that are too many: more were left by a limit that was higher.
+const SURPLUS: i64 = 100;
 
 words! {
     /// How the client holds its session.
@@ -49,6 +52,8 @@ words! {
         Restored = "restored",
         /// It was a key of a service account, and was withdrawn.
         KeyWithdrawn = "key_withdrawn",
+        /// The user logged in once more, and has only so many.
+        SessionLimit = "session_limit",
     }
 }
 
@@ -280,6 +285,39 @@ pub async fn end_all(
     .execute(&mut **transaction)
     .await?;
     Ok(updated.rows_affected())
+}
+
+/// Ends the user's live sessions beyond so many, those seen longest ago, but never the one that is given; at most
+/// [`SURPLUS`] at once. Which. It waits for nobody: a session that somebody else is changing is left out.
+pub async fn end_surplus(
+    transaction: &mut Transaction,
+    dialect: Dialect,
+    user: UserId,
+    but: SessionId,
+    kept: u32,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, Error> {
+    let statement = format!(
+        concat!(
+            "UPDATE sessions SET ended_at = $3, end_reason = $4 WHERE id IN (SELECT sessions.id FROM sessions ",
+            "WHERE sessions.id IN (SELECT sessions.id FROM sessions ",
+            "WHERE sessions.user_id = $1 AND sessions.id <> $2 AND ",
+            live!("$3"),
+            " ORDER BY sessions.last_seen_at DESC, sessions.id DESC LIMIT $5 OFFSET $6) ",
+            "AND sessions.ended_at IS NULL{free}) RETURNING id"
+        ),
+        free = Together::on(dialect).free,
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(user.to_string())
+        .bind(but.to_string())
+        .bind(now.millis())
+        .bind(EndReason::SessionLimit.as_str())
+        .bind(SURPLUS)
+        .bind(i64::from(kept.saturating_sub(1)))
+        .fetch_all(&mut **transaction)
+        .await?;
+    rows.iter().map(|row| row.parsed("id")).collect()
 }
 
 /// Ends all sessions there are that have not ended, for as long as that takes. How many.

@@ -124,11 +124,9 @@ impl Domain {
             (Some(opened), Ok(())) => {
                 self.give_back(&mut transaction, &admission).await?;
                 let event = Event::success(Kind::Login)
-                    .subject(user.id)
-                    .session(opened.session)
                     .because("passkey")
                     .detail("passkey", shown.passkey.id.to_string());
-                self.commit(transaction, &context.by(user.id), event).await?;
+                self.commit_login(transaction, context, &opened, event).await?;
                 Ok(opened)
             }
             (_, used) => {

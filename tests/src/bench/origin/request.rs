@@ -16,7 +16,7 @@ use shared::seal::{self, INPUT_HEADER, Message, SIGNATURE_HEADER, Tag};
 use shared::time::Timestamp;
 
 use super::operation::Operation;
-use super::subject::{EMAIL, PASSWORD};
+use super::subject::{PASSWORD, email};
 use crate::bench::population;
 use crate::failure::Failure;
 use crate::{clock, random};
@@ -99,7 +99,7 @@ impl Asker {
             }
             Operation::List => self.sealed("/auth/sessions", at, now, nonce),
             Operation::Login => {
-                let login = json!({"email": EMAIL, "password": PASSWORD});
+                let login = json!({"email": email(at), "password": PASSWORD});
                 let json = [("content-type", "application/json".to_owned())];
                 Ok(self.raw("POST", "/auth/tokens", &json, &login.to_string()))
             }

@@ -19,15 +19,20 @@ use crate::bench::wrk::{self, Outcome};
 use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::setup::place::Place;
-use crate::system::origin::Origin;
 use crate::system::process::Part;
 
-/// Whoever logs in.
-pub(super) const EMAIL: &str = "bench@example.test";
+/// How many accounts log in, so that in no run one of them has more sessions than a user may have.
+const ACCOUNTS: u64 = 128;
+
 pub(super) const PASSWORD: &str = "engines weave algebra";
 
+/// Whoever is next to log in.
+pub(super) fn email(at: u64) -> String {
+    format!("bench{}@example.test", at % ACCOUNTS)
+}
+
 /// How many apps refresh in turns; more than there are connections.
-const APPS: usize = 160;
+const APPS: u64 = 160;
 
 /// A limit that is not reached.
 const UNLIMITED: &str = "1000000/3600000/1/1";
@@ -66,17 +71,20 @@ impl Subject {
             ("HASH_QUEUE", "256"),
         ];
         settings.extend(database.map(|url| ("DATABASE_URL", url)));
-        let prepare = async |origin: &Origin<'_>| origin.create_user(EMAIL, "editor", PASSWORD).await;
-        let served = Served::start(place, program, &settings, prepare).await?;
+        let served = Served::start(place, program, &settings, async |_| Ok(())).await?;
         let url = database.map_or_else(|| served.sqlite_url(), str::to_owned);
         let secret = SharedSecret::from_base64url(served.secret())
             .map_err(|error| Failure::new(format!("the secret: {error}"), "try again"))?;
 
-        let mut tokens = Vec::with_capacity(APPS);
+        let mut tokens = Vec::new();
         let mut key = String::new();
         let mut connection = Connection::open(served.address).await?;
-        for _ in 0..APPS {
-            let (refresh, kid) = log_in(&mut connection).await?;
+        for at in 0..ACCOUNTS {
+            let account = json!({"email": email(at), "password": PASSWORD});
+            connection.post("/auth/register", &account).await?;
+        }
+        for at in 0..APPS {
+            let (refresh, kid) = log_in(&mut connection, at).await?;
             tokens.push(refresh);
             key = kid;
         }
@@ -187,9 +195,9 @@ impl Subject {
 }
 
 /// An app logs in: its refresh token, and the key that signed its access token.
-async fn log_in(connection: &mut Connection) -> Result<(String, String), Failure> {
+async fn log_in(connection: &mut Connection, at: u64) -> Result<(String, String), Failure> {
     let unusable = || Failure::new("origin's answer to a login cannot be read", "see what stands above");
-    let answer = connection.post("/auth/tokens", &json!({"email": EMAIL, "password": PASSWORD})).await?;
+    let answer = connection.post("/auth/tokens", &json!({"email": email(at), "password": PASSWORD})).await?;
     let answer: Value = serde_json::from_slice(&answer.body).map_err(|_| unusable())?;
     let token = |name: &str| answer[name].as_str().map(str::to_owned).ok_or_else(unusable);
     let access = token("access_token")?;
