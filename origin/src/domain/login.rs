@@ -242,9 +242,8 @@ impl Domain {
             let entrant = proven.entrant(device.as_deref());
             let opened = self.begin_session(&mut transaction, context, &entrant, handle).await?;
             if let Some(opened) = opened {
-                self.give_back(&mut transaction, &admission).await?;
                 let event = Event::success(EventKind::Login).because(kind.as_str());
-                self.commit_login(transaction, context, &opened, event).await?;
+                self.commit_login(transaction, context, &admission, &opened, event).await?;
                 self.strengthen(context, opened.user.id, attempt.password, proven.hash).await;
                 return Ok(opened);
             }

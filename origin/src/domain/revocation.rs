@@ -10,7 +10,7 @@ use shared::edge_state::{self, StateDocument, StateRequest, encode_rules};
 
 use super::{Context, Domain, Error, audit::Event};
 use crate::store::{
-    self, Transaction,
+    self, Transaction, audit,
     revocations::{self, Extent, Position, Revocation},
 };
 
@@ -43,28 +43,30 @@ impl Domain {
         event: Event,
         revocation: Revocation<'_>,
     ) -> Result<u64, Error> {
-        self.commit_with(transaction, context, vec![event], &[revocation]).await
+        let number = self.commit_revoking_all(transaction, context, vec![event], &[revocation]).await?;
+        Ok(number.unwrap_or_default())
     }
 
-    /// Commits a change together with its events and the rules that it needs, in the order given. The last one's
-    /// number, 0 if it needs none.
-    pub(super) async fn commit_with(
+    /// Commits a change that may revoke several things or nothing, together with its events and its rules. The last
+    /// rule's number.
+    pub(super) async fn commit_revoking_all(
         &self,
         mut transaction: Transaction,
         context: &Context,
         events: Vec<Event>,
         revocations: &[Revocation<'_>],
-    ) -> Result<u64, Error> {
-        for event in events {
-            event.insert(&mut transaction, context, &self.0.recorder).await?;
-        }
-        let mut number = 0;
+    ) -> Result<Option<u64>, Error> {
+        let events = events.into_iter().map(|event| event.record(context, &self.0.recorder));
+        audit::insert(&mut transaction, &events.collect::<Result<Vec<_>, _>>()?).await?;
+        let mut number = None;
         // Last: it makes all others wait that revoke something.
         for revocation in revocations {
-            number = revocations::append(&mut transaction, *revocation, context.now).await?;
+            number = Some(revocations::append(&mut transaction, *revocation, context.now).await?);
         }
         transaction.commit().await.map_err(store::Error::from)?;
-        context.revoked.note(number);
+        if let Some(number) = number {
+            context.revoked.note(number);
+        }
         Ok(number)
     }
 

@@ -202,13 +202,12 @@ impl Domain {
         };
         match (opened, refused) {
             (Some(opened), Ok(())) => {
-                self.give_back(&mut transaction, &admission).await?;
                 let email = &proven.user.email;
                 self.tell_of(&mut transaction, context, attempt.proof, user, email).await?;
                 let event = Event::success(EventKind::Login)
                     .because(kind.as_str())
                     .detail("second_step", attempt.proof.step().as_str());
-                self.commit_login(transaction, context, &opened, event).await?;
+                self.commit_login(transaction, context, &admission, &opened, event).await?;
                 self.hurry_mail();
                 Ok(opened)
             }

@@ -4,19 +4,20 @@
 //! gathers sessions by the hundred thousand, to end them all at once and fill what edges hold of revocations.
 
 use super::{
-    Context, Domain, EndReason, Error,
+    Context, Domain, Error,
+    admission::Admission,
     audit::{Event, Kind},
     login::Opened,
 };
 use crate::store::{Transaction, revocations::Revocation, sessions};
 
 impl Domain {
-    /// Commits a login, and ends the sessions that are too many by it. Logins at one moment do not see each other;
-    /// what they leave too many ends with the next one.
+    /// Commits a login: what was counted as a guess was none, and what are too many sessions by it end.
     pub(super) async fn commit_login(
         &self,
         mut transaction: Transaction,
         context: &Context,
+        admission: &Admission,
         opened: &Opened,
         event: Event,
     ) -> Result<(), Error> {
@@ -24,13 +25,13 @@ impl Domain {
         let dialect = self.0.store.dialect();
         let surplus =
             sessions::end_surplus(&mut transaction, dialect, user, opened.session, kept, context.now).await?;
+        self.give_back(&mut transaction, admission).await?;
         let mut events = vec![event.subject(user).session(opened.session)];
         events.extend(surplus.iter().map(|session| {
-            let reason = EndReason::SessionLimit.as_str();
-            Event::success(Kind::SessionEnded).subject(user).session(*session).because(reason)
+            Event::success(Kind::SessionEnded).subject(user).session(*session).because("session_limit")
         }));
         let rules: Vec<_> = surplus.into_iter().map(Revocation::Session).collect();
-        self.commit_with(transaction, &context.by(user), events, &rules).await?;
+        self.commit_revoking_all(transaction, &context.by(user), events, &rules).await?;
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use super::{
     words::words,
 };
 
-/// How many sessions a login ends at most that are too many: more were left by a limit that was higher.
+/// How many sessions a login ends at most that are too many; a limit that was higher may have left more.
 const SURPLUS: i64 = 100;
 
 words! {
@@ -36,7 +36,7 @@ words! {
     EndReason {
         /// The client logged out.
         Logout = "logout",
-        /// The user ended it from another session, or an administrator did.
+        /// The user ended it from another session, an administrator did, or a login made it one too many.
         Ended = "ended",
         /// The user's password changed in another session.
         PasswordChanged = "password_changed",
@@ -52,8 +52,6 @@ words! {
         Restored = "restored",
         /// It was a key of a service account, and was withdrawn.
         KeyWithdrawn = "key_withdrawn",
-        /// The user logged in once more, and has only so many.
-        SessionLimit = "session_limit",
     }
 }
 
@@ -145,8 +143,9 @@ pub async fn insert(
     }
     let statement = match dialect {
         Dialect::Sqlite => insert!(""),
-        // A password change that is under way is waited for, and one that begins now waits for this.
-        Dialect::Postgres => insert!(" FOR SHARE"),
+        // A password change that is under way is waited for, and one that begins now waits for this; so does another
+        // login, which then sees this session.
+        Dialect::Postgres => insert!(" FOR NO KEY UPDATE OF u"),
     };
     let (password, passkey) = match session.verified {
         Verified::Password(hash) => (Some(hash), None),
@@ -287,8 +286,9 @@ pub async fn end_all(
     Ok(updated.rows_affected())
 }
 
-/// Ends the user's live sessions beyond so many, those seen longest ago, but never the one that is given; at most
-/// [`SURPLUS`] at once. Which. It waits for nobody: a session that somebody else is changing is left out.
+/// Ends the user's live sessions beyond so many, those seen longest ago first, but never the one that is given; at
+/// most [`SURPLUS`] at once. Which. It waits for nobody: a session that somebody else is changing is in use, and left
+/// out.
 pub async fn end_surplus(
     transaction: &mut Transaction,
     dialect: Dialect,
@@ -300,11 +300,12 @@ pub async fn end_surplus(
     let statement = format!(
         concat!(
             "UPDATE sessions SET ended_at = $3, end_reason = $4 WHERE id IN (SELECT sessions.id FROM sessions ",
-            "WHERE sessions.id IN (SELECT sessions.id FROM sessions ",
+            "WHERE sessions.ended_at IS NULL AND sessions.id IN (SELECT beyond.id FROM (",
+            "SELECT sessions.id, sessions.last_seen_at FROM sessions ",
             "WHERE sessions.user_id = $1 AND sessions.id <> $2 AND ",
             live!("$3"),
-            " ORDER BY sessions.last_seen_at DESC, sessions.id DESC LIMIT $5 OFFSET $6) ",
-            "AND sessions.ended_at IS NULL{free}) RETURNING id"
+            " ORDER BY sessions.last_seen_at DESC, sessions.id DESC LIMIT $5 OFFSET $6) AS beyond ",
+            "ORDER BY beyond.last_seen_at, beyond.id LIMIT $7){free}) RETURNING id"
         ),
         free = Together::on(dialect).free,
     );
@@ -312,9 +313,10 @@ pub async fn end_surplus(
         .bind(user.to_string())
         .bind(but.to_string())
         .bind(now.millis())
-        .bind(EndReason::SessionLimit.as_str())
-        .bind(SURPLUS)
+        .bind(EndReason::Ended.as_str())
+        .bind(i64::MAX)
         .bind(i64::from(kept.saturating_sub(1)))
+        .bind(SURPLUS)
         .fetch_all(&mut **transaction)
         .await?;
     rows.iter().map(|row| row.parsed("id")).collect()

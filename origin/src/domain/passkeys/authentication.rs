@@ -122,11 +122,10 @@ impl Domain {
         };
         match (opened, used) {
             (Some(opened), Ok(())) => {
-                self.give_back(&mut transaction, &admission).await?;
                 let event = Event::success(Kind::Login)
                     .because("passkey")
                     .detail("passkey", shown.passkey.id.to_string());
-                self.commit_login(transaction, context, &opened, event).await?;
+                self.commit_login(transaction, context, &admission, &opened, event).await?;
                 Ok(opened)
             }
             (_, used) => {

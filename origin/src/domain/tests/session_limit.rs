@@ -25,7 +25,7 @@ async fn a_login_beyond_the_limit_ends_the_session_seen_longest_ago() {
         let left: Vec<_> = left.iter().map(|session| session.id).collect();
         assert_eq!(left, [fourth.session, first.session, third.session]);
         let ended = w.domain.find_session(forgotten.session).await.unwrap().unwrap();
-        assert_eq!(ended.end, Some((time(4), EndReason::SessionLimit)));
+        assert_eq!(ended.end, Some((time(4), EndReason::Ended)));
         assert!(w.is_alive(4, &eve).await);
 
         // Edges are told, and whoever logged in can know when they know.
@@ -73,7 +73,7 @@ async fn a_login_in_two_steps_counts_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_logins_at_once_leave_too_many_ends_with_the_next_one() {
+async fn logins_at_once_leave_no_more_than_the_limit() {
     for w in World::each_with(three()).await {
         let ada = w.user(EMAIL, &["viewer"]).await;
         let logins = at_once(8, |_| {
@@ -81,11 +81,36 @@ async fn what_logins_at_once_leave_too_many_ends_with_the_next_one() {
             Box::pin(async move { w.tokens(0).await })
         });
         logins.await;
-        let last = w.tokens(1).await;
-        let left = w.domain.list_sessions(ada, time(1)).await.unwrap();
-        assert_eq!((left.len(), left[0].id), (3, last.session));
-        // One rule for each that ended, also where two logins had their eye on the same.
-        assert_eq!(w.pull(1, None).await.number, 6);
-        assert_eq!(w.events("session.ended").await, ["success session_limit"; 6]);
+        assert_eq!(w.domain.list_sessions(ada, time(0)).await.unwrap().len(), 3);
+        assert_eq!(w.pull(0, None).await.number, 5);
+        assert_eq!(w.events("session.ended").await, ["success session_limit"; 5]);
+    }
+}
+
+#[tokio::test]
+async fn of_many_left_by_a_higher_limit_those_seen_longest_ago_end_first() {
+    for w in World::each_with(three()).await {
+        let ada = w.user(EMAIL, &["viewer"]).await;
+        w.tokens(1000).await;
+        // Two hundred of before, the later the higher their number.
+        let copied = "INSERT INTO sessions (id, user_id, kind, created_at, last_seen_at, idle_limit, \
+            idle_expires_at, absolute_expires_at, current_counter, issued_at, authenticated_at, amr) \
+            WITH RECURSIVE n (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM n WHERE n < 299) \
+            SELECT '018f0000-0000-7000-8000-000000000' || n.n, user_id, kind, created_at, \
+            last_seen_at - 300000 + 1000 * n.n, idle_limit, idle_expires_at, absolute_expires_at, \
+            current_counter, issued_at, authenticated_at, amr FROM sessions, n";
+        let mut transaction = w.store.begin().await.unwrap();
+        assert_eq!(sqlx::query(copied).execute(&mut *transaction).await.unwrap().rows_affected(), 200);
+        transaction.commit().await.unwrap();
+
+        let alive = async || {
+            let sessions = w.domain.list_sessions(ada, time(1001)).await.unwrap();
+            sessions.iter().map(|session| session.id.to_string().split_off(33)).collect::<Vec<_>>()
+        };
+        w.tokens(1001).await;
+        let left = alive().await;
+        assert_eq!((left.len(), left.last().map(String::as_str)), (102, Some("200")));
+        w.tokens(1001).await;
+        assert_eq!(alive().await.len(), 3);
     }
 }

@@ -67,6 +67,8 @@ impl Subject {
             ("LIMIT_ACCOUNT", UNLIMITED),
             ("LIMIT_ADDRESS", UNLIMITED),
             ("LIMIT_OVERALL", UNLIMITED),
+            ("LIMIT_MAIL_ADDRESS", UNLIMITED),
+            ("LIMIT_MAIL_OVERALL", UNLIMITED),
             // Every connection that logs in finds a place, also after those of the run before that were broken off.
             ("HASH_QUEUE", "256"),
         ];
@@ -81,7 +83,11 @@ impl Subject {
         let mut connection = Connection::open(served.address).await?;
         for at in 0..ACCOUNTS {
             let account = json!({"email": email(at), "password": PASSWORD});
-            connection.post("/auth/register", &account).await?;
+            let answer = connection.post("/auth/register", &account).await?;
+            if answer.status != 202 {
+                let what = format!("origin answered {} to a registration", answer.status);
+                return Err(Failure::new(what, "see what stands above"));
+            }
         }
         for at in 0..APPS {
             let (refresh, kid) = log_in(&mut connection, at).await?;
