@@ -5,25 +5,25 @@ use axum::http::{HeaderName, Method, header, request::Parts};
 use shared::{
     csrf,
     origin_check::same_site,
-    path::CanonicalPath,
-    policy::{CrossSiteCheck, Route},
+    policy::{Allow, CrossSiteCheck, Route},
     problem::{Kind, Problem},
     secret::Digest,
 };
 
+use super::policy;
 use crate::app::App;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const CSRF_TOKEN: HeaderName = HeaderName::from_static(csrf::CSRF_HEADER);
 
-/// Whether a request with a good cookie may do what it asks. Where the policy knows the route, it says
-/// what is wanted, as it does at the edge; a route it does not know wants the most.
+/// Whether a request with a good cookie may do what it asks. Where the policy has a route that looks at credentials, it
+/// says what is wanted, as it does at the edge; any other wants the most.
 ///
 /// # Errors
 /// [`Kind::CrossSite`] or [`Kind::CsrfToken`].
 pub(super) fn check(app: &App, parts: &Parts, handle: &Digest) -> Result<(), Problem> {
-    let route = policy_route(app, parts);
-    let wanted = match route {
+    let route = policy::route(app, parts)?;
+    let wanted = match route.filter(|route| route.allow != Allow::Public) {
         Some(route) => route.cross_site_check(parts.method.as_str(), true),
         None if is_safe(&parts.method) => CrossSiteCheck::None,
         None => CrossSiteCheck::OriginAndToken,
@@ -44,7 +44,7 @@ pub(super) fn check(app: &App, parts: &Parts, handle: &Digest) -> Result<(), Pro
 /// # Errors
 /// [`Kind::CrossSite`].
 pub(super) fn check_login(app: &App, parts: &Parts) -> Result<(), Problem> {
-    from_this_site(app, parts, policy_route(app, parts))
+    from_this_site(app, parts, policy::route(app, parts)?)
 }
 
 fn from_this_site(app: &App, parts: &Parts, route: Option<&Route>) -> Result<(), Problem> {
@@ -53,11 +53,6 @@ fn from_this_site(app: &App, parts: &Parts, route: Option<&Route>) -> Result<(),
     let listed = route.map(|route| route.origins.as_slice()).unwrap_or_default();
     same_site(parts.method.as_str(), site, origin, &app.own_origins, listed)
         .map_err(|_| Kind::CrossSite.into())
-}
-
-fn policy_route<'a>(app: &'a App, parts: &Parts) -> Option<&'a Route> {
-    let path = CanonicalPath::parse(parts.uri.path()).ok()?;
-    app.policy().route(parts.method.as_str(), &path).ok()
 }
 
 /// The value of a header that is there once. One that is there twice says nothing that can be relied on,

@@ -89,7 +89,7 @@ impl FromRequestParts<App> for SignedIn {
                 span.record("user", tracing::field::display(principal.user));
                 span.record("session", tracing::field::display(principal.session));
                 context.actor = Some(principal.user);
-                return match policy::must_let_through(app, parts, &context, &principal) {
+                return match policy::must_let_through(app, parts, &principal, context.now) {
                     Ok(()) => Ok(Self { principal, context }),
                     Err(problem) => Err(denied(app, &context, problem, Some(&principal)).await),
                 };

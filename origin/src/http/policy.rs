@@ -6,12 +6,10 @@ use shared::{
     path::CanonicalPath,
     policy::{ORIGIN, Route, Subject},
     problem::{Kind, Problem},
+    time::Timestamp,
 };
 
-use crate::{
-    app::App,
-    domain::{Context, Principal},
-};
+use crate::{app::App, domain::Principal};
 
 /// The route of this call; none where the policy has none for origin, as for a call that the edge is not to let
 /// through. Such a one asks what its guard asks.
@@ -31,8 +29,8 @@ pub(super) fn route<'a>(app: &'a App, parts: &Parts) -> Result<Option<&'a Route>
 pub(super) fn must_let_through(
     app: &App,
     parts: &Parts,
-    context: &Context,
     principal: &Principal,
+    now: Timestamp,
 ) -> Result<(), Problem> {
     let Some(route) = route(app, parts)? else { return Ok(()) };
     let subject = Subject {
@@ -40,5 +38,5 @@ pub(super) fn must_let_through(
         credential: principal.credential,
         authentication: &principal.authentication,
     };
-    route.decide(Some(&subject), app.policy(), context.now).into_result()
+    route.decide(Some(&subject), app.policy(), now).into_result()
 }

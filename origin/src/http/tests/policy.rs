@@ -53,3 +53,14 @@ async fn a_route_closes_what_the_call_would_leave_open() {
     assert_eq!(register(&[("authorization", &viewer)]).await.problem(), "/problems/insufficient-scope");
     assert_eq!(register(&[("authorization", &admin)]).await.status, StatusCode::ACCEPTED);
 }
+
+#[tokio::test]
+async fn a_route_that_looks_at_no_credential_frees_no_cookie_from_its_proof() {
+    let world = world_where("/auth/password", "\"signed_in\"", "\"public\"").await;
+    let browser = world.log_in(EMAIL).await;
+    let change = json!({ "current": PASSWORD, "new": "looms follow the cards" });
+    let bare = [("cookie", browser.cookies.as_str())];
+    assert_eq!(world.post("/auth/password", &bare, change.clone()).await.problem(), "/problems/cross-site");
+    let proven = world.post("/auth/password", &browser.headers(), change).await;
+    assert_eq!(proven.status, StatusCode::NO_CONTENT);
+}
