@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use shared::{
+    axum::unread,
     identity::Identity,
     problem::{Kind, Problem},
     seal::{SealError, Sealed},
@@ -50,7 +51,7 @@ async fn checked(body: Body, sealed: &Sealed) -> Result<Body, Problem> {
     if !sealed.covers_body() {
         return Ok(body);
     }
-    let bytes = to_bytes(body, LARGEST).await.map_err(|_| Kind::TooLarge)?;
+    let bytes = to_bytes(body, LARGEST).await.map_err(|error| unread(&error))?;
     if sealed.is_body(&bytes) { Ok(bytes.into()) } else { Err(refuse(SealError::WrongBody)) }
 }
 

@@ -1,9 +1,10 @@
 //! The tower layer that stands before a service: no seal that holds, no request.
 
 use std::{
+    error::Error,
     fmt,
     future::Future,
-    mem,
+    iter, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -14,6 +15,8 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use http::uri::Authority;
+use http_body_util::LengthLimitError;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -21,7 +24,7 @@ use super::verifier::{NoncePolicy, SealVerifier};
 use crate::{
     mac::MacKeys,
     problem::{Kind, Problem},
-    seal::{Sealed, Tag},
+    seal::{SealError, Sealed, Tag},
     time::Timestamp,
 };
 
@@ -32,7 +35,11 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const BODY_LIMIT: usize = 1 << 20;
 
 /// Lets a request through only with a seal that holds; the [`Identity`](crate::identity::Identity) is then
-/// among its extensions. All others get 401 as a problem document.
+/// among its extensions. All others get a problem document: 401, and the [`SealError`] that it is for is
+/// among the extensions of the response; where the seal covers the body, 413 for one past the limit, and 400 for
+/// one that breaks off.
+///
+/// One layer for a request: of two that share a memory of nonces the inner one has seen every request before.
 #[derive(Clone)]
 pub struct SealLayer {
     verifier: Arc<SealVerifier>,
@@ -43,7 +50,8 @@ pub struct SealLayer {
 impl SealLayer {
     /// With the service's own key, and `authority` as the edge calls it where a proxy changes the `Host`.
     #[must_use]
-    pub fn new(keys: MacKeys, clock: Clock, nonces: NoncePolicy, authority: Option<String>) -> Self {
+    pub fn new(keys: MacKeys, clock: Clock, nonces: NoncePolicy, authority: Option<Authority>) -> Self {
+        let authority = authority.map(|authority| authority.to_string());
         let verifier = Arc::new(SealVerifier::new(keys, Tag::Request, nonces, authority));
         Self { verifier, clock, body_limit: BODY_LIMIT }
     }
@@ -55,19 +63,52 @@ impl SealLayer {
     }
 
     /// The request with its identity, if its seal holds.
-    async fn admit(&self, request: Request) -> Result<Request, Problem> {
+    async fn admit(&self, request: Request) -> Result<Request, Refused> {
         let (mut parts, body) = request.into_parts();
-        let verified = self.verifier.verify(&parts, (self.clock)()).map_err(|_| Kind::BadSeal)?;
-        let (identity, sealed) = verified.ok_or(Kind::BadSeal)?;
+        let verified = self.verifier.verify(&parts, (self.clock)())?;
+        let (identity, sealed) = verified.ok_or(SealError::Missing)?;
         let body = if sealed.covers_body() { self.checked(body, &sealed).await? } else { body };
         parts.extensions.insert(identity);
         Ok(Request::from_parts(parts, body))
     }
 
-    async fn checked(&self, body: Body, sealed: &Sealed) -> Result<Body, Problem> {
-        let bytes = to_bytes(body, self.body_limit).await.map_err(|_| Kind::TooLarge)?;
-        if sealed.is_body(&bytes) { Ok(bytes.into()) } else { Err(Kind::BadSeal.into()) }
+    async fn checked(&self, body: Body, sealed: &Sealed) -> Result<Body, Refused> {
+        let bytes = to_bytes(body, self.body_limit).await.map_err(|error| Refused::Body(unread(&error)))?;
+        if sealed.is_body(&bytes) { Ok(bytes.into()) } else { Err(SealError::WrongBody.into()) }
     }
+}
+
+/// What becomes of a request that is not let through.
+#[derive(Debug)]
+enum Refused {
+    Seal(SealError),
+    Body(Kind),
+}
+
+impl From<SealError> for Refused {
+    fn from(error: SealError) -> Self {
+        Self::Seal(error)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Seal(error) => {
+                let mut response = Problem::new(Kind::BadSeal).into_response();
+                response.extensions_mut().insert(error);
+                response
+            }
+            Self::Body(kind) => Problem::new(kind).into_response(),
+        }
+    }
+}
+
+/// What a body is that could not be read to its end: too long, or broken off.
+#[must_use]
+pub fn unread(error: &axum::Error) -> Kind {
+    let mut causes = iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
+    if causes.any(<dyn Error>::is::<LengthLimitError>) { Kind::TooLarge } else { Kind::MalformedRequest }
 }
 
 impl fmt::Debug for SealLayer {
@@ -112,7 +153,7 @@ where
         Box::pin(async move {
             match layer.admit(request).await {
                 Ok(request) => inner.call(request).await,
-                Err(problem) => Ok(problem.into_response()),
+                Err(refused) => Ok(refused.into_response()),
             }
         })
     }

@@ -16,6 +16,8 @@
 //!     .layer(SealLayer::new(key.into(), Arc::new(now), NoncePolicy::Remember, None))
 //! # }
 //! ```
+//!
+//! [`Router::layer`](::axum::Router::layer) covers the routes that were added before it: put this one on last.
 
 mod extract;
 mod layer;
@@ -25,6 +27,6 @@ mod verifier;
 
 pub use self::{
     extract::SignedIn,
-    layer::{Clock, SealLayer, SealService},
+    layer::{Clock, SealLayer, SealService, unread},
     verifier::{NoncePolicy, SealVerifier},
 };

@@ -16,6 +16,8 @@ use axum::{
     routing::{get, post},
 };
 use http::{StatusCode, request::Builder};
+use http_body_util::{BodyExt, Limited};
+
 use tower::{Layer, Service, ServiceExt};
 use uuid::Uuid;
 
@@ -35,7 +37,13 @@ fn key() -> MacKey {
 }
 
 fn layer(nonces: NoncePolicy, authority: Option<&str>) -> SealLayer {
-    SealLayer::new(key().into(), Arc::new(|| NOW), nonces, authority.map(str::to_owned)).with_body_limit(100)
+    SealLayer::new(
+        key().into(),
+        Arc::new(|| NOW),
+        nonces,
+        authority.map(|authority| authority.parse().unwrap()),
+    )
+    .with_body_limit(100)
 }
 
 fn router() -> Router {
@@ -206,6 +214,30 @@ async fn a_host_that_a_proxy_changed_can_be_set_right() {
 }
 
 #[tokio::test]
+async fn the_service_learns_why_a_seal_was_refused_and_the_caller_does_not() {
+    let get = || sealed("GET", "/who", &signed_in(), None).body(Body::empty()).unwrap();
+    let (once, elsewhere) = (service(), router().layer(layer(NoncePolicy::Remember, Some("other.test"))));
+    let mut of = Vec::new();
+    for (service, request) in [
+        (once.clone(), get()),
+        (elsewhere, get()),
+        (once, Request::builder().uri("/who").body(Body::empty()).unwrap()),
+    ] {
+        let response = service.oneshot(request).await.unwrap();
+        of.push((response.status(), response.extensions().get::<SealError>().copied()));
+    }
+    let refused = StatusCode::UNAUTHORIZED;
+    assert_eq!(
+        of,
+        [
+            (StatusCode::OK, None),
+            (refused, Some(SealError::BadSignature)),
+            (refused, Some(SealError::Missing))
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_covered_body_is_checked_and_bounded() {
     let post = |covered: &[u8], sent: &str| {
         sealed("POST", "/who", &signed_in(), Some(covered)).body(Body::from(sent.to_owned())).unwrap()
@@ -215,6 +247,9 @@ async fn a_covered_body_is_checked_and_bounded() {
     assert!(is_bad_seal(&ask(service(), post(b"yes", "")).await));
     let long = "x".repeat(101);
     assert_eq!(ask(service(), post(long.as_bytes(), &long)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let broken = Limited::new(Body::from("yes"), 1).map_err(|_| "broken off");
+    let broken = sealed("POST", "/who", &signed_in(), Some(b"yes")).body(Body::new(broken)).unwrap();
+    assert_eq!(ask(service(), broken).await.0, StatusCode::BAD_REQUEST);
     // What is not covered streams through, however long.
     let unchecked = sealed("POST", "/who", &signed_in(), None).body(Body::from(long.clone())).unwrap();
     assert_eq!(ask(service(), unchecked).await, (StatusCode::OK, long));

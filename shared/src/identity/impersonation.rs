@@ -6,7 +6,8 @@ use super::PREFIX;
 /// from every inbound request: identity, seal, and the forwarding family, by which a client could choose
 /// its address, or another method or path than the ones that were decided on.
 ///
-/// CGI-like servers read `-`, `_` and (some) `.` alike (CVE-2025-64484), so here they are alike.
+/// CGI-like servers read `-` and `_` alike (CVE-2025-64484), and some of them whatever is no letter and no digit: so
+/// here it is all alike.
 #[must_use]
 pub fn is_impersonation(name: &str) -> bool {
     const NAMES: &[&str] = &[
@@ -14,15 +15,22 @@ pub fn is_impersonation(name: &str) -> bool {
         "cf-connecting-ipv6",
         "cf-pseudo-ipv4",
         "client-ip",
+        "cloudfront-viewer-address",
+        "do-connecting-ip",
         "fastly-client-ip",
+        "fly-client-ip",
         "forwarded",
         "forwarded-for",
         "http-client-ip",
         "proxy-client-ip",
+        "remote-addr",
         "signature",
         "signature-input",
         "true-client-ip",
         "wl-proxy-client-ip",
+        "x-appengine-user-ip",
+        "x-azure-clientip",
+        "x-azure-socketip",
         "x-client-ip",
         "x-cluster-client-ip",
         "x-forwarded",
@@ -33,10 +41,12 @@ pub fn is_impersonation(name: &str) -> bool {
         "x-identity",
         "x-method-override",
         "x-originating-ip",
+        "x-proxyuser-ip",
         "x-real-ip",
         "x-remote-addr",
         "x-remote-ip",
         "x-rewrite-url",
+        "x-vercel-forwarded-for",
     ];
     const PREFIXES: &[&str] =
         &["countersign-", "http-x-forwarded-", "x-envoy-", "x-forwarded-", PREFIX, "x-original-"];
@@ -44,12 +54,9 @@ pub fn is_impersonation(name: &str) -> bool {
         || PREFIXES.iter().any(|prefix| starts_alike(name, prefix))
 }
 
-/// Whether the name starts with the prefix, its case folded and `_` and `.` read as `-`.
+/// Whether the name starts with the prefix, its case folded, and whatever is no letter and no digit read as `-`.
 pub(crate) fn starts_alike(name: &str, prefix: &str) -> bool {
-    let fold = |byte: u8| match byte {
-        b'_' | b'.' => b'-',
-        other => other.to_ascii_lowercase(),
-    };
+    let fold = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
     name.len() >= prefix.len() && name.bytes().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
 }
 
@@ -66,6 +73,8 @@ mod tests {
             "X-Identity-Subject",
             "x_identity_subject",
             "x.identity.roles",
+            "x~identity~roles",
+            "x!forwarded+for",
             "X_Identity-anything",
             "x-identity-",
             "x-identity",
@@ -91,6 +100,7 @@ mod tests {
             "x-originating-ip",
             "x-remote-addr",
             "countersign-mac",
+            "X-AppEngine-User-IP",
         ] {
             assert!(is_impersonation(name), "{name}");
         }
@@ -118,7 +128,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_spelling_of_a_name_does_not_matter(name in "[ -~]{0,12}|(x-identity|x-forwarded|signature)[ -~]{0,8}") {
-            let folded = name.to_lowercase().replace(['_', '.'], "-");
+            let folded = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
             prop_assert_eq!(is_impersonation(&name), is_impersonation(&folded));
             prop_assert_eq!(is_impersonation(&name.to_uppercase()), is_impersonation(&folded));
         }

@@ -106,7 +106,7 @@ mod tests {
     /// RFC 8037 Appendix A.2, with its thumbprint from Appendix A.3.
     const ED25519: &str =
         r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
-    /// RFC 9449 §4.3, with its thumbprint from §6.1.
+    /// RFC 9449 §4.1, with its thumbprint from §6.1.
     const P256: &str = r#"{"kty":"EC","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
         "y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA","crv":"P-256"}"#;
 

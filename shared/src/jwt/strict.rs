@@ -1,6 +1,6 @@
 //! JSON that says one thing only: an object in which no member, at any depth, is named twice.
 //!
-//! RFC 8725 §2.6 and RFC 7515 §4 leave it to the parser what a second member of one name means; two
+//! RFC 7515 §4 and RFC 7519 §4 leave it to the parser what a second member of one name means; two
 //! parsers that answer differently are how forged claims pass.
 
 use std::{borrow::Cow, fmt};

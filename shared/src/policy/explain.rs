@@ -56,6 +56,9 @@ impl Policy {
             Err(NoRoute::NotFound) => {
                 reasons.push(if is_reserved(path) {
                     format!("paths under {} never pass the edge, whatever the policy says", reserved_text())
+                } else if self.trie.depends_on_case(path) {
+                    "a narrower pattern takes it but for its capitals, which not every service tells apart"
+                        .to_owned()
                 } else {
                     "no pattern matches the path, and what is not listed does not pass".to_owned()
                 });
@@ -103,6 +106,9 @@ impl Policy {
         }
         match route.cross_site_check(method, route.credentials.session) {
             CrossSiteCheck::None => {}
+            CrossSiteCheck::Origin if route.allow == Allow::Public => {
+                reasons.push("it must come from this site, with or without a cookie".to_owned());
+            }
             CrossSiteCheck::Origin => reasons.push("by cookie it must come from this site".to_owned()),
             CrossSiteCheck::OriginAndToken => {
                 reasons.push("by cookie it must come from this site and carry x-csrf-token".to_owned());

@@ -90,7 +90,8 @@ impl Policy {
     ///
     /// A route for `GET` takes `HEAD` too, unless another names it. A route without methods takes all that
     /// its pattern's other routes do not name, but for `TRACE` and `CONNECT`, which no route takes, and
-    /// for what is not spelled in capitals, because some services would read it as if it were.
+    /// for what is not spelled in capitals, because some services would read it as if it were. For the same
+    /// reason no pattern takes a path that a narrower one would take but for its capitals.
     ///
     /// # Errors
     /// [`NoRoute`] where nothing is listed, and for [`RESERVED`] paths.
@@ -98,7 +99,8 @@ impl Policy {
         if is_reserved(path) {
             return Err(NoRoute::NotFound);
         }
-        let group = self.trie.find(path).and_then(|index| self.groups.get(index)).ok_or(NoRoute::NotFound)?;
+        let index = self.trie.find(path).filter(|_| !self.trie.depends_on_case(path));
+        let group = index.and_then(|index| self.groups.get(index)).ok_or(NoRoute::NotFound)?;
         let routes = || group.iter().filter_map(|&index| self.rules.routes.get(index));
         let named = |method: &str| routes().find(|route| route.names(method));
         let got = || if method == "HEAD" { named("GET") } else { None };

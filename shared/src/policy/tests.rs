@@ -110,6 +110,16 @@ fn a_refused_method_is_answered_with_those_that_are_taken() {
 }
 
 #[test]
+fn capitals_lead_from_no_narrow_rule_to_a_broad_one() {
+    let policy = rules(vec![route("/**", None, 1), route("/api/payments/{id}", None, 2)]).compile().unwrap();
+    for text in ["/API/payments/7", "/api/Payments/7", "/api/payment%73/7".to_uppercase().as_str()] {
+        assert_eq!(found(&policy, "POST", text), Err(404), "{text}");
+    }
+    assert_eq!(found(&policy, "POST", "/api/payments/ABC"), Ok(2));
+    assert_eq!(found(&policy, "POST", "/About"), Ok(1));
+}
+
+#[test]
 fn reserved_paths_are_not_found_even_under_a_rule_for_everything() {
     let policy = rules(vec![route("/**", None, 1), route("/edge/**", None, 2)]).compile().unwrap();
     for text in

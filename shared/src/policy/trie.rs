@@ -8,6 +8,8 @@ use crate::path::CanonicalPath;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trie {
     root: Node,
+    /// Whether a literal has capitals.
+    has_capitals: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,7 @@ impl Trie {
         for segment in pattern {
             node = match segment {
                 Segment::Literal(text) => {
+                    self.has_capitals |= has_capitals(text);
                     let found = node.literals.binary_search_by(|(literal, _)| literal.cmp(text));
                     let at = found.unwrap_or_else(|at| {
                         node.literals.insert(at, (text.clone(), Node::default()));
@@ -48,16 +51,27 @@ impl Trie {
         self.matching(path).next()
     }
 
+    /// Whether whoever takes capitals for small letters finds another pattern.
+    pub(super) fn depends_on_case(&self, path: &CanonicalPath) -> bool {
+        (self.has_capitals || has_capitals(path.as_str()))
+            && Matching { ignores_case: true, ..self.matching(path) }.next() != self.find(path)
+    }
+
     /// The indices under all patterns that match, the most specific first. Each node of the tree is looked
     /// at once at most, and only those nodes that the path leads to.
     pub(super) fn matching<'t>(&'t self, path: &'t CanonicalPath) -> Matching<'t> {
-        Matching { open: vec![Step::Visit(&self.root, path.below_root())] }
+        Matching { open: vec![Step::Visit(&self.root, path.below_root())], ignores_case: false }
     }
+}
+
+fn has_capitals(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// A walk through the tree, depth first, the more specific branch before the less specific.
 pub(super) struct Matching<'t> {
     open: Vec<Step<'t>>,
+    ignores_case: bool,
 }
 
 enum Step<'t> {
@@ -84,6 +98,10 @@ impl Iterator for Matching<'_> {
             }
             let (segment, left) = left.split_once('/').unwrap_or((left, ""));
             self.open.extend(node.parameter.as_deref().map(|child| Step::Visit(child, left)));
+            if self.ignores_case {
+                let alike = node.literals.iter().filter(|(text, _)| text.eq_ignore_ascii_case(segment));
+                self.open.extend(alike.map(|(_, child)| Step::Visit(child, left)));
+            }
             let literal = node.literals.binary_search_by(|(literal, _)| (**literal).cmp(segment)).ok();
             self.open.extend(literal.map(|at| Step::Visit(&node.literals[at].1, left)));
         }
@@ -131,6 +149,23 @@ mod tests {
     fn a_protected_branch_is_not_left_for_a_parameter() {
         let patterns = ["/admin/**", "/{tenant}/public"];
         assert_eq!(find(&patterns, "/admin/public").as_deref(), Some("/admin/**"));
+    }
+
+    #[test]
+    fn a_narrower_pattern_that_differs_by_capitals_alone_is_noticed() {
+        let patterns = ["/**", "/api/payments/**", "/{x}/Keys", "/A", "/a"];
+        let trie = trie(&patterns.map(|text| text.parse().unwrap()));
+        for (path, expected) in [
+            ("/API/Payments/7", true),
+            ("/me/keys", true),
+            ("/api/payments/ABC", false),
+            ("/me/Keys", false),
+            ("/a", false),
+            ("/A", false),
+            ("/Other", false),
+        ] {
+            assert_eq!(trie.depends_on_case(&CanonicalPath::parse(path).unwrap()), expected, "{path}");
+        }
     }
 
     #[test]
