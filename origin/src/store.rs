@@ -125,6 +125,18 @@ impl Store {
         Ok(())
     }
 
+    /// What is damaged of an SQLite database file, in SQLite's own words; of PostgreSQL nothing is known.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when it cannot even be looked at.
+    pub async fn damage(&self) -> Result<Option<String>, Error> {
+        if self.dialect == Dialect::Postgres {
+            return Ok(None);
+        }
+        let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&self.reads).await?;
+        Ok((found != "ok").then_some(found))
+    }
+
     /// Begins a transaction that may write. On SQLite nobody else does from here on until it ends.
     ///
     /// # Errors

@@ -27,6 +27,12 @@ impl Database {
             ));
         }
         let Opened { domain, context } = Opened::new(source).await?;
+        if let Some(damage) = domain.store().damage().await? {
+            return Err(Failure::new(
+                format!("the database file is damaged: {damage}"),
+                "restore the backup again, and remove the -wal and -shm files of the database before it first",
+            ));
+        }
         let Restored { incarnation, keys, sessions, number } = domain.restored(&context).await?;
         let text = format!(
             "the database begins anew as {incarnation}: keys withdrawn: {keys}, sessions ended: {sessions}"

@@ -4,6 +4,7 @@ mod browser;
 mod guards;
 mod login_form;
 mod mail;
+mod outage;
 mod policy;
 mod revocation;
 mod sealed;

@@ -123,4 +123,12 @@ mod tests {
         }
         assert!(matches!(open("postgres://h:port/d").await, Err(Error::Address)));
     }
+
+    #[tokio::test]
+    async fn where_tls_is_asked_for_a_server_without_it_is_told_nothing() {
+        let Ok(url) = std::env::var("TEST_POSTGRES_URL") else { return };
+        let url = format!("{url}{}sslmode=require", if url.contains('?') { '&' } else { '?' });
+        let opened = open(&url).await;
+        assert!(matches!(opened, Err(Error::Unreachable(sqlx::Error::Tls(_)))), "{opened:?}");
+    }
 }

@@ -184,3 +184,20 @@ async fn the_edges_calls_are_its_own() {
     let forged = world.send(request("POST", "/edge/state", &headers, Body::from(changed))).await;
     assert_eq!(forged.problem(), "/problems/bad-seal", "the body is covered");
 }
+
+#[tokio::test]
+async fn while_the_database_is_away_the_edge_is_told_neither_yes_nor_no() {
+    let world = World::new().await;
+    let browser = world.log_in(EMAIL).await;
+    let user = identity(&world, &browser).await.subject.unwrap().user;
+    let keys = world.call("GET", "/.well-known/jwks.json", &[]).await.json();
+    let handle = browser.cookies.split([';', '=']).nth(1).unwrap();
+    let renew = json!({ "handle": handle, "address": "203.0.113.7", "user_agent": "test" });
+    let check =
+        json!({ "session": browser.session, "user": user, "epoch": 1, "kid": keys["keys"][0]["kid"] });
+    world.app.domain.store().close().await;
+    let key = World::secret().edge_call_key();
+    for (path, asked) in [("/edge/assertions", renew), ("/edge/check", check)] {
+        assert_eq!(edge_call(&world, &key, path, &asked.to_string()).await.status, 503, "{path}");
+    }
+}
