@@ -1,5 +1,7 @@
 //! The outbox: mail that is written in the transaction of the act it tells of, and kept until it has left.
 
+use std::time::Duration;
+
 use shared::{
     id::{MailId, UserId},
     time::Timestamp,
@@ -8,7 +10,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
-    row::{Columns, as_number},
+    row::{Columns, as_count, as_number},
     words::words,
 };
 
@@ -68,7 +70,20 @@ pub struct NewMail<'a> {
     pub is_pretence: bool,
 }
 
-/// A mail that its reader alone tries to send for now.
+/// That a mail is its holder's alone for now: what is known of it even where the rest cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The mail's id, as it is kept.
+    pub id: String,
+    /// When the mail was written.
+    pub created_at: Timestamp,
+    /// How often it was tried, this time included. Whoever took it later has counted further.
+    pub attempts: u64,
+    /// How often a server said that it will never take it.
+    pub refusals: u64,
+}
+
+/// A mail to be sent.
 #[derive(Debug)]
 pub struct ClaimedMail {
     /// The id.
@@ -83,10 +98,8 @@ pub struct ClaimedMail {
     pub about: Option<String>,
     /// The token of its link, encrypted.
     pub sealed_token: Option<Vec<u8>>,
-    /// When it was written.
-    pub created_at: Timestamp,
-    /// How often it was tried, this time included.
-    pub attempts: u64,
+    /// How long its link is good once it is handed over; none where it has none, or that is good no more.
+    pub lifetime: Option<Duration>,
 }
 
 /// How much mail waits.
@@ -129,14 +142,14 @@ pub async fn is_any_due<'e>(executor: impl AnyExecutor<'e>, now: Timestamp) -> R
 }
 
 /// Takes at most so many mails that are due: until `until` nobody else does. One that this origin cannot
-/// read, because a newer one wrote it, is an error by itself and left to that.
+/// read, perhaps because a newer one wrote it, is an error by itself.
 pub async fn claim(
     transaction: &mut Transaction,
     dialect: Dialect,
     now: Timestamp,
     until: Timestamp,
     batch: u32,
-) -> Result<Vec<Result<ClaimedMail, Error>>, Error> {
+) -> Result<Vec<(Claim, Result<ClaimedMail, Error>)>, Error> {
     macro_rules! claim {
         ($lock:literal) => {
             // Looked for once, whatever the plan: PostgreSQL might lock other rows each time that it looks, which those
@@ -146,7 +159,10 @@ pub async fn claim(
                 "WHERE closed_at IS NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $3",
                 $lock,
                 ") UPDATE mails SET due_at = $2, attempts = attempts + 1 ",
-                "WHERE closed_at IS NULL AND due_at <= $1 AND id IN (SELECT id FROM due) RETURNING id, kind, recipient, about, sealed_token, created_at, attempts, user_id"
+                "WHERE closed_at IS NULL AND due_at <= $1 AND id IN (SELECT id FROM due) ",
+                "RETURNING id, kind, recipient, about, sealed_token, created_at, attempts, refusals, user_id, ",
+                // As it was written: the settings may be others by now.
+                "(SELECT lifetime FROM mail_tokens WHERE mail_id = mails.id AND used_at IS NULL) AS lifetime"
             )
         };
     }
@@ -161,10 +177,20 @@ pub async fn claim(
         .bind(i64::from(batch))
         .fetch_all(&mut **transaction)
         .await?;
-    Ok(rows.iter().map(claimed).collect())
+    rows.iter().map(|row| Ok((claim_of(row)?, claimed(row)))).collect()
+}
+
+fn claim_of(row: &AnyRow) -> Result<Claim, Error> {
+    Ok(Claim {
+        id: row.text("id")?,
+        created_at: row.time("created_at")?,
+        attempts: row.count("attempts")?,
+        refusals: row.count("refusals")?,
+    })
 }
 
 fn claimed(row: &AnyRow) -> Result<ClaimedMail, Error> {
+    let lifetime = row.number_or_null("lifetime")?.map(|number| as_count("lifetime", number)).transpose()?;
     Ok(ClaimedMail {
         id: row.parsed("id")?,
         kind: row.parsed("kind")?,
@@ -172,8 +198,7 @@ fn claimed(row: &AnyRow) -> Result<ClaimedMail, Error> {
         recipient: row.text("recipient")?,
         about: row.text_or_null("about")?,
         sealed_token: row.bytes_or_null("sealed_token")?,
-        created_at: row.time("created_at")?,
-        attempts: row.count("attempts")?,
+        lifetime: lifetime.map(Duration::from_millis),
     })
 }
 
@@ -200,19 +225,20 @@ pub async fn forget(transaction: &mut Transaction, id: MailId) -> Result<(), Err
 /// closed, or tried again since.
 pub async fn put_back(
     transaction: &mut Transaction,
-    id: MailId,
-    attempts: u64,
+    claim: &Claim,
+    is_refusal: bool,
     failure: &str,
     due_at: Timestamp,
 ) -> Result<bool, Error> {
     let updated = sqlx::query(
-        "UPDATE mails SET due_at = $3, last_failure = $4 \
+        "UPDATE mails SET due_at = $3, last_failure = $4, refusals = refusals + $5 \
          WHERE id = $1 AND attempts = $2 AND closed_at IS NULL",
     )
-    .bind(id.to_string())
-    .bind(as_number(attempts))
+    .bind(claim.id.as_str())
+    .bind(as_number(claim.attempts))
     .bind(due_at.millis())
     .bind(failure)
+    .bind(i64::from(is_refusal))
     .execute(&mut **transaction)
     .await?;
     Ok(updated.rows_affected() == 1)
@@ -221,8 +247,7 @@ pub async fn put_back(
 /// Gives a mail up. False when it is no longer the caller's.
 pub async fn give_up(
     transaction: &mut Transaction,
-    id: MailId,
-    attempts: u64,
+    claim: &Claim,
     failure: &str,
     now: Timestamp,
 ) -> Result<bool, Error> {
@@ -230,8 +255,8 @@ pub async fn give_up(
         "UPDATE mails SET closed_at = $3, outcome = 'given_up', sealed_token = NULL, last_failure = $4 \
          WHERE id = $1 AND attempts = $2 AND closed_at IS NULL",
     )
-    .bind(id.to_string())
-    .bind(as_number(attempts))
+    .bind(claim.id.as_str())
+    .bind(as_number(claim.attempts))
     .bind(now.millis())
     .bind(failure)
     .execute(&mut **transaction)

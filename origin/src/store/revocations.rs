@@ -75,6 +75,13 @@ pub async fn cover(store: &Store, token_lifetime: Duration) -> Result<(), Error>
     Ok(())
 }
 
+/// How long the tokens live that were issued to live longest, whatever the settings of whoever issued them were.
+pub async fn token_lifetime<'e>(executor: impl AnyExecutor<'e>) -> Result<Duration, Error> {
+    let row =
+        sqlx::query("SELECT token_lifetime FROM revocation_counter WHERE id = 1").fetch_one(executor).await?;
+    Ok(Duration::from_millis(row.count("token_lifetime")?))
+}
+
 /// How far somebody has read the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position<'a> {

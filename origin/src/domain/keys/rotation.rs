@@ -9,7 +9,7 @@ use crate::{
         administration::Act,
         audit::{Event, Kind},
     },
-    store::{self, Transaction},
+    store::{self, Transaction, revocations},
 };
 
 /// How long a key still verifies after the last token that it signed has expired: the clock tolerance of
@@ -53,7 +53,7 @@ impl Domain {
             });
         }
         // The one statement that only one of several origins succeeds with.
-        let expires_at = context.now + self.longest_token() + MARGIN;
+        let expires_at = context.now + self.longest_token(&mut transaction).await? + MARGIN;
         let from = from.unwrap_or(&current.kid);
         if !rows::retire(&mut transaction, from, context.now, expires_at).await?
             || !rows::promote(&mut transaction, &next.kid, context.now).await?
@@ -115,9 +115,10 @@ impl Domain {
         Ok(removed)
     }
 
-    /// How long the longest-lived token lives.
-    pub(in crate::domain) fn longest_token(&self) -> Duration {
-        self.0.settings.access_ttl.max(self.0.settings.assertion_ttl)
+    /// How long the longest-lived token lives that was issued: here, or by an origin with other settings.
+    pub(super) async fn longest_token(&self, transaction: &mut Transaction) -> Result<Duration, Error> {
+        let issued = revocations::token_lifetime(&mut **transaction).await?;
+        Ok(issued.max(self.0.settings.access_ttl).max(self.0.settings.assertion_ttl))
     }
 }
 

@@ -61,7 +61,7 @@ impl Domain {
         key: &SigningKeyRow,
         now: Timestamp,
     ) -> Result<u64, Error> {
-        let oldest = now - self.longest_token();
+        let oldest = now - self.longest_token(transaction).await?;
         let (from, until) = match key.state {
             KeyState::Current => (oldest.max(key.changed_at), now),
             KeyState::Retiring => (oldest, key.changed_at),

@@ -30,8 +30,8 @@ pub(super) struct Facts<'a> {
     pub(super) site: &'a str,
     /// The token of its link, where it has one.
     pub(super) token: &'a str,
-    /// How long the link is good.
-    pub(super) lifetime: Duration,
+    /// How long the link is good; none when it is good no more.
+    pub(super) lifetime: Option<Duration>,
     /// The new address, of a change.
     pub(super) about: &'a str,
 }
@@ -49,7 +49,10 @@ pub(super) fn write(kind: Kind, facts: Facts<'_>) -> Letter {
     let site_name = site.split_once("://").map_or(site, |(_, name)| name);
     let to = |path: &str| format!("{site}{path}");
     let with_token = |path: &str| format!("{site}{path}?token={token}");
-    let holds = format!("The link is good for {} and counts once.", in_words(facts.lifetime));
+    let holds = match facts.lifetime {
+        Some(lifetime) => format!("The link is good for {} and counts once.", in_words(lifetime)),
+        None => "The link is no longer good.".to_owned(),
+    };
     let (subject, paragraphs) = match kind {
         Kind::VerifyAddress => (
             "Confirm your e-mail address",
@@ -254,7 +257,7 @@ mod tests {
     ];
 
     fn letter(kind: Kind, about: &str) -> Letter {
-        let lifetime = Duration::from_secs(1800);
+        let lifetime = Some(Duration::from_secs(1800));
         write(kind, Facts { site: "https://id.example.com", token: "T0-_ken", lifetime, about })
     }
 
@@ -291,6 +294,13 @@ mod tests {
             let Letter { text, html, .. } = letter(kind, "");
             assert!(!text.contains("T0-_ken") && !html.contains("T0-_ken"), "{kind}");
         }
+    }
+
+    #[test]
+    fn of_a_link_that_is_over_no_time_is_promised() {
+        let facts = Facts { site: "https://id.example.com", token: "T0-_ken", lifetime: None, about: "" };
+        let text = write(Kind::ResetPassword, facts).text;
+        assert!(text.contains("The link is no longer good.") && !text.contains("good for"), "{text}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! find it by, and, while its mail waits, an encrypted copy to write it with: that is bound to the mail, opens
 //! under the master key alone, and is gone once the mail is. So a stolen database holds no link.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use shared::{
@@ -144,17 +144,13 @@ impl<'a> Link<'a> {
         Self { kind: Kind::Invitation, ..Self::new(Purpose::Reset, user, address) }
     }
 
+    /// How long it is good, once its mail was handed over.
     const fn lifetime(&self, settings: &MailSettings) -> Duration {
-        lifetime(self.kind, settings)
-    }
-}
-
-/// How long the link in a mail is good, once the mail was handed over.
-pub(super) const fn lifetime(kind: Kind, settings: &MailSettings) -> Duration {
-    // Who is invited did not ask for the mail, and may not look for days; it opens what is still empty.
-    match kind {
-        Kind::ResetPassword => settings.reset,
-        _ => settings.verification,
+        // Who is invited did not ask for the mail, and may not look for days; it opens what is still empty.
+        match self.kind {
+            Kind::ResetPassword => settings.reset,
+            _ => settings.verification,
+        }
     }
 }
 
@@ -172,7 +168,71 @@ pub(in crate::domain) fn digest_of(token: &str) -> Option<Digest> {
     Secret::<32>::from_base64url(token).ok().map(|token| token.digest())
 }
 
-/// A token as a link carries it.
-pub(super) fn text_of(token: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(Base64UrlUnpadded::encode_string(token))
+/// A token as a link carries it, which does not print; empty where a mail has none.
+#[derive(Default)]
+pub(super) struct LinkToken(Zeroizing<String>);
+
+/// The shortest run of a token that is struck out: what is shorter tells too little of 43 characters.
+const SHORTEST_RUN: usize = 8;
+
+impl LinkToken {
+    pub(super) fn new(token: &[u8]) -> Self {
+        Self(Zeroizing::new(Base64UrlUnpadded::encode_string(token)))
+    }
+
+    /// What stands in the link. Search for this name to find all places.
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The text without the runs of the token that are in it, cut or in other case as they may be.
+    pub(super) fn struck_from(&self, text: &str) -> String {
+        let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+        while let Some(letter) = rest.chars().next() {
+            let run = self.run_at(rest.as_bytes());
+            let (sign, length) = if run < SHORTEST_RUN { (letter, letter.len_utf8()) } else { ('…', run) };
+            kept.push(sign);
+            // A token is ASCII, and so is a run of it.
+            rest = rest.split_at(length).1;
+        }
+        kept
+    }
+
+    /// How long the longest run of the token is that a text begins with.
+    fn run_at(&self, text: &[u8]) -> usize {
+        let token = self.0.as_bytes();
+        let alike = |from: usize| {
+            let pairs = token.iter().skip(from).zip(text);
+            pairs.take_while(|(ours, theirs)| ours.eq_ignore_ascii_case(theirs)).count()
+        };
+        (0..token.len()).map(alike).max().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for LinkToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkToken(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_token_no_run_is_left_that_tells_of_it() {
+        let token = LinkToken::new(&std::array::from_fn::<_, 32, _>(|n| u8::try_from(7 * n).unwrap()));
+        let text = token.expose().to_owned();
+        for (quoted, struck) in [
+            (format!("550 spam: ü{text}ü {text}"), "550 spam: ü…ü …".to_owned()),
+            (format!("550 {}", text.to_ascii_uppercase()), "550 …".to_owned()),
+            (format!("550 {}=\\n{}", &text[..20], &text[20..]), "550 …=\\n…".to_owned()),
+            (format!("550 {}", &text[35..]), "550 …".to_owned()),
+            (format!("550 {}", &text[36..]), format!("550 {}", &text[36..])),
+        ] {
+            assert_eq!(token.struck_from(&quoted), struck);
+        }
+        assert!(!format!("{token:?}").contains(&text[..4]));
+        assert_eq!(LinkToken::default().struck_from("550 no such user"), "550 no such user");
+    }
 }

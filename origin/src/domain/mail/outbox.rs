@@ -13,17 +13,18 @@ use shared::{
 
 use super::{
     letter::{self, Facts, Letter},
-    link::{lifetime, text_of},
+    link::LinkToken,
 };
 use crate::{
     domain::{
         Context, Domain, Error,
-        audit::{Event, Kind as EventKind},
+        audit::{self, Event, Kind as EventKind},
     },
     store::{
-        self, mail_tokens,
-        mails::{self, ClaimedMail, Kind},
+        self, Transaction, mail_tokens,
+        mails::{self, Claim, ClaimedMail, Kind},
     },
+    telemetry::{Outside, causes},
 };
 
 pub use crate::store::mails::Waiting as MailWaiting;
@@ -59,7 +60,16 @@ pub struct Outgoing {
     pub letter: Letter,
     kind: Kind,
     user: Option<UserId>,
-    attempts: u64,
+    token: LinkToken,
+    claim: Claim,
+}
+
+impl Outgoing {
+    /// What is said of this mail, without its link: a server that refuses a mail may quote it.
+    #[must_use]
+    pub fn without_its_link(&self, text: &str) -> String {
+        self.token.struck_from(text)
+    }
 }
 
 /// Why a mail was not taken.
@@ -77,53 +87,59 @@ pub(in crate::domain) fn mail_place(id: MailId) -> String {
 }
 
 impl Domain {
-    /// Takes mails that are due. For a while nobody else does.
+    /// Takes mails that are due. For a while nobody else does. Those that this origin cannot read are put back, or
+    /// given up.
     ///
     /// # Errors
-    /// [`Error::Store`] when the database fails.
+    /// [`Error::Store`] when the database fails, [`Error::NoMail`] where mail is due and none is sent.
     pub async fn take_mail(&self, context: &Context) -> Result<Vec<Outgoing>, Error> {
         // Without a write where there is nothing to do, which is nearly always.
         if !mails::is_any_due(self.0.store.reads(), context.now).await? {
             return Ok(Vec::new());
         }
+        let site = &self.mail_settings()?.public_url;
         let (now, dialect) = (context.now, self.0.store.dialect());
         let mut transaction = self.0.store.begin().await?;
         let claimed = mails::claim(&mut transaction, dialect, now, now + CLAIM, BATCH).await?;
-        let mut outgoing = Vec::new();
-        for mail in claimed {
-            match mail.map_err(Error::from).and_then(|mail| self.outgoing(mail)) {
+        let (mut outgoing, mut given_up) = (Vec::new(), Vec::new());
+        for (claim, mail) in claimed {
+            let user = mail.as_ref().ok().and_then(|mail| mail.user);
+            match mail.map_err(Error::from).and_then(|mail| self.outgoing(site, &claim, mail)) {
                 Ok(mail) => {
                     mail_tokens::begin_lifetime(&mut transaction, mail.id, now).await?;
                     outgoing.push(mail);
                 }
                 Err(error) => {
-                    tracing::error!(error = %crate::telemetry::causes(&error), "a mail cannot be read");
+                    if note_unreadable(&mut transaction, &claim, &error, now).await? {
+                        let event = Event::failure(EventKind::MailGivenUp, "unreadable").subject(user);
+                        given_up.push(event.detail("mail", claim.id).record(context, &self.0.recorder));
+                    }
                 }
             }
         }
-        transaction.commit().await.map_err(store::Error::from)?;
+        audit::commit(transaction, given_up).await?;
         Ok(outgoing)
     }
 
-    fn outgoing(&self, mail: ClaimedMail) -> Result<Outgoing, Error> {
-        let settings = self.mail_settings()?;
+    fn outgoing(&self, site: &str, claim: &Claim, mail: ClaimedMail) -> Result<Outgoing, Error> {
         let sealed = mail.sealed_token.as_deref();
         let token = sealed.map(|sealed| self.0.keys.vault.open(sealed, &mail_place(mail.id))).transpose()?;
-        let token = token.map(|token| text_of(&token)).unwrap_or_default();
+        let token = token.map(|token| LinkToken::new(&token)).unwrap_or_default();
         let facts = Facts {
-            site: &settings.public_url,
-            token: &token,
-            lifetime: lifetime(mail.kind, settings),
+            site,
+            token: token.expose(),
+            lifetime: mail.lifetime,
             about: mail.about.as_deref().unwrap_or_default(),
         };
         Ok(Outgoing {
             id: mail.id,
             letter: letter::write(mail.kind, facts),
             to: mail.recipient,
-            written_at: mail.created_at,
+            written_at: claim.created_at,
             kind: mail.kind,
             user: mail.user,
-            attempts: mail.attempts,
+            token,
+            claim: claim.clone(),
         })
     }
 
@@ -153,19 +169,21 @@ impl Domain {
         failure: &Failure,
     ) -> Result<bool, Error> {
         let now = context.now;
-        let is_over =
-            (failure.is_refusal && mail.attempts >= REFUSALS) || now.since(mail.written_at) >= PATIENCE;
-        let text: String = failure.text.chars().take(LONGEST_FAILURE).collect();
+        let claim = &mail.claim;
+        // Apart from the failures before, of which an outage leaves many.
+        let is_refused_for_good = failure.is_refusal && claim.refusals + 1 >= REFUSALS;
+        let is_over = is_refused_for_good || now.since(claim.created_at) >= PATIENCE;
+        // The link goes before the text is cut, which could leave a part of it.
+        let text: String = mail.without_its_link(&failure.text).chars().take(LONGEST_FAILURE).collect();
         let mut transaction = self.0.store.begin().await?;
         if !is_over {
             // One that was refused hurries nobody; there may yet be somebody who mends the server.
-            let pause = if failure.is_refusal { LONGEST_PAUSE } else { pause_after(mail.attempts) };
-            let due_at = now + pause;
-            mails::put_back(&mut transaction, mail.id, mail.attempts, &text, due_at).await?;
+            let pause = if failure.is_refusal { LONGEST_PAUSE } else { pause_after(claim.attempts) };
+            mails::put_back(&mut transaction, claim, failure.is_refusal, &text, now + pause).await?;
             transaction.commit().await.map_err(store::Error::from)?;
             return Ok(false);
         }
-        if !mails::give_up(&mut transaction, mail.id, mail.attempts, &text, now).await? {
+        if !mails::give_up(&mut transaction, claim, &text, now).await? {
             transaction.rollback().await.map_err(store::Error::from)?;
             return Ok(false);
         }
@@ -209,6 +227,25 @@ impl Domain {
     pub(in crate::domain) fn hurry_mail(&self) {
         self.0.mail_written.notify_one();
     }
+}
+
+/// Notes that a mail cannot be read here: it is tried again later, since another origin may, one that is newer or
+/// has the next master key already, or given up. Whether it was given up.
+async fn note_unreadable(
+    transaction: &mut Transaction,
+    claim: &Claim,
+    error: &Error,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let (mail, error) = (Outside(&claim.id), causes(error));
+    let text: String = error.chars().take(LONGEST_FAILURE).collect();
+    if now.since(claim.created_at) < PATIENCE {
+        tracing::warn!(%mail, %error, "a mail cannot be read here; it is tried again");
+        mails::put_back(transaction, claim, false, &text, now + pause_after(claim.attempts)).await?;
+        return Ok(false);
+    }
+    tracing::error!(%mail, %error, "a mail that cannot be read was given up");
+    Ok(mails::give_up(transaction, claim, &text, now).await?)
 }
 
 /// How long a mail rests after so many attempts.

@@ -77,6 +77,27 @@ async fn a_token_of_a_withdrawn_key_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn a_rotation_by_other_settings_lets_what_was_issued_live_on() {
+    for w in World::each_with(Settings { access_ttl: Duration::from_secs(DAY), ..settings() }).await {
+        w.user(EMAIL, &["viewer"]).await;
+        let rotated_at = 10 * MINUTE;
+        let grant = w.tokens(rotated_at).await;
+        // A command in another shell, or the same origin after its setting was lowered.
+        let shell = open(&w.store, settings(), MASTER_KEY, rotated_at).await.unwrap();
+        let retiring = shell.rotate_key(&w.at(rotated_at)).await.unwrap().retiring;
+        let last = rotated_at + DAY - 1;
+        shell.upkeep(&w.at(last)).await.unwrap();
+        assert!(w.domain.by_bearer(&w.at(last), &grant.access_token).await.is_ok());
+        let keys = shell.list_keys().await.unwrap();
+        let key = keys.into_iter().find(|key| key.kid == retiring).unwrap();
+        assert_eq!(key.expires_at, Some(time(rotated_at + DAY + 90)));
+
+        // Who holds a token of it is counted as long.
+        assert_eq!(shell.withdraw_key(&w.at(last), &retiring).await.unwrap().sessions, 1);
+    }
+}
+
+#[tokio::test]
 async fn a_database_without_its_schema_is_not_ready() {
     for (store, _directory) in stores().await {
         let now = || crate::clock::Clock::new().now();

@@ -139,6 +139,120 @@ async fn what_a_server_refuses_is_given_up_after_some_attempts_and_recorded() {
 }
 
 #[tokio::test]
+async fn after_an_outage_a_server_may_refuse_as_often_as_ever_and_a_restart_forgets_no_refusal() {
+    for w in World::each().await {
+        w.register(0, 1).await;
+        // Half set up, it refuses whatever it is given, is away again, and so on.
+        let answers = [&[false; 8][..], &[true, false, true, false, false, true, true]].concat();
+        let (mut given_up, mut seconds) = (Vec::new(), 0);
+        for is_refusal in answers {
+            seconds += 10 * MINUTE;
+            let restarted = open(&w.store, settings(), MASTER_KEY, seconds).await.unwrap();
+            let w = World { domain: restarted, ..w.clone() };
+            for mail in w.take(seconds).await {
+                given_up.push(w.fail(seconds, &mail, is_refusal).await);
+            }
+        }
+        // At the fourth refusal.
+        assert_eq!(given_up.iter().position(|is_over| *is_over), Some(14));
+        assert_eq!(w.events("mail.given_up").await, ["failure refused"]);
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_nobody_can_read_is_in_no_others_way_and_given_up_after_days() {
+    for w in World::each().await {
+        w.register(0, 3).await;
+        for (change, recipient) in [
+            ("kind = 'of_tomorrow'", "user-0@example.test"),
+            ("sealed_token = substr(sealed_token, 2)", "user-1@example.test"),
+        ] {
+            let change = sqlx::AssertSqlSafe(format!("UPDATE mails SET {change} WHERE recipient = $1"));
+            let mut transaction = w.store.begin().await.unwrap();
+            sqlx::query(change).bind(recipient).execute(&mut *transaction).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+        let mail = w.take(0).await.remove(0);
+        w.domain.mail_was_sent(&w.at(0), &mail).await.unwrap();
+        assert_eq!((mail.to.as_str(), w.waiting().await), ("user-2@example.test", 2));
+        // Soon at first, for there may be an origin that can.
+        let attempts = async || {
+            let row = sqlx::query("SELECT MIN(attempts) AS n FROM mails WHERE closed_at IS NULL");
+            row.fetch_one(w.store.reads()).await.unwrap().get::<i64, _>("n")
+        };
+        for (seconds, tried) in [(14, 1), (15, 2), (44, 2), (45, 3), (5 * DAY - 1, 4)] {
+            assert_eq!(w.take(seconds).await.len(), 0);
+            assert_eq!((attempts().await, w.waiting().await), (tried, 2), "{seconds}");
+        }
+        w.take(5 * DAY + HOUR).await;
+        assert_eq!(w.waiting().await, 0);
+        assert_eq!(w.events("mail.given_up").await, ["failure unreadable"; 2]);
+
+        let rows = sqlx::query("SELECT id, last_failure FROM mails WHERE outcome = 'given_up' ORDER BY id");
+        let rows = rows.fetch_all(w.store.reads()).await.unwrap();
+        let mut told: Vec<String> = Vec::new();
+        for event in w.log().await.iter().filter(|event| event.kind == "mail.given_up") {
+            told.push(event.details()["mail"].as_str().unwrap().to_owned());
+        }
+        told.sort();
+        assert_eq!(told, rows.iter().map(|row| row.get::<String, _>("id")).collect::<Vec<_>>());
+        for row in rows {
+            assert!(!row.get::<String, _>("last_failure").is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mail_says_how_long_its_link_is_good_whoever_sends_it() {
+    for w in World::each().await {
+        w.register(0, 1).await;
+        w.domain.request_password_reset(&w.at(0), "user-0@example.test").await.unwrap();
+        w.domain.request_password_reset(&w.at(1), "user-0@example.test").await.unwrap();
+        let times = MailSettings {
+            verification: Duration::from_secs(HOUR),
+            reset: Duration::from_secs(HOUR),
+            ..mail_settings()
+        };
+        let others = Settings { mail: Some(times), ..settings() };
+        let sender = World { domain: open(&w.store, others, MASTER_KEY, 2).await.unwrap(), ..w.clone() };
+        let mails = sender.take(2).await;
+        let says = |what: &str| mails.iter().filter(|mail| mail.letter.text.contains(what)).count();
+        assert_eq!((says("good for 24 hours"), says("good for 30 minutes"), says("1 hour")), (1, 1, 0));
+        // The first of the two has been displaced by the second.
+        assert_eq!((mails.len(), says("The link is no longer good.")), (3, 1));
+        let good = mails.iter().find(|mail| mail.letter.text.contains("30 minutes")).unwrap();
+        let at = 2 + 30 * MINUTE;
+        sender.domain.reset_password(&w.at(at - 1), &mail_links::token(good), NEW_PASSWORD).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_quotes_a_mail_puts_no_link_into_its_row() {
+    for w in World::each().await {
+        w.register(0, 1).await;
+        let mail = w.take(0).await.remove(0);
+        let (token, quoted) = (mail_links::token(&mail), format!("550 spam: {}", mail.letter.text));
+        // In full, and cut within the link for being too long.
+        let ahead = 290 - quoted.find(&token).unwrap();
+        for (n, ahead) in [0, ahead].into_iter().enumerate() {
+            let seconds = n as u64 * HOUR;
+            let mail = if n == 0 { &mail } else { &w.take(seconds).await.remove(0) };
+            let text = format!("{}{quoted}", "x".repeat(ahead));
+            let failure = Failure { is_refusal: true, text: text.clone() };
+            assert!(!w.domain.mail_was_not_sent(&w.at(seconds), mail, &failure).await.unwrap());
+            let row = sqlx::query("SELECT last_failure FROM mails").fetch_one(w.store.reads()).await.unwrap();
+            let kept: String = row.get("last_failure");
+            for kept in [kept, mail.without_its_link(&text)] {
+                let runs = token.as_bytes().windows(8);
+                let left = runs.filter(|run| kept.as_bytes().windows(8).any(|window| window == *run)).count();
+                assert_eq!(left, 0, "{kept}");
+                assert!(kept.contains("550 spam"), "{kept}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_server_may_be_away_for_days() {
     for w in World::each().await {
         w.register(0, 1).await;
