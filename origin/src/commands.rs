@@ -19,7 +19,7 @@ mod service_account;
 mod session;
 mod user;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -33,14 +33,8 @@ use crate::config::Source;
 #[derive(Debug, Parser)]
 #[command(name = "origin", version, disable_help_subcommand = true)]
 pub struct Cli {
-    /// A TOML file with settings; the environment wins over it.
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "COUNTERSIGN_CONFIG",
-        help_heading = "For every command"
-    )]
+    /// A TOML file with settings, or else that of COUNTERSIGN_CONFIG; the environment wins over it.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "For every command")]
     config: Option<PathBuf>,
     /// Print one line of JSON instead of text.
     #[arg(long, global = true, help_heading = "For every command")]
@@ -89,8 +83,8 @@ impl Cli {
     /// Does what was asked, prints what came of it, and says how it ended.
     pub fn run(self) -> ExitCode {
         let mut source = Source::default();
-        if let Some(file) = &self.config {
-            source.file(file);
+        if let Some(file) = settings_file(self.config, std::env::var_os("COUNTERSIGN_CONFIG")) {
+            source.file(&file);
         }
         source.environment(std::env::vars_os());
         let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -105,6 +99,13 @@ impl Cli {
             Err(failure) => failure.print(self.json),
         }
     }
+}
+
+/// The settings file that was given, or else the one that the variable names. As with any other, an empty variable counts
+/// as unset.
+fn settings_file(given: Option<PathBuf>, variable: Option<OsString>) -> Option<PathBuf> {
+    let is_empty = |name: &OsString| name.to_str().is_some_and(|name| name.trim().is_empty());
+    given.or_else(|| variable.filter(|name| !is_empty(name)).map(PathBuf::from))
 }
 
 impl Command {
@@ -127,6 +128,9 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    mod given;
+    mod place;
+
     use clap::CommandFactory as _;
 
     use super::*;
@@ -134,6 +138,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_empty_name_of_a_settings_file_in_the_environment_is_none() {
+        let named = |given: Option<&str>, variable: Option<&str>| {
+            settings_file(given.map(PathBuf::from), variable.map(OsString::from))
+        };
+        for variable in [None, Some(""), Some(" ")] {
+            assert_eq!(named(None, variable), None);
+            assert_eq!(named(Some("a.toml"), variable), Some("a.toml".into()));
+        }
+        assert_eq!(named(None, Some("b.toml")), Some("b.toml".into()));
+        assert_eq!(named(Some("a.toml"), Some("b.toml")), Some("a.toml".into()));
+        assert!(Cli::try_parse_from(["origin", "--config", "", "migrate"]).is_err());
     }
 
     #[test]

@@ -45,8 +45,12 @@ pub struct Config {
     pub master_keys: MasterKeys,
     /// What origin and edge share; every other key between them derives from it.
     pub secrets: SharedSecrets,
+    /// Which settings are set that are secret as a whole.
+    pub secrets_set: Vec<&'static str>,
     /// The policy.
     pub policy: Policy,
+    /// The file that it is read from; none for the example.
+    pub policy_file: Option<String>,
     /// How long tokens and sessions hold, how passwords are judged and hashed, how tokens are named.
     pub domain: Settings,
     /// What mail is handed over to, where any is sent.
@@ -81,7 +85,9 @@ impl Config {
         let database_url = read_database_url(&mut read);
         let (issuer, own_origins) = read_issuer_and_origins(&mut read);
         let (master_keys, secrets) = secrets::read(&mut read);
+        let secrets_set = secrets::NAMES.into_iter().filter(|name| read.text(name).is_some()).collect();
         let policy = policy_file::read(&mut read);
+        let policy_file = read.text("policy").map(str::to_owned);
         let (smtp, mail) = mail::read(&mut read, issuer.as_deref()).unzip();
         let own = own_origins.as_deref().unwrap_or_default();
         let domain = domain::read(&mut read, issuer.as_deref(), own, policy.as_ref(), mail);
@@ -119,7 +125,9 @@ impl Config {
                     authority,
                     master_keys,
                     secrets,
+                    secrets_set,
                     policy,
+                    policy_file,
                     domain,
                     smtp,
                     seal_nonces: seal_nonces.unwrap_or(true),
@@ -240,7 +248,12 @@ mod tests {
     #[test]
     fn no_fault_and_no_debug_line_repeats_a_secret() {
         let database = ("COUNTERSIGN_DATABASE_URL", "mysql://root:hunter2@host/db");
-        let faults = load(&[database, ("COUNTERSIGN_SECRET", "hunter2")]).unwrap_err();
+        let addresses = ["ISSUER", "OWN_ORIGINS", "PUBLIC_URL", "SMTP_URL"];
+        let addresses = addresses.map(|name| (format!("COUNTERSIGN_{name}"), "https://root:hunter2@host"));
+        let addresses = addresses.iter().map(|(name, value)| (name.as_str(), *value));
+        let wrong: Vec<_> = addresses.chain([database, ("COUNTERSIGN_SECRET", "hunter2")]).collect();
+        let faults = load(&wrong).unwrap_err();
+        assert!(faults.contains("the settings have 7 faults"), "{faults}");
         assert!(!faults.contains("hunter2"), "{faults}");
         let config = load(&[("COUNTERSIGN_DATABASE_URL", "postgres://root:hunter2@host/db")]).unwrap();
         let printed = format!("{config:?}");
@@ -259,6 +272,44 @@ mod tests {
         let config = config.unwrap();
         assert_eq!(config.domain.key_rotation, Duration::from_secs(500));
         assert!(config.master_keys.previous.is_some() && !format!("{config:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn what_holds_is_shown_of_every_setting_and_of_a_secret_whether_it_is_set() {
+        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/policy.toml");
+        let previous = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
+        let changes = [
+            ("COUNTERSIGN_POLICY", policy),
+            ("COUNTERSIGN_SECRET_PREVIOUS", previous),
+            ("COUNTERSIGN_FRESH_LOGIN_SECONDS", "301"),
+            ("COUNTERSIGN_KEY_ROTATION_SECONDS", "86401"),
+            ("COUNTERSIGN_KEY_PUBLISH_SECONDS", "601"),
+            ("COUNTERSIGN_SESSION_RETENTION_SECONDS", "302"),
+        ];
+        let table = load(&changes).unwrap().table();
+        let mut names: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        assert_eq!(names, names::KNOWN);
+
+        let value = |name: &str| table.iter().find(|(known, _)| *known == name).unwrap().1.as_str();
+        for (name, shown) in [
+            ("policy", policy),
+            ("fresh_login_seconds", "301"),
+            ("key_rotation_seconds", "86401"),
+            ("key_publish_seconds", "601"),
+            ("session_retention_seconds", "302"),
+            ("master_key", "set"),
+            ("master_key_previous", ""),
+            ("secret", "set"),
+            ("secret_previous", "set"),
+            ("smtp_password", ""),
+        ] {
+            assert_eq!(value(name), shown, "{name}");
+        }
+        let printed = format!("{table:?}");
+        assert!(![SECRET, MASTER, previous].iter().any(|secret| printed.contains(secret)), "{printed}");
+        let table = load(&[]).unwrap().table();
+        assert!(table.contains(&("policy", "the built-in example".to_owned())), "{table:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `origin audit`: list, verify, export; the key that all of it is checked with.
 
 mod export;
+mod kind;
 mod line;
 mod list;
 mod restart;

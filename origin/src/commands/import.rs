@@ -2,7 +2,7 @@
 //!
 //! A file of any length is read line by line and written in transactions of a few hundred lines. What was
 //! refused is said line by line; the rest is imported. To start it again is safe: what is there already is
-//! left as it is.
+//! left as it is, and is no failure.
 
 mod line;
 mod lines;
@@ -172,10 +172,12 @@ impl<'d> Run<'d> {
     }
 
     fn interrupted(&self, why: &str) -> Failure {
-        Failure::new(
-            format!("{} accounts were imported, then: {why}", self.count.imported),
-            "start it again: what is there already is left as it is",
-        )
+        let (what, remedy) = if self.is_dry {
+            ("could be imported", "nothing was written: start it again")
+        } else {
+            ("were imported", "start it again: what is there already is left as it is")
+        };
+        Failure::new(format!("{} accounts {what}, then: {why}", self.count.imported), remedy)
     }
 
     fn report(self) -> Report {
@@ -197,6 +199,6 @@ impl<'d> Run<'d> {
             "refused": refused, "problems": problems,
         });
         let report = Report::new(text, json);
-        if existing + refused > 0 { report.partly() } else { report }
+        if refused > 0 { report.partly() } else { report }
     }
 }

@@ -3,7 +3,11 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Failure, Report, opened::Opened, user::Act};
+use super::{
+    Failure, Report,
+    opened::Opened,
+    user::{self, Act},
+};
 use crate::{
     domain::leaving::AccountCopy,
     http::{leaving::Copy, rfc3339},
@@ -24,13 +28,13 @@ impl Delete {
         if !self.yes {
             return Err(Failure::new("a deleted account does not come back", "say --yes if that is meant"));
         }
-        let (Opened { domain, context }, user) = self.act.begin(opened).await?;
-        domain.delete_account(&context, user.id).await?;
+        let (Opened { domain, context }, account) = self.act.begin(opened).await?;
+        domain.delete_account(&context, account.id).await?;
         let report = Report::new(
-            format!("{}: deleted; all sessions have ended, and the address is free", user.email),
-            json!({ "ok": true, "id": user.id.to_string() }),
+            format!("{}: deleted; all sessions have ended, and the address is free", account.email),
+            json!({ "ok": true, "id": account.id.to_string() }),
         );
-        Ok(report.revoking(context.revoked.get()))
+        Ok(report.revoking(context.revoked.get()).noting(user::untold(&domain)))
     }
 }
 

@@ -1,6 +1,10 @@
 //! What a command gives: a report, or a failure with its remedy.
 
-use std::{fmt, io::Write as _, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use serde_json::{Value, json};
 
@@ -12,12 +16,13 @@ pub struct Report {
     text: String,
     json: Value,
     is_whole: bool,
+    notes: Vec<&'static str>,
 }
 
 impl Report {
     /// A report in both forms.
     pub fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json, is_whole: true }
+        Self { text: text.into(), json, is_whole: true, notes: Vec::new() }
     }
 
     /// The same, with the number in the revocation log at which all edges hold what was revoked, if
@@ -31,12 +36,12 @@ impl Report {
 
     /// Nothing to say, as after `serve`.
     pub const fn silent() -> Self {
-        Self { text: String::new(), json: Value::Null, is_whole: true }
+        Self { text: String::new(), json: Value::Null, is_whole: true, notes: Vec::new() }
     }
 
     /// A table with a head; columns are as wide as their widest cell.
     pub fn table(head: &[&str], rows: &[Vec<String>], json: Value) -> Self {
-        Self { text: table(head, rows).join("\n"), json, is_whole: true }
+        Self::new(table(head, rows).join("\n"), json)
     }
 
     /// The same, of something that was not done in all its parts: the exit code says so.
@@ -44,25 +49,66 @@ impl Report {
         Self { is_whole: false, ..self }
     }
 
-    /// Prints it on standard output.
+    /// The same, with a word to whoever gave the command; a program that reads the report does not get it.
+    pub fn noting(mut self, note: Option<&'static str>) -> Self {
+        self.notes.extend(note);
+        self
+    }
+
+    /// Prints it on standard output, and its notes on standard error.
     pub fn print(self, as_json: bool) -> ExitCode {
-        let code = if self.is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        self.notes().for_each(say);
+        match self.write(as_json, &mut io::stdout()) {
+            Ok(()) if self.is_whole => ExitCode::SUCCESS,
+            Ok(()) => ExitCode::FAILURE,
+            Err(failure) => failure.print(as_json),
+        }
+    }
+
+    /// What is to be said beside it.
+    pub(super) fn notes(&self) -> impl Iterator<Item = &'static str> {
+        self.notes.iter().copied()
+    }
+
+    /// Whether all that was asked was done.
+    #[cfg(test)]
+    pub(super) const fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Writes it. Where that succeeds all of it was taken, unless its reader went away.
+    pub(super) fn write(&self, as_json: bool, output: &mut impl Write) -> Result<(), Failure> {
         let line = match (as_json, &self.json) {
-            (true, Value::Null) => return code,
+            (true, Value::Null) => return Ok(()),
             (true, json) => printable::line(&json.to_string()).into_owned(),
-            (false, _) if self.text.is_empty() => return code,
+            (false, _) if self.text.is_empty() => return Ok(()),
             (false, _) => printable::lines(&self.text).into_owned(),
         };
-        // A reader that went away (`| head`) is no failure of the command.
-        let _ = writeln!(std::io::stdout(), "{line}");
-        code
+        let written = writeln!(output, "{line}").and_then(|()| output.flush());
+        is_read(written).map(drop).map_err(|error| {
+            Failure::new(
+                format!("the command has done its work, but its output is lost ({error})"),
+                "make room where it goes, and see what is there before you give it again: a secret that it was to \
+                 show has to be made anew",
+            )
+        })
+    }
+}
+
+/// Whether what was written is read. A reader that went away (`| head`) is no failure of the command; output that was
+/// not taken is one.
+pub(super) fn is_read(written: io::Result<()>) -> io::Result<bool> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
 /// A word on standard error to whoever waits; the report alone is on standard output.
 pub(super) fn say(text: &str) {
     // A reader that went away is no failure of the command.
-    let _ = writeln!(std::io::stderr(), "{}", printable::line(text));
+    let _ = writeln!(io::stderr(), "{}", printable::line(text));
 }
 
 /// The lines of a table, the head first; columns are as wide as their widest cell.
@@ -110,7 +156,7 @@ impl Failure {
         } else {
             format!("error: {self}")
         };
-        let _ = writeln!(std::io::stderr(), "{}", printable::lines(&line));
+        let _ = writeln!(io::stderr(), "{}", printable::lines(&line));
         ExitCode::FAILURE
     }
 }
@@ -130,8 +176,46 @@ impl From<Faults> for Failure {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// An output that takes nothing, for this reason.
+    pub(in crate::commands) struct Closed(pub(in crate::commands) io::ErrorKind);
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_is_a_failure_unless_its_reader_went_away() {
+        let report = Report::new("client_secret: x", json!({ "client_secret": "x" }));
+        for as_json in [false, true] {
+            let lost =
+                report.write(as_json, &mut Closed(io::ErrorKind::StorageFull)).unwrap_err().to_string();
+            assert!(lost.contains("has done its work, but its output is lost"), "{lost}");
+            assert!(!lost.contains("client_secret"), "{lost}");
+            assert!(report.write(as_json, &mut Closed(io::ErrorKind::BrokenPipe)).is_ok());
+        }
+        let output = &mut Closed(io::ErrorKind::StorageFull);
+        assert!(Report::silent().write(false, output).is_ok());
+    }
+
+    #[test]
+    fn a_note_is_no_part_of_what_a_program_reads() {
+        let report = Report::new("done", json!({ "ok": true })).noting(Some("by the way")).noting(None);
+        assert_eq!(report.notes().collect::<Vec<_>>(), ["by the way"]);
+        for (as_json, written) in [(false, "done\n"), (true, "{\"ok\":true}\n")] {
+            let mut output = Vec::new();
+            report.write(as_json, &mut output).unwrap();
+            assert_eq!(String::from_utf8(output).unwrap(), written);
+        }
+    }
 
     #[test]
     fn a_table_aligns_its_columns() {

@@ -161,10 +161,9 @@ async fn list(opened: &Opened, as_json: bool) -> Result<Report, Failure> {
         let accounts = opened.domain.list_service_accounts(after, PAGE).await?;
         after = accounts.last().map(|account| account.id);
         let is_last = accounts.len() < PAGE as usize;
-        let is_read = listing.page(accounts.iter().map(entry).collect());
+        let is_read = listing.page(accounts.iter().map(entry).collect())?;
         if is_last || !is_read {
-            listing.end();
-            return Ok(Report::silent());
+            return listing.end();
         }
     }
 }

@@ -81,9 +81,8 @@ async fn list(opened: &Opened, user: Option<UserId>, as_json: bool) -> Result<Re
         let page = opened.domain.find_sessions(user, after, PAGE, opened.context.now).await?;
         let entries = page.sessions.iter().map(|session| (row(session), json_of(session))).collect();
         after = page.next;
-        if !listing.page(entries) || after.is_none() {
-            listing.end();
-            return Ok(Report::silent());
+        if !listing.page(entries)? || after.is_none() {
+            return listing.end();
         }
     }
 }

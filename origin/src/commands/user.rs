@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::Source,
-    domain::{self, User as Account, UserQuery, UserState},
+    domain::{self, Domain, Settings, User as Account, UserQuery, UserState},
     http::rfc3339,
 };
 
@@ -201,6 +201,13 @@ impl Create {
         };
         let mut text = format!("created {email} as {id}");
         let mut json = json!({ "id": id.to_string(), "email": email, "roles": roles });
+        if !invite && must_be_verified(domain.settings()) {
+            text.push_str(&format!(
+                "\nthe address has to be verified before a login: if you know it for its owner's, give \
+                 `origin user verify --email {email}`"
+            ));
+            json["must_be_verified"] = true.into();
+        }
         if invite {
             text.push_str("\na link to choose the password is on its way there");
         }
@@ -212,6 +219,11 @@ impl Create {
     }
 }
 
+/// Whether a new account can be logged in to only once its address is verified. By the link of an invitation it is.
+fn must_be_verified(settings: &Settings) -> bool {
+    settings.mail.as_ref().is_some_and(|mail| mail.verified_login)
+}
+
 async fn reset((Opened { domain, context }, user): (Opened, Account)) -> Result<Report, Failure> {
     match domain.reset_second_factors(&context, user.id).await {
         Err(domain::Error::NotFound) => {
@@ -220,9 +232,15 @@ async fn reset((Opened { domain, context }, user): (Opened, Account)) -> Result<
         ended => {
             ended?;
             let what = "no second factor any more; all sessions have ended";
-            Ok(done(what, &user).revoking(context.revoked.get()))
+            Ok(done(what, &user).revoking(context.revoked.get()).noting(untold(&domain)))
         }
     }
+}
+
+/// That nobody is told by mail of an act that its owner is told of, where no mail is sent.
+pub(super) fn untold(domain: &Domain) -> Option<&'static str> {
+    const UNTOLD: &str = "the owner of the account is not told by mail: COUNTERSIGN_SMTP_URL is not set here";
+    (!domain.sends_mail()).then_some(UNTOLD)
 }
 
 /// The password on standard input, without the line end that a shell puts there.
@@ -242,11 +260,10 @@ async fn list(opened: &Opened, mut query: UserQuery, as_json: bool) -> Result<Re
     let mut listing = Listing::new(&["id", "email", "roles", "state", "created"], "users", as_json);
     loop {
         let page = opened.domain.find_users(&query, PAGE).await?;
-        let is_read = listing.page(page.users.iter().map(|user| (row(user), json_of(user))).collect());
+        let is_read = listing.page(page.users.iter().map(|user| (row(user), json_of(user))).collect())?;
         query.after = page.next;
         if query.after.is_none() || !is_read {
-            listing.end();
-            return Ok(Report::silent());
+            return listing.end();
         }
     }
 }

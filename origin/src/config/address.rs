@@ -64,8 +64,17 @@ fn is_origin(text: &str) -> bool {
 
 /// Whether this is `host` or `host:port`, without a user.
 pub(super) fn is_authority(text: &str) -> bool {
-    text.parse::<Authority>()
-        .is_ok_and(|authority| !authority.host().is_empty() && !text.contains('@') && text.is_ascii())
+    text.parse::<Authority>().is_ok_and(|authority| {
+        let host = authority.host();
+        let port = text.strip_prefix(host);
+        !host.is_empty() && !text.contains('@') && text.is_ascii() && port.is_some_and(is_no_port_or_good)
+    })
+}
+
+/// Whether nothing follows a host, or `:port` as everybody writes a number that is one.
+fn is_no_port_or_good(text: &str) -> bool {
+    let is_good = |port: &str| port.parse().is_ok_and(|number: u16| number > 0 && number.to_string() == port);
+    text.is_empty() || text.strip_prefix(':').is_some_and(is_good)
 }
 
 pub(super) fn is_this_machine(host: &str) -> bool {
@@ -98,6 +107,12 @@ mod tests {
             "https://",
             "id.example.com",
             "https://me@id.example.com",
+            "https://id.example.com:99999",
+            "https://id.example.com:abc",
+            "https://id.example.com:0",
+            "https://id.example.com:08443",
+            "https://id.example.com:",
+            "http://[::1]:99999",
             "ftp://localhost",
         ] {
             assert_eq!(issuer(bad), None, "{bad}");

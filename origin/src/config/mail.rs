@@ -54,7 +54,7 @@ impl SmtpSettings {
 
 /// Reads them all; nothing where no server is set.
 pub(super) fn read(read: &mut Reader<'_>, issuer: Option<&str>) -> Option<(SmtpSettings, MailSettings)> {
-    let server = read.parsed(
+    let server = read.parsed_unrepeated(
         "smtp_url",
         server,
         "the address of a mail server",
@@ -66,8 +66,10 @@ pub(super) fn read(read: &mut Reader<'_>, issuer: Option<&str>) -> Option<(SmtpS
         if settings.verified_login && read.text("email_verification").is_some() {
             read.fault("email_verification", "it needs mail, and smtp_url is not set", "set smtp_url");
         }
-        if read.text("mail_from").is_some() {
-            read.fault("mail_from", "it is set without smtp_url", "set smtp_url, or leave both out");
+        for key in ["mail_from", "smtp_user", "smtp_password", "public_url"] {
+            if read.text(key).is_some() {
+                read.fault(key, "it is set without smtp_url", "set smtp_url, or leave both out");
+            }
         }
         return None;
     }
@@ -153,6 +155,9 @@ mod tests {
             ("smtps://mail.example.com?tls=off", None),
             ("smtp://mail.example.com?tls=maybe", None),
             ("smtp://mail.example.com/path", None),
+            ("smtp://mail.example.com:99999", None),
+            ("smtps://mail.example.com:abc", None),
+            ("smtp://mail.example.com:", None),
             ("http://mail.example.com", None),
             ("mail.example.com:25", None),
         ] {
@@ -167,8 +172,26 @@ mod tests {
         assert!(settings(&[("EMAIL_VERIFICATION", "off")]).unwrap().is_none());
         let fault = settings(&[("EMAIL_VERIFICATION", "login")]).unwrap_err();
         assert!(fault.contains("EMAIL_VERIFICATION: it needs mail"), "{fault}");
-        let fault = settings(&[("MAIL_FROM", "a@example.com")]).unwrap_err();
-        assert!(fault.contains("MAIL_FROM: it is set without smtp_url"), "{fault}");
+        for (name, value) in [
+            ("MAIL_FROM", "a@example.com"),
+            ("SMTP_USER", "us"),
+            ("SMTP_PASSWORD", "hunter2"),
+            ("PUBLIC_URL", "https://id.example.com"),
+        ] {
+            let fault = settings(&[(name, value)]).unwrap_err();
+            assert!(fault.contains(&format!("{name}: it is set without smtp_url")), "{fault}");
+            assert!(!fault.contains("hunter2"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_password_in_it_is_refused_without_it() {
+        for url in ["smtp://me:hunter2@mail.example.com", "me:hunter2@mail.example.com", "smtp://me:hunter2"]
+        {
+            let fault = settings(&[("SMTP_URL", url), ("MAIL_FROM", "a@example.com")]).unwrap_err();
+            assert!(fault.contains("SMTP_URL: it is not the address of a mail server"), "{fault}");
+            assert!(!fault.contains("hunter2"), "{fault}");
+        }
     }
 
     #[test]

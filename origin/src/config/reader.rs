@@ -61,7 +61,8 @@ impl<'s> Reader<'s> {
         text
     }
 
-    /// What a parser makes of a setting, or nothing when it is not set or at fault.
+    /// What a parser makes of a setting, or nothing when it is not set or at fault. A fault repeats it, unless it is an
+    /// address with a user in it, who may have a password.
     pub(super) fn parsed<T>(
         &mut self,
         key: &str,
@@ -70,9 +71,27 @@ impl<'s> Reader<'s> {
         remedy: &str,
     ) -> Option<T> {
         let text = self.text(key)?;
+        if text.contains("://") && text.contains('@') {
+            return self.parsed_unrepeated(key, parse, wanted, remedy);
+        }
         let value = parse(text);
         if value.is_none() {
             self.fault(key, format!("`{}` is not {wanted}", text.escape_debug()), remedy);
+        }
+        value
+    }
+
+    /// The same of a setting in which somebody may have put a password: no fault repeats it.
+    pub(super) fn parsed_unrepeated<T>(
+        &mut self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        wanted: &str,
+        remedy: &str,
+    ) -> Option<T> {
+        let value = parse(self.text(key)?);
+        if value.is_none() {
+            self.fault(key, format!("it is not {wanted}"), remedy);
         }
         value
     }

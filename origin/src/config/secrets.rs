@@ -8,6 +8,10 @@ use shared::{
 use super::reader::{MAKE_A_SECRET, Reader};
 use crate::domain::MasterKeys;
 
+/// Every setting that is secret as a whole, the password of mail among them.
+pub(super) const NAMES: [&str; 5] =
+    ["master_key", "master_key_previous", "secret", "secret_previous", "smtp_password"];
+
 /// The master key with the one before, and what origin and edge share.
 pub(super) fn read(read: &mut Reader<'_>) -> (Option<MasterKeys>, Option<SharedSecrets>) {
     read.required("master_key", MAKE_A_SECRET);

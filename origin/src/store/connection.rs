@@ -36,7 +36,12 @@ pub(super) async fn open(url: &str) -> Result<Store, Error> {
     let options: AnyConnectOptions = url.parse().map_err(|_| Error::Address)?;
     // A pool would go on trying and then say only that it took too long.
     let first = tokio::time::timeout(ACQUIRE_TIMEOUT, AnyConnection::connect_with(&options));
-    first.await.map_err(|_| Error::Unreachable(sqlx::Error::PoolTimedOut))??.close().await?;
+    let mut first = first.await.map_err(|_| Error::Unreachable(sqlx::Error::PoolTimedOut))??;
+    if dialect == Dialect::Sqlite {
+        // Until then nobody has looked into the file, or tried to write it.
+        first.execute(SQLITE_WRITER).await?;
+    }
+    first.close().await?;
     Ok(match dialect {
         Dialect::Sqlite => {
             // One writer, so that writers queue fairly instead of polling for the file's lock. It comes

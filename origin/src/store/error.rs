@@ -1,6 +1,6 @@
 //! What can go wrong with the database. Rich here and in the log; a caller is told little of it.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use sqlx::migrate::MigrateError;
 
@@ -50,6 +50,25 @@ impl Error {
         let Self::Database(sqlx::Error::Database(cause)) = self else { return false };
         cause.constraint() == Some(constraint)
     }
+
+    /// What is wrong by the database's own code, where it gave one: an `SQLSTATE` of PostgreSQL, a result code of
+    /// SQLite.
+    #[must_use]
+    pub fn code(&self) -> Option<Cow<'_, str>> {
+        let (Self::Unreachable(cause)
+        | Self::Database(cause)
+        | Self::Migration(MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _))) = self
+        else {
+            return None;
+        };
+        cause.as_database_error()?.code()
+    }
+
+    /// Whether the database's migrations are not those that this origin knows by the same numbers.
+    #[must_use]
+    pub const fn is_of_other_migrations(&self) -> bool {
+        matches!(self, Self::Migration(MigrateError::VersionMismatch(_) | MigrateError::Dirty(_)))
+    }
 }
 
 impl From<sqlx::Error> for Error {
@@ -80,5 +99,36 @@ fn is_unavailability(code: Option<&str>) -> bool {
         // SQLITE_BUSY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN in the low byte of the extended code.
         Some(code) => code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 10 | 13 | 14)),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn the_databases_own_code_is_told_also_of_a_migration() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
+        let store = Store::connect(&url).await.unwrap();
+        let refused =
+            || async { sqlx::query("CREATE TABLE t (a INTEGER)").execute(store.reads()).await.unwrap_err() };
+        let read_only = Some("8".into());
+        assert_eq!(Error::from(refused().await).code(), read_only);
+        assert_eq!(Error::Migration(MigrateError::Execute(refused().await)).code(), read_only);
+        assert_eq!(Error::Migration(MigrateError::ExecuteMigration(refused().await, 1)).code(), read_only);
+        assert_eq!(Error::Unreachable(sqlx::Error::PoolTimedOut).code(), None);
+    }
+
+    #[test]
+    fn only_migrations_that_were_edited_or_broken_off_are_others() {
+        for (error, are_others) in [
+            (MigrateError::VersionMismatch(1), true),
+            (MigrateError::Dirty(1), true),
+            (MigrateError::Execute(sqlx::Error::RowNotFound), false),
+        ] {
+            assert_eq!(Error::Migration(error).is_of_other_migrations(), are_others);
+        }
     }
 }

@@ -45,7 +45,11 @@ pub(super) async fn is_current(store: &Store) -> Result<(), Error> {
     let found = match applied {
         Ok(row) => row.try_get::<Option<i64>, _>("version")?.unwrap_or_default(),
         // Without the table, nothing was ever applied.
-        Err(Error::Database(sqlx::Error::Database(_))) => 0,
+        Err(error @ Error::Database(sqlx::Error::Database(_)))
+            if error.code().as_deref() != Some("42501") =>
+        {
+            0
+        }
         Err(error) => return Err(error),
     };
     if found < needed { Err(Error::SchemaBehind { found, needed }) } else { Ok(()) }

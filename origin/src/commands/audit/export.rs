@@ -1,8 +1,9 @@
 //! `origin audit export`: the log as JSON lines, verified while it is written.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -93,8 +94,14 @@ fn refused(fault: &AuditFault) -> Failure {
 /// Where the lines go.
 struct Output {
     to: Box<dyn Write>,
-    /// The file, and under which name it is written.
-    file: Option<(PathBuf, PathBuf)>,
+    file: Option<Unfinished>,
+}
+
+/// A file that has another name until it is whole.
+struct Unfinished {
+    name: PathBuf,
+    part: PathBuf,
+    written: File,
 }
 
 impl Output {
@@ -111,11 +118,9 @@ impl Output {
         if file.exists() {
             return Err(unwritable(&io::ErrorKind::AlreadyExists.into()));
         }
-        let mut part = file.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let made = File::create(&part).map_err(|error| unwritable(&error))?;
-        Ok(Self { to: Box::new(BufWriter::new(made)), file: Some((file.to_owned(), part)) })
+        let unfinished = Unfinished::new(file).map_err(|error| unwritable(&error))?;
+        let to = unfinished.written.try_clone().map_err(|error| unwritable(&error))?;
+        Ok(Self { to: Box::new(BufWriter::new(to)), file: Some(unfinished) })
     }
 
     fn write(&mut self, line: &Line) -> Result<(), Failure> {
@@ -127,7 +132,7 @@ impl Output {
     fn discard(self) {
         let Self { to, file } = self;
         drop(to);
-        if let Some((_, part)) = file {
+        if let Some(Unfinished { part, .. }) = file {
             // Without its end and under this name it looks like none, should it stay.
             let _ = fs::remove_file(part);
         }
@@ -137,13 +142,13 @@ impl Output {
         let flushed = self.to.flush();
         let Self { to, file } = self;
         drop(to);
-        let Some((file, part)) = file else {
+        let Some(unfinished) = file else {
             flushed.map_err(|error| Self::failure(&error))?;
             say(&format!("{events} events"));
             return Ok(Report::silent());
         };
-        flushed.and_then(|()| fs::rename(&part, &file)).map_err(|error| Self::failure(&error))?;
-        let file = file.display().to_string();
+        let finished = flushed.and_then(|()| unfinished.finish());
+        let file = finished.map_err(|error| Self::failure(&error))?.display().to_string();
         let text = format!(
             "{events} events are in {file}; verify it with `origin audit verify --file {file} --key …`"
         );
@@ -155,5 +160,58 @@ impl Output {
             format!("the export cannot be written ({error})"),
             "is there room, and does the reader read on?",
         )
+    }
+}
+
+impl Unfinished {
+    /// A file that nobody else may read: it names people, with addresses and times.
+    fn new(name: &Path) -> io::Result<Self> {
+        let mut part = name.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        // What an export that was broken off has left may be readable by others.
+        match fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+        Ok(Self { name: name.to_owned(), part, written })
+    }
+
+    /// Gives it its name, once all of it is on the disk: after a power cut too, what has the name is whole.
+    fn finish(self) -> io::Result<PathBuf> {
+        let Self { name, part, written } = self;
+        written.sync_all()?;
+        fs::rename(part, &name)?;
+        Ok(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn an_export_is_its_owners_alone_also_where_one_was_broken_off() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = directory.path().join("log.jsonl");
+        let part = directory.path().join("log.jsonl.part");
+        for has_old_part in [false, true] {
+            if has_old_part {
+                fs::write(&part, "half of it").unwrap();
+                fs::set_permissions(&part, fs::Permissions::from_mode(0o644)).unwrap();
+            }
+            let mut output = Output::open(Some(&name)).unwrap();
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&part), 0o600);
+            output.write(&Line::End { statement: "signed".to_owned() }).unwrap();
+            assert!(!name.exists());
+            output.finish(0).unwrap();
+            assert_eq!(mode(&name), 0o600);
+            assert!(fs::read_to_string(&name).unwrap().contains("signed") && !part.exists());
+            fs::remove_file(&name).unwrap();
+        }
     }
 }

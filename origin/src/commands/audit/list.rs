@@ -7,15 +7,18 @@ use shared::{
     time::Timestamp,
 };
 
-use super::{Failure, Opened, Report, time};
-use crate::{domain::AuditSearch, http::rfc3339};
+use super::{Failure, Opened, Report, kind::kind, time};
+use crate::{
+    domain::{AuditSearch, audit::Kind},
+    http::rfc3339,
+};
 
 /// Which events.
 #[derive(Debug, Args)]
 pub(in crate::commands) struct List {
     /// What happened, as `login` or `role.granted`.
-    #[arg(long)]
-    kind: Option<String>,
+    #[arg(long, value_parser = kind)]
+    kind: Option<Kind>,
     /// Who did it: a user's id.
     #[arg(long)]
     actor: Option<UserId>,
@@ -50,7 +53,7 @@ impl List {
     pub(super) async fn run(self, opened: &Opened) -> Result<Report, Failure> {
         opened.shows("audit list", None).await?;
         let search = AuditSearch {
-            kind: self.kind,
+            kind: self.kind.map(|kind| kind.as_str().to_owned()),
             actor: self.actor,
             subject: self.subject,
             session: self.session,

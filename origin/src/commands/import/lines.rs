@@ -4,6 +4,8 @@ use std::io::{self, BufRead, Read as _};
 
 /// The longest line, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
+/// What some programs put before UTF-8 (RFC 8259 §8.1 lets a reader ignore it).
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The lines of a reader, one at a time.
 pub(super) struct Lines<R> {
@@ -36,11 +38,16 @@ impl<R: BufRead> Lines<R> {
                 self.reader.skip_until(b'\n')?;
                 return Ok(Some((self.number, Err("the line is longer than 64 KiB"))));
             }
-            if !self.line.trim_ascii().is_empty() {
+            if !self.text().is_empty() {
                 break;
             }
         }
-        Ok(Some((self.number, Ok(self.line.trim_ascii()))))
+        Ok(Some((self.number, Ok(self.text()))))
+    }
+
+    fn text(&self) -> &[u8] {
+        let marked = self.line.strip_prefix(BYTE_ORDER_MARK).filter(|_| self.number == 1);
+        marked.unwrap_or(&self.line).trim_ascii()
     }
 }
 
@@ -64,5 +71,17 @@ mod tests {
             [(1, ok("one")), (4, ok("four")), (5, too_long), (6, ok("\u{e9}")), (7, ok("last"))]
         );
         assert!(lines.line.capacity() < 256 * 1024);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        let first = |text: &str| {
+            let mut lines = Lines::new(text.as_bytes());
+            let (number, line) = lines.next().unwrap().unwrap();
+            (number, String::from_utf8(line.unwrap().to_vec()).unwrap())
+        };
+        assert_eq!(first("\u{feff}{}\n"), (1, "{}".to_owned()));
+        assert_eq!(first("\u{feff}\r\n{}\n"), (2, "{}".to_owned()));
+        assert_eq!(first("\n\u{feff}{}\n"), (2, "\u{feff}{}".to_owned()));
     }
 }

@@ -202,10 +202,9 @@ async fn list(opened: &Opened, account: String, as_json: bool) -> Result<Report,
         let keys = opened.domain.list_service_keys(account.id, after, PAGE).await?;
         after = keys.last().map(|key| key.id);
         let is_last = keys.len() < PAGE as usize;
-        let is_read = listing.page(keys.iter().map(|key| entry(key, opened.context.now)).collect());
+        let is_read = listing.page(keys.iter().map(|key| entry(key, opened.context.now)).collect())?;
         if is_last || !is_read {
-            listing.end();
-            return Ok(Report::silent());
+            return listing.end();
         }
     }
 }
@@ -224,9 +223,8 @@ async fn list_made_by(opened: &Opened, maker: UserId, as_json: bool) -> Result<R
             json["account"] = account.to_string().into();
             (row, json)
         });
-        if !listing.page(entries.collect()) || is_last {
-            listing.end();
-            return Ok(Report::silent());
+        if !listing.page(entries.collect())? || is_last {
+            return listing.end();
         }
     }
 }
