@@ -7,6 +7,7 @@ use shared::id::RequestId;
 use tokio::{
     sync::Notify,
     task::{JoinHandle, JoinSet},
+    time::{Instant, timeout_at},
 };
 
 use crate::{
@@ -33,16 +34,31 @@ impl Delivery {
     /// Begins to deliver whatever waits, and goes on.
     #[must_use]
     pub fn start(app: App, mailer: Mailer) -> Self {
+        Self::of(|stop| deliver(app, mailer, stop))
+    }
+
+    /// One by this task, which ends when it is told to stop.
+    pub(crate) fn of<F>(task: impl FnOnce(Arc<Notify>) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let stop = Arc::new(Notify::new());
-        let task = tokio::spawn(deliver(app, mailer, Arc::clone(&stop)));
+        let task = tokio::spawn(task(Arc::clone(&stop)));
         Self { stop, task }
     }
 
-    /// Lets the mails under way arrive, for at most this long, and takes no more. One that is cut off would
-    /// go out a second time if the server had already taken it.
-    pub async fn finish(mut self, patience: Duration) {
+    /// Ready when the delivery has ended by itself, which it never should.
+    pub async fn ended(&mut self) {
+        // Whether it panicked or not, there is none any more.
+        let _ = (&mut self.task).await;
+    }
+
+    /// Lets the mails under way arrive, until this moment, and takes no more. One that is cut off would go out a
+    /// second time if the server had already taken it.
+    pub async fn finish(mut self, until: Instant) {
         self.stop.notify_one();
-        if tokio::time::timeout(patience, &mut self.task).await.is_err() {
+        if !self.task.is_finished() && timeout_at(until, &mut self.task).await.is_err() {
+            tracing::warn!("stopping: some mail was not handed over in time; it is tried again");
             self.task.abort();
         }
     }
@@ -82,7 +98,12 @@ async fn round(app: &App, mailer: &Mailer) -> Result<usize, domain::Error> {
             }
         });
     }
-    under_way.join_all().await;
+    while let Some(done) = under_way.join_next().await {
+        // It is tried again like one that an origin took which then died, and holds up no other.
+        if done.is_err() {
+            tracing::error!("the delivery of a mail ended in a panic");
+        }
+    }
     Ok(count)
 }
 
@@ -95,7 +116,7 @@ async fn note(app: &App, mail: &Outgoing, result: &Result<(), Failure>) -> Resul
         }
         Err(failure) => {
             let is_given_up = app.domain.mail_was_not_sent(&context, mail, failure).await?;
-            let error = &failure.text;
+            let error = mail.without_its_link(&failure.text);
             if is_given_up {
                 tracing::error!(mail = %mail.id, %error, "a mail was given up");
                 "given_up"

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use shared::{problem::Kind, seal::SealError};
 
 /// Requests answered, by method, route (the pattern, never the path) and status.
 pub const REQUESTS: &str = "countersign_http_requests_total";
 /// How long requests took, in seconds, by method and route.
 pub const REQUEST_SECONDS: &str = "countersign_http_request_duration_seconds";
-/// Connections that are open.
+/// Connections that are open, or were hung up on and have a request under way.
 pub const CONNECTIONS: &str = "countersign_connections";
 /// Connections that waited for a request and were closed to make room for another.
 pub const CONNECTIONS_DISPLACED: &str = "countersign_connections_displaced_total";
@@ -62,6 +63,7 @@ impl Metrics {
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_ok() {
             describe();
+            begin();
         }
         Ok(Self(handle))
     }
@@ -82,24 +84,89 @@ impl Metrics {
     }
 }
 
-/// Records how far the revocation log reaches, and how many of its rules are kept.
-pub fn record_revocations(number: u64, kept: u64) {
-    // Exact up to 2^53, which no log reaches.
-    metrics::gauge!(REVOCATION_NUMBER).set(number as f64);
-    metrics::gauge!(REVOCATIONS_KEPT).set(kept as f64);
+/// Records how far the revocation log reaches, and how many of its rules are kept; none where nobody knows.
+pub fn record_revocations(log: Option<(u64, u64)>) {
+    set(REVOCATION_NUMBER, log.map(|(number, _)| number));
+    set(REVOCATIONS_KEPT, log.map(|(_, kept)| kept));
 }
 
-/// Records how much mail waits, and for how long the oldest has.
-pub fn record_mail(waiting: u64, oldest: Duration) {
-    metrics::gauge!(MAILS_WAITING).set(waiting as f64);
-    metrics::gauge!(MAILS_WAITING_SECONDS).set(oldest.as_secs_f64());
+/// Records how much mail waits, and for how long the oldest has; none where nobody knows.
+pub fn record_mail(mail: Option<(u64, Duration)>) {
+    set(MAILS_WAITING, mail.map(|(waiting, _)| waiting));
+    set_seconds(MAILS_WAITING_SECONDS, mail.map(|(_, oldest)| oldest));
 }
 
-/// Records how much of the audit log waits to be linked, for how long the oldest event has, and how far it is.
-pub fn record_audit(waiting: u64, oldest: Duration, number: u64) {
-    metrics::gauge!(AUDIT_UNLINKED).set(waiting as f64);
-    metrics::gauge!(AUDIT_UNLINKED_SECONDS).set(oldest.as_secs_f64());
-    metrics::gauge!(AUDIT_NUMBER).set(number as f64);
+/// Records how much of the audit log waits to be linked, for how long the oldest event has, and how far it is; none
+/// where nobody knows.
+pub fn record_audit(audit: Option<(u64, Duration, u64)>) {
+    set(AUDIT_UNLINKED, audit.map(|(waiting, _, _)| waiting));
+    set_seconds(AUDIT_UNLINKED_SECONDS, audit.map(|(_, oldest, _)| oldest));
+    set(AUDIT_NUMBER, audit.map(|(_, _, number)| number));
+}
+
+/// Exact up to 2^53, which nothing here reaches. What is not known is no number: the last one would say that all is
+/// as it was.
+fn set(gauge: &'static str, number: Option<u64>) {
+    metrics::gauge!(gauge).set(number.map_or(f64::NAN, |number| number as f64));
+}
+
+fn set_seconds(gauge: &'static str, time: Option<Duration>) {
+    metrics::gauge!(gauge).set(time.map_or(f64::NAN, |time| time.as_secs_f64()));
+}
+
+/// Counts nothing of what is known that it will be counted. Of a counter that begins with its first event
+/// Prometheus' `increase()` misses that event.
+fn begin() {
+    /// What comes of logins, besides what hardly ever does.
+    const LOGIN_OUTCOMES: [&str; 10] = [
+        "success",
+        Kind::InvalidCredentials.slug(),
+        Kind::SecondFactorRequired.slug(),
+        Kind::InvalidCode.slug(),
+        Kind::InvalidPasskey.slug(),
+        Kind::EmailUnverified.slug(),
+        Kind::TooManyRequests.slug(),
+        Kind::Internal.slug(),
+        Kind::Overloaded.slug(),
+        Kind::Unavailable.slug(),
+    ];
+    const SEAL_ERRORS: [SealError; 16] = [
+        SealError::Missing,
+        SealError::Malformed,
+        SealError::DuplicateHeader,
+        SealError::MissingHeader,
+        SealError::UnsignedHeader,
+        SealError::Unprintable,
+        SealError::UnknownKey,
+        SealError::WrongAlgorithm,
+        SealError::WrongTag,
+        SealError::BadSignature,
+        SealError::LifetimeTooLong,
+        SealError::NotYetValid,
+        SealError::Expired,
+        SealError::Replayed,
+        SealError::WrongBody,
+        SealError::InvalidIdentity,
+    ];
+    metrics::counter!(CONNECTIONS_DISPLACED).increment(0);
+    metrics::counter!(HASHES).increment(0);
+    for kind in ["browser", "token"] {
+        for outcome in LOGIN_OUTCOMES {
+            metrics::counter!(LOGINS, "kind" => kind, "outcome" => outcome).increment(0);
+        }
+    }
+    for outcome in ["success", "invalid-grant", "error"] {
+        metrics::counter!(REFRESHES, "outcome" => outcome).increment(0);
+    }
+    for outcome in ["success", "invalid-client", "error"] {
+        metrics::counter!(SERVICE_KEYS, "outcome" => outcome).increment(0);
+    }
+    for outcome in ["sent", "failed", "given_up"] {
+        metrics::counter!(MAILS, "outcome" => outcome).increment(0);
+    }
+    for error in SEAL_ERRORS {
+        metrics::counter!(SEALS_REFUSED, "reason" => format!("{error:?}")).increment(0);
+    }
 }
 
 fn describe() {
@@ -138,10 +205,48 @@ mod tests {
         metrics::with_local_recorder(&recorder, || {
             metrics::counter!(LOGINS, "kind" => "browser", "outcome" => "success").increment(2);
         });
-        metrics::with_local_recorder(&recorder, || record_revocations(1_000_000, 17));
+        metrics::with_local_recorder(&recorder, || record_revocations(Some((1_000_000, 17))));
         let text = metrics.render();
         assert!(text.contains("countersign_logins_total{kind=\"browser\",outcome=\"success\"} 2"), "{text}");
         assert!(text.contains("countersign_revocation_number 1000000\n"), "{text}");
         assert!(text.contains("countersign_revocations_kept 17\n"), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_number() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            let oldest = Duration::from_secs(3);
+            record_revocations(Some((1, 2)));
+            record_mail(Some((1, oldest)));
+            record_audit(Some((1, oldest, 2)));
+            record_revocations(None);
+            record_mail(None);
+            record_audit(None);
+        });
+        let text = recorder.handle().render();
+        let numbers: Vec<_> =
+            text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        assert_eq!(numbers.len(), 7, "{text}");
+        assert!(numbers.iter().all(|line| line.ends_with(" NaN")), "{text}");
+    }
+
+    #[test]
+    fn a_counter_is_there_before_its_first_event() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, begin);
+        let text = recorder.handle().render();
+        for counter in [
+            "countersign_connections_displaced_total",
+            "countersign_password_hashes_total",
+            "countersign_logins_total{kind=\"browser\",outcome=\"invalid-credentials\"}",
+            "countersign_logins_total{kind=\"token\",outcome=\"too-many-requests\"}",
+            "countersign_refreshes_total{outcome=\"invalid-grant\"}",
+            "countersign_service_keys_exchanged_total{outcome=\"invalid-client\"}",
+            "countersign_mails_total{outcome=\"given_up\"}",
+            "countersign_seals_refused_total{reason=\"Replayed\"}",
+        ] {
+            assert!(text.contains(&format!("\n{counter} 0\n")), "{counter} in {text}");
+        }
     }
 }

@@ -9,22 +9,15 @@ use crate::{
     telemetry,
 };
 
-/// Looks after the database at once, and then from time to time until it is dropped. A failure is logged,
-/// and the next time is soon.
+/// Looks after the database at once, and then from time to time until it is dropped. What was done is logged, and what
+/// failed; the next time is soon.
 pub async fn keep(app: App) {
     let mut ticks = tokio::time::interval(app.domain.upkeep_interval());
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match once(&app).await {
-            Ok(done) if done == Upkeep::default() => {}
-            Ok(done) => {
-                if let Some(fault) = &done.audit_fault {
-                    tracing::error!(fault, "the audit log is not intact, so nothing of it is removed");
-                }
-                tracing::info!(?done, "upkeep");
-            }
-            Err(error) => tracing::error!(error = %telemetry::causes(&error), "upkeep failed"),
+        if let Err(error) = once(&app).await {
+            tracing::error!(error = %telemetry::causes(&error), "upkeep failed");
         }
     }
 }

@@ -1,11 +1,13 @@
 //! `origin serve`: answers requests until a signal says to stop.
 
-use std::io;
+use std::{future::pending, io, time::Duration};
 
 use clap::Args;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinHandle,
+    time::{Instant, timeout},
 };
 
 use super::{Failure, Report, opened};
@@ -15,13 +17,22 @@ use crate::{
     config::{Config, Source},
     delivery::Delivery,
     descriptors,
-    http::{self, server},
+    http::{
+        self,
+        server::{Bounds, Server},
+    },
     linking,
     mailer::{self, Mailer},
     telemetry, upkeep,
 };
 
-/// Answer requests until SIGTERM or SIGINT; those under way then finish.
+#[cfg(test)]
+mod tests;
+
+/// How long the database's connections may take to close, once nobody needs them any more.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// Answer requests until SIGTERM or SIGINT; those under way then finish, or a second signal ends them.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// Bring the schema up to date first.
@@ -38,8 +49,8 @@ impl Serve {
             tracing::warn!("{note}");
         }
         // Before the port is taken: a second start beside a running one changes nothing there.
-        let stop =
-            stop_signal().map_err(|error| Failure::unforeseen("signals cannot be received", &error))?;
+        let mut signals =
+            Signals::new().map_err(|error| Failure::unforeseen("signals cannot be received", &error))?;
         let listener = listen(&config).await?;
         let store = opened::connect(&config).await?;
         if self.migrate {
@@ -50,13 +61,8 @@ impl Serve {
         let mailer = config.smtp.as_ref().map(Mailer::new).transpose()?;
         let app = App::open(&config, store.clone(), clock).await?;
 
-        let upkeep = [
-            tokio::spawn(app.metrics.clone().upkeep()),
-            tokio::spawn(upkeep::keep(app.clone())),
-            tokio::spawn(linking::keep(app.clone())),
-        ];
-        let delivery = mailer.map(|mailer| Delivery::start(app.clone(), mailer));
-        if delivery.is_none() {
+        let tasks = Tasks::start(&app, mailer);
+        if tasks.delivery.is_none() {
             tracing::warn!(
                 "COUNTERSIGN_SMTP_URL is not set: no mail is sent, and what needs mail is not offered"
             );
@@ -64,20 +70,17 @@ impl Serve {
         let address =
             listener.local_addr().map_or_else(|_| config.listen.to_string(), |address| address.to_string());
         tracing::info!(%address, issuer = app.issuer(), version = env!("CARGO_PKG_VERSION"), "origin is serving");
-        let bounds = server::Bounds {
+        let bounds = Bounds {
             connections: descriptors::room_for(config.connections),
             idle: config.idle_time,
             answer: config.request_time,
-            drain: config.shutdown_time,
         };
-        server::serve(listener, http::router(app), stop, bounds).await;
-        upkeep.iter().for_each(tokio::task::JoinHandle::abort);
-        if let Some(delivery) = delivery {
-            delivery.finish(config.shutdown_time).await;
-        }
-        store.close().await;
+        let server = Server::new(listener, http::router(app), bounds);
+        let stopped = until_stopped(server, tasks, async || signals.next().await, config.shutdown_time).await;
+        // What was given up may have one, and nobody waits for it any more.
+        let _ = timeout(CLOSING, store.close()).await;
         tracing::info!("origin has stopped");
-        Ok(Report::silent())
+        stopped.map(|()| Report::silent())
     }
 }
 
@@ -103,14 +106,103 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Ready at the first SIGTERM or SIGINT.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Those that come from now on.
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Ready at the next one.
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+/// What goes on beside the answers. None of it ends by itself.
+struct Tasks {
+    metrics: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
+    linking: JoinHandle<()>,
+    delivery: Option<Delivery>,
+}
+
+impl Tasks {
+    fn start(app: &App, mailer: Option<Mailer>) -> Self {
+        Self {
+            metrics: tokio::spawn(app.metrics.clone().upkeep()),
+            upkeep: tokio::spawn(upkeep::keep(app.clone())),
+            linking: tokio::spawn(linking::keep(app.clone())),
+            delivery: mailer.map(|mailer| Delivery::start(app.clone(), mailer)),
+        }
+    }
+
+    /// Ready when one has ended all the same: it has panicked. Which one.
+    async fn ended(&mut self) -> &'static str {
+        let delivery = async {
+            match &mut self.delivery {
+                Some(delivery) => delivery.ended().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            _ = &mut self.metrics => "the upkeep of the metrics",
+            _ = &mut self.upkeep => "the upkeep of the database",
+            _ = &mut self.linking => "the linking of the audit log",
+            () = delivery => "the delivery of mail",
+        }
+    }
+
+    /// Lets the mails under way arrive, until this moment. All else goes on.
+    async fn finish_delivery(&mut self, until: Instant) {
+        if let Some(delivery) = self.delivery.take() {
+            delivery.finish(until).await;
+        }
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in [&self.metrics, &self.upkeep, &self.linking] {
+            task.abort();
+        }
+    }
+}
+
+/// Answers until a signal comes, and then lets what is under way finish: for so long in all, or until the next signal.
+///
+/// # Errors
+/// When one of the tasks ends, which nobody would notice otherwise: whoever supervises the process starts it again.
+async fn until_stopped(
+    server: Server,
+    mut tasks: Tasks,
+    mut signal: impl AsyncFnMut(),
+    patience: Duration,
+) -> Result<(), Failure> {
+    let ended = tokio::select! {
+        never = server.run() => match never {},
+        () = signal() => None,
+        ended = tasks.ended() => Some(ended),
+    };
+    if let Some(task) = ended {
+        tracing::error!(task, "stopping: a task has ended that never should");
+    }
+    let until = Instant::now() + patience;
+    tokio::select! {
+        _ = async { tokio::join!(server.finish(until), tasks.finish_delivery(until)) } => {}
+        () = signal() => tracing::warn!("stopping at once: a second signal came"),
+    }
+    ended.map_or(Ok(()), |task| {
+        let message = format!("{task} has ended, which it never should");
+        Err(Failure::new(message, "look into the log, and start origin again"))
     })
 }
 

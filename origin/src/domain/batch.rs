@@ -110,7 +110,7 @@ where
         if asked.is_empty() {
             return;
         }
-        // Whoever has hung up meanwhile is not served.
+        // Whoever was given up meanwhile is not served.
         let asked = asked.into_iter().filter(|asked| !asked.answer.is_closed());
         let (asked, answers): (Vec<_>, Vec<_>) = asked.map(|Asked { what, answer }| (what, answer)).unzip();
         if asked.is_empty() {

@@ -8,7 +8,10 @@ use super::{
     audit::{Event, Kind},
     mail::MAIL_RETENTION,
 };
-use crate::store::{self, purge};
+use crate::{
+    store::{self, purge},
+    telemetry,
+};
 
 /// How many rows are removed in one transaction.
 const BATCH: u32 = 500;
@@ -38,26 +41,56 @@ pub struct Upkeep {
     pub audit_fault: Option<String>,
 }
 
+impl Upkeep {
+    fn tell(&self) {
+        if let Some(fault) = &self.audit_fault {
+            tracing::error!(fault, "the audit log is not intact, so nothing of it is removed");
+        }
+        if *self != Self::default() {
+            tracing::info!(done = ?self, "upkeep");
+        }
+    }
+}
+
+/// What came of the steps so far.
+#[derive(Default)]
+struct Steps {
+    first_failure: Option<Error>,
+}
+
+impl Steps {
+    /// What a step did: nothing, where it failed.
+    fn done<T: Default>(&mut self, step: &'static str, result: Result<T, Error>) -> T {
+        result.unwrap_or_else(|error| {
+            tracing::error!(step, error = %telemetry::causes(&error), "a step of upkeep failed");
+            self.first_failure.get_or_insert(error);
+            T::default()
+        })
+    }
+}
+
 impl Domain {
     /// Rotates keys that are due, removes those that are over, purges sessions that have been over for the
     /// retention time, prunes the revocation log, forgets attempts that are forgiven, removes mail that is
-    /// over, and what is too old of the audit log, and erases what is kept of those who left.
+    /// over, and what is too old of the audit log, and erases what is kept of those who left. What fails of
+    /// this keeps nothing of the rest from being done. The log tells of both.
     ///
     /// # Errors
-    /// Of the first of these that fails; the next time it goes on there.
+    /// Of the first of these that fails. Nothing is done on a database that cannot be reached or relied on.
     pub async fn upkeep(&self, context: &Context) -> Result<Upkeep, Error> {
         self.must_be_current(context.now).await?;
-        let rotated = self.rotate_key_when_due(context).await?.map(|rotated| rotated.current);
-        let keys_removed = self.remove_old_keys(context).await?.len();
-        let sessions_removed = self.purge_sessions(context).await?;
-        self.purge_challenges(context).await?;
-        let rules_removed = self.prune_revocations(context).await?;
-        let limits_removed = self.forget_attempts(context).await?;
-        let mails_removed = self.purge_mails(context).await?;
-        let (events_removed, fault) = self.retire_audit(context).await?;
-        let accounts_erased = self.erase_what_waits(context).await?;
-        Ok(Upkeep {
-            rotated,
+        let mut steps = Steps::default();
+        let rotated = steps.done("rotate keys", self.rotate_key_when_due(context).await);
+        let keys_removed = steps.done("remove old keys", self.remove_old_keys(context).await).len();
+        let sessions_removed = steps.done("purge sessions", self.purge_sessions(context).await);
+        steps.done("purge challenges", self.purge_challenges(context).await);
+        let rules_removed = steps.done("prune revocations", self.prune_revocations(context).await);
+        let limits_removed = steps.done("forget attempts", self.forget_attempts(context).await);
+        let mails_removed = steps.done("purge mails", self.purge_mails(context).await);
+        let (events_removed, fault) = steps.done("retire audit events", self.retire_audit(context).await);
+        let accounts_erased = steps.done("erase accounts", self.erase_what_waits(context).await);
+        let done = Upkeep {
+            rotated: rotated.map(|rotated| rotated.current),
             keys_removed,
             sessions_removed,
             rules_removed,
@@ -66,7 +99,9 @@ impl Domain {
             events_removed,
             accounts_erased,
             audit_fault: fault.map(|fault| fault.to_string()),
-        })
+        };
+        done.tell();
+        steps.first_failure.map_or(Ok(done), Err)
     }
 
     /// How long to wait before the next time: a minute, or less where keys live for minutes.

@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use shared::id::RequestId;
+use tokio::time::Instant;
 use tracing::{Instrument as _, Span, field};
 
 use super::trace::TraceParent;
@@ -18,9 +19,10 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Wraps a request in a span that names it, and tells of its end.
 pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let began = app.clock.now();
-    let id =
-        given_id(&request).unwrap_or_else(|| RequestId::new(began, app.random.bytes().unwrap_or_default()));
+    // Not of the clock, which is set now and then: then a request would have taken hours, or nothing.
+    let began = Instant::now();
+    let id = given_id(&request)
+        .unwrap_or_else(|| RequestId::new(app.clock.now(), app.random.bytes().unwrap_or_default()));
     request.extensions_mut().insert(id);
     let method = request.method().clone();
     // The pattern, never the path: a path would make a series of its own for every id in it.
@@ -33,7 +35,7 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let status = response.status();
-    let took = app.clock.now().since(began);
+    let took = began.elapsed();
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     span.in_scope(|| {
         if status.is_server_error() {

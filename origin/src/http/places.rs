@@ -68,6 +68,13 @@ impl Places {
         }
     }
 
+    /// Ready when none is taken. Nobody may ask for one any more: of those who wait, one alone is told of a change.
+    pub(super) async fn all_free(&self) {
+        while self.state().taken > 0 {
+            self.0.changed.notified().await;
+        }
+    }
+
     fn try_take(&self) -> Option<Place> {
         let mut state = self.state();
         if state.taken < self.0.most {
@@ -211,5 +218,22 @@ mod tests {
             let next = places.try_take().unwrap();
             assert!(!is_displaced(&next).await);
         }
+    }
+
+    #[tokio::test]
+    async fn all_are_free_when_the_last_is_left() {
+        let places = Places::new(2);
+        places.all_free().await;
+        let (first, second) = (places.take().await, places.take().await);
+        let free = tokio::spawn({
+            let places = places.clone();
+            async move { places.all_free().await }
+        });
+        for place in [first, second] {
+            tokio::task::yield_now().await;
+            assert!(!free.is_finished());
+            drop(place);
+        }
+        free.await.unwrap();
     }
 }

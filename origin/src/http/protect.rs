@@ -60,13 +60,16 @@ fn is_framed_plainly(headers: &HeaderMap) -> bool {
     codings.next().is_none_or(is_chunked) && codings.next().is_none()
 }
 
-/// Answers 503 while the database was restored from a backup and nobody has said so; operators still learn
-/// why. That a database cannot be reached is for those to answer who need it.
+/// Answers 503 while the database was restored from a backup and nobody has said so. That a database cannot be
+/// reached is for those to answer who need it. Operators are not made to wait for it here: whether it may be relied
+/// on is what readiness asks itself.
 pub(super) async fn reliance(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let is_operators = path.starts_with("/health/") || path == "/metrics";
+    if path.starts_with("/health/") || path == "/metrics" {
+        return next.run(request).await;
+    }
     match app.domain.must_have_been_current(app.clock.now()).await {
-        Err(error @ domain::Error::WentBack { .. }) if !is_operators => problems::of(error).into_response(),
+        Err(error @ domain::Error::WentBack { .. }) => problems::of(error).into_response(),
         _ => next.run(request).await,
     }
 }

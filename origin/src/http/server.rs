@@ -1,6 +1,7 @@
 //! The listening socket: HTTP/1.1 with a limit on everything a client can draw out, and a graceful stop.
 
 use std::{
+    convert::Infallible,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -13,7 +14,7 @@ use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
     extract::ConnectInfo,
-    http::Request,
+    http::{Request, Response},
 };
 use hyper::{
     body::{Frame, Incoming, SizeHint},
@@ -23,13 +24,19 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{Instant, timeout_at},
+};
 use tower::ServiceExt as _;
 
 use super::{
     outflow::Outflow,
     places::{Place, Places},
 };
+
+#[cfg(test)]
+mod tests;
 
 /// The most bytes that a head may have; longer ones are 431.
 const LARGEST_HEAD: usize = 32 * 1024;
@@ -43,30 +50,52 @@ pub struct Bounds {
     pub idle: Duration,
     /// How long a client may take to let an answer out.
     pub answer: Duration,
-    /// How long requests may go on after the signal to stop.
-    pub drain: Duration,
 }
 
-/// Answers connections until `stop` is ready, then lets the requests under way finish.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, bounds: Bounds) {
-    let graceful = GracefulShutdown::new();
-    let places = Places::new(bounds.connections);
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            accepted = accept(&listener, &places) => match accepted {
-                Ok((place, stream, peer)) => answer(place, stream, peer, router.clone(), &graceful, bounds),
+/// What listens, and all that has come there and is not done.
+pub struct Server {
+    listener: TcpListener,
+    router: Router,
+    bounds: Bounds,
+    graceful: GracefulShutdown,
+    places: Places,
+}
+
+impl Server {
+    /// Of nobody yet.
+    #[must_use]
+    pub fn new(listener: TcpListener, router: Router, bounds: Bounds) -> Self {
+        let (graceful, places) = (GracefulShutdown::new(), Places::new(bounds.connections));
+        Self { listener, router, bounds, graceful, places }
+    }
+
+    /// Answers connections until this is dropped; those that are open then go on.
+    pub async fn run(&self) -> Infallible {
+        loop {
+            match accept(&self.listener, &self.places).await {
+                Ok((place, stream, peer)) => {
+                    answer(place, stream, peer, self.router.clone(), &self.graceful, self.bounds);
+                }
                 Err(error) => recover(&error).await,
-            },
+            }
         }
     }
-    // Closed before the wait, so that a load balancer sees at once that nobody listens any more.
-    drop(listener);
-    let open = graceful.count();
-    tracing::info!(open, "stopping: no new connections, the requests under way finish");
-    if tokio::time::timeout(bounds.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!(seconds = bounds.drain.as_secs(), "stopping: some requests did not finish in time");
+
+    /// Takes no more connections, and lets the requests under way finish until this moment, those too whose clients
+    /// have hung up.
+    pub async fn finish(self, until: Instant) {
+        let Self { listener, graceful, places, .. } = self;
+        // Closed before the wait, so that a load balancer sees at once that nobody listens any more.
+        drop(listener);
+        let open = graceful.count();
+        tracing::info!(open, "stopping: no new connections, the requests under way finish");
+        let finished = async {
+            graceful.shutdown().await;
+            places.all_free().await;
+        };
+        if timeout_at(until, finished).await.is_err() {
+            tracing::warn!("stopping: some requests did not finish in time");
+        }
     }
 }
 
@@ -76,10 +105,16 @@ async fn accept(listener: &TcpListener, places: &Places) -> io::Result<(Place, T
     Ok((places.take().await, stream, peer))
 }
 
-/// The connection's place was another's by the time its request had come: nothing of it was begun.
+/// Why a request has no answer, and its connection ends.
 #[derive(Debug, thiserror::Error)]
-#[error("displaced by another connection")]
-struct Displaced;
+enum Unanswered {
+    /// Its place was another's by the time that the request had come: nothing of it was begun.
+    #[error("displaced by another connection")]
+    Displaced,
+    /// The log has what it said, on standard error.
+    #[error("the request ended in a panic")]
+    Panicked,
+}
 
 fn answer(
     place: Place,
@@ -99,10 +134,12 @@ fn answer(
         let (place, router) = (Arc::clone(&served), router.clone());
         async move {
             if !place.begin() {
-                return Err(Displaced);
+                return Err(Unanswered::Displaced);
             }
-            let answer = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-            Ok(answer.map(|body| Departing { body, place }))
+            match handle(router, request, Arc::clone(&place)).await {
+                Some(answer) => Ok(answer.map(|body| Departing { body, place })),
+                None => Err(Unanswered::Panicked),
+            }
         }
     });
     let connection = http1::Builder::new()
@@ -121,6 +158,17 @@ fn answer(
             },
         }
     });
+}
+
+/// Answers in a task of its own, which a client that hangs up does not end: what it has begun is done to the end and
+/// recorded, and keeps its place until then. Else a guess would leave no trace that is hung up on. None when it panics.
+async fn handle(router: Router, request: Request<Body>, place: Arc<Place>) -> Option<Response<Body>> {
+    let handled = tokio::spawn(async move {
+        let answer = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+        drop(place);
+        answer
+    });
+    handled.await.inspect_err(|_| tracing::error!("a request ended in a panic")).ok()
 }
 
 /// The body of an answer, which is dropped when all of it is on its way, or it is given up.
@@ -161,168 +209,5 @@ async fn recover(error: &io::Error) {
     if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
         tracing::warn!(%error, "no connection could be accepted; trying again");
         tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::routing::get;
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        sync::{Notify, oneshot},
-    };
-
-    use super::*;
-
-    const BOUNDS: Bounds = Bounds {
-        connections: 8,
-        idle: Duration::from_secs(10),
-        answer: Duration::from_secs(10),
-        drain: Duration::from_secs(10),
-    };
-
-    /// A server of one large answer, and its address.
-    async fn served(bounds: Bounds) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let large = || async { vec![b'x'; 32 * 1024 * 1024] };
-        let router = Router::new().route("/", get(|| async { "small" })).route("/large", get(large));
-        tokio::spawn(serve(listener, router, std::future::pending(), bounds));
-        address
-    }
-
-    async fn asked(client: &mut TcpStream, path: &str) {
-        client.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
-    }
-
-    /// What comes until the connection ends, in whatever way.
-    async fn to_the_end(client: &mut TcpStream) -> Vec<u8> {
-        let mut received = Vec::new();
-        let end = tokio::time::timeout(Duration::from_secs(5), client.read_to_end(&mut received)).await;
-        let _ = end.expect("the end of the connection");
-        received
-    }
-
-    #[tokio::test]
-    async fn an_answer_that_nobody_reads_is_given_up() {
-        let answer = Duration::from_millis(300);
-        let address = served(Bounds { answer, ..BOUNDS }).await;
-        let mut client = TcpStream::connect(address).await.unwrap();
-        asked(&mut client, "/large").await;
-        // A byte now and then is not enough.
-        let mut byte = [0];
-        for _ in 0..6 {
-            tokio::time::sleep(answer / 3).await;
-            client.read_exact(&mut byte).await.unwrap();
-        }
-        assert!(to_the_end(&mut client).await.len() < 32 * 1024 * 1024);
-    }
-
-    #[tokio::test]
-    async fn an_answer_that_is_read_slowly_but_in_time_arrives() {
-        let address = served(Bounds { answer: Duration::from_secs(4), ..BOUNDS }).await;
-        let mut client = TcpStream::connect(address).await.unwrap();
-        for _ in 0..2 {
-            asked(&mut client, "/large").await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            let mut left = 32 * 1024 * 1024;
-            let mut buffer = vec![0; 1024 * 1024];
-            while left > 0 {
-                let read = client.read(&mut buffer).await.unwrap();
-                assert!(read > 0, "{left} bytes are missing");
-                left -= read.min(left);
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn a_head_that_does_not_come_whole_ends_the_connection() {
-        let idle = Duration::from_millis(300);
-        let address = served(Bounds { idle, ..BOUNDS }).await;
-        for beginning in ["", "GET / HTT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
-            let mut client = TcpStream::connect(address).await.unwrap();
-            client.write_all(beginning.as_bytes()).await.unwrap();
-            assert!(to_the_end(&mut client).await.is_empty(), "{beginning}");
-        }
-        let mut client = TcpStream::connect(address).await.unwrap();
-        asked(&mut client, "/").await;
-        assert!(
-            to_the_end(&mut client).await.ends_with(b"small"),
-            "one that was answered may idle no longer"
-        );
-    }
-
-    #[tokio::test]
-    async fn where_all_places_are_taken_whoever_waits_makes_room() {
-        let address = served(Bounds { connections: 2, ..BOUNDS }).await;
-        let mut waiting = Vec::new();
-        for _ in 0..5 {
-            waiting.push(TcpStream::connect(address).await.unwrap());
-        }
-        let mut client = TcpStream::connect(address).await.unwrap();
-        asked(&mut client, "/").await;
-        let mut answer = [0; 12];
-        client.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 200");
-        for client in waiting.iter_mut().take(4) {
-            assert!(to_the_end(client).await.is_empty());
-        }
-    }
-
-    #[tokio::test]
-    async fn an_answer_that_is_going_out_makes_no_room_before_its_end() {
-        let address = served(Bounds { connections: 1, ..BOUNDS }).await;
-        let mut client = TcpStream::connect(address).await.unwrap();
-        asked(&mut client, "/large").await;
-        let mut beginning = [0; 12];
-        client.read_exact(&mut beginning).await.unwrap();
-        let mut newcomer = TcpStream::connect(address).await.unwrap();
-        asked(&mut newcomer, "/").await;
-        assert!(to_the_end(&mut client).await.len() > 32 * 1024 * 1024);
-        newcomer.read_exact(&mut beginning).await.unwrap();
-        assert_eq!(&beginning, b"HTTP/1.1 200");
-    }
-
-    #[tokio::test]
-    async fn a_request_under_way_finishes_after_the_signal_and_no_other_begins() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (begun, release) = (std::sync::Arc::new(Notify::new()), std::sync::Arc::new(Notify::new()));
-        let (inner_begun, inner_release) = (begun.clone(), release.clone());
-        let slow = move || async move {
-            inner_begun.notify_one();
-            inner_release.notified().await;
-            "done"
-        };
-        let (stop, stopped) = oneshot::channel::<()>();
-        let router = Router::new().route("/slow", get(slow));
-        let until = async move { drop(stopped.await) };
-        let server = tokio::spawn(serve(listener, router, until, BOUNDS));
-
-        let mut client = TcpStream::connect(address).await.unwrap();
-        client.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        begun.notified().await;
-        stop.send(()).unwrap();
-        while TcpStream::connect(address).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-        release.notify_one();
-        let mut text = String::new();
-        client.read_to_string(&mut text).await.unwrap();
-        assert!(text.ends_with("done"), "{text}");
-        server.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn an_oversized_head_is_431() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, Router::new(), std::future::pending(), BOUNDS));
-        let mut client = TcpStream::connect(address).await.unwrap();
-        let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(LARGEST_HEAD));
-        client.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = [0; 12];
-        client.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 431");
     }
 }

@@ -2,8 +2,10 @@
 
 mod browser;
 mod guards;
+mod hanging_up;
 mod login_form;
 mod mail;
+mod operations;
 mod outage;
 mod policy;
 mod revocation;

@@ -1,12 +1,14 @@
 //! What is over goes, in small batches; what lives stays.
 
+use sqlx::Row as _;
+
 use super::*;
+use crate::domain::administration::Act;
 
 /// Long enough for everything that is over to go: the retention time, and a little.
 const GONE: u64 = 30 * DAY + 1;
 
 async fn sessions_kept(w: &World) -> i64 {
-    use sqlx::Row as _;
     let row = sqlx::query("SELECT COUNT(*) AS n FROM sessions").fetch_one(w.store.reads()).await.unwrap();
     row.get("n")
 }
@@ -65,5 +67,35 @@ async fn many_go_in_batches_while_origins_share_the_work() {
         assert_eq!(sessions_kept(&w).await, 1);
         assert!(w.events("sessions.purged").await.len() >= 3, "in batches");
         assert!(w.refresh(GONE, &live.refresh_token).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn what_fails_keeps_nothing_of_the_rest_from_being_done() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        w.browser(0).await;
+        let context = w.at(1);
+        let transaction = w.domain.administer(&context, Act::Account(user)).await.unwrap();
+        w.domain.delete_in(transaction, &context, user).await.unwrap();
+        let alter = async |statement: &'static str| {
+            let mut transaction = w.store.begin().await.unwrap();
+            sqlx::query(statement).execute(&mut *transaction).await.unwrap();
+            transaction.commit().await.unwrap();
+        };
+        let erased = async || {
+            let row = sqlx::query("SELECT MAX(after_seq) AS n, MAX(is_last) AS m FROM erasures");
+            let row = row.fetch_one(w.store.reads()).await.unwrap();
+            row.get::<i64, _>("n") + row.get::<i64, _>("m") > 0
+        };
+        assert_eq!((sessions_kept(&w).await, erased().await), (1, false));
+
+        // Of the steps before it and after it, one each is looked at.
+        alter("ALTER TABLE attempts RENAME TO attempts_elsewhere").await;
+        let failed = w.domain.upkeep(&w.at(GONE)).await;
+        assert!(matches!(failed, Err(Error::Store(_))), "{failed:?}");
+        assert_eq!((sessions_kept(&w).await, erased().await), (0, true));
+        alter("ALTER TABLE attempts_elsewhere RENAME TO attempts").await;
+        w.domain.upkeep(&w.at(GONE)).await.unwrap();
     }
 }
