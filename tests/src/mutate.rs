@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use tokio::time::Instant;
 
@@ -19,6 +19,9 @@ const PATCHES: &str = "tests/mutations";
 /// The line of a patch that says by which arguments of cargo it is caught.
 const CAUGHT_BY: &str = "Caught-by: ";
 
+/// How many lines are shown of what git or the compiler says of a bug that could not be planted.
+const SHOWN: usize = 20;
+
 /// One planted bug.
 struct Planted {
     /// The file's name, without what follows the dot.
@@ -31,19 +34,20 @@ struct Planted {
 }
 
 /// What the tests made of a planted bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
     Caught,
     Survived,
-    /// The patch does not fit the code any more, or what comes of it does not compile: it shows nothing.
-    Broken,
+    /// The patch does not fit the code any more, or what comes of it does not compile: it shows nothing. And what git or
+    /// the compiler said last.
+    Broken(Vec<String>),
 }
 
 /// Plants the bugs whose names contain one of these, or all, one after the other, and says which of them no test has
 /// noticed.
 ///
 /// # Errors
-/// When one has survived, or could not be tried.
+/// When one has survived, or could not be tried, or when there is none of such a name.
 pub fn planted(place: &Place, names: &[String]) -> Result<(), Failure> {
     let planted = all(&place.root, names)?;
     let copy = place.target.join("mutated");
@@ -51,28 +55,53 @@ pub fn planted(place: &Place, names: &[String]) -> Result<(), Failure> {
     // Tests that fail anyway would catch everything.
     let commands: BTreeSet<&Vec<String>> = planted.iter().map(|bug| &bug.caught_by).collect();
     for command in commands {
-        if !is_success(place, &copy, command, &[])? {
+        let control = run(place, &copy, command, &[])?;
+        if !control.status.success() {
             return Err(Failure::new(
                 format!("`cargo {}` fails without any planted bug", command.join(" ")),
                 "mend that first",
-            ));
+            )
+            .with_log(last_words(&control)));
         }
     }
-    let mut missed = Vec::new();
+    let mut outcomes = Vec::new();
     for bug in &planted {
         let began = Instant::now();
         let outcome = try_out(place, &copy, bug)?;
         let seconds = began.elapsed().as_secs();
         println!("{:<9} {} ({seconds} s)", outcome.word(), bug.name);
-        if outcome != Outcome::Caught {
-            missed.push(format!("{}: {}", outcome.word(), bug.name));
+        outcomes.push((bug.name.as_str(), outcome));
+    }
+    let caught = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Caught).count();
+    println!("{} planted, {caught} caught", planted.len());
+    judged(&outcomes)
+}
+
+/// Wants each to have been caught. A test is missing where one has survived; where one could not be planted nothing is
+/// known of the tests, and it is the patch that is wrong.
+fn judged(outcomes: &[(&str, Outcome)]) -> Result<(), Failure> {
+    let (mut log, mut has_survived, mut is_broken) = (Vec::new(), false, false);
+    for (name, outcome) in outcomes {
+        match outcome {
+            Outcome::Caught => continue,
+            Outcome::Survived => has_survived = true,
+            Outcome::Broken(_) => is_broken = true,
+        }
+        log.push(format!("{}: {name}", outcome.word()));
+        if let Outcome::Broken(said) = outcome {
+            log.extend(said.iter().map(|line| format!("    {line}")));
         }
     }
-    println!("{} planted, {} caught", planted.len(), planted.len() - missed.len());
-    if missed.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new("a planted bug was not noticed", "write the test that notices it").with_log(missed))
+    let (what, remedy) = match (has_survived, is_broken) {
+        (false, false) => return Ok(()),
+        (true, false) => ("a planted bug was not noticed", "write the test that notices it"),
+        (false, true) => ("a planted bug does not apply or does not compile", "renew its patch"),
+        (true, true) => (
+            "a planted bug was not noticed, and another does not apply or does not compile",
+            "write the test that notices the one, and renew the patch of the other",
+        ),
+    };
+    Err(Failure::new(what, remedy).with_log(log))
 }
 
 /// Lets cargo-mutants plant its own bugs into `shared`; what survives is listed in `mutants.out` of the target
@@ -97,16 +126,17 @@ pub fn shared(place: &Place, more: &[String]) -> Result<(), Failure> {
 }
 
 impl Outcome {
-    const fn word(self) -> &'static str {
+    const fn word(&self) -> &'static str {
         match self {
             Self::Caught => "caught",
             Self::Survived => "SURVIVED",
-            Self::Broken => "BROKEN",
+            Self::Broken(_) => "BROKEN",
         }
     }
 }
 
-/// Those caught by the same tests stand together: what these are built of is not built anew between them.
+/// Those whose names contain one of these, or all where there are no names; a name that none has is a mistake. Those
+/// caught by the same tests stand together: what these are built of is not built anew between them.
 fn all(root: &Path, names: &[String]) -> Result<Vec<Planted>, Failure> {
     let directory = root.join(PATCHES);
     let mut patches: Vec<PathBuf> = fs::read_dir(&directory)
@@ -124,9 +154,17 @@ fn all(root: &Path, names: &[String]) -> Result<Vec<Planted>, Failure> {
                 format!("give it a line `{CAUGHT_BY}test …`"),
             )
         })?;
-        if names.is_empty() || names.iter().any(|name| bug.name.contains(name)) {
-            planted.push(bug);
-        }
+        planted.push(bug);
+    }
+    let is_of = |bug: &Planted, name: &String| bug.name.contains(name);
+    if let Some(name) = names.iter().find(|name| !planted.iter().any(|bug| is_of(bug, name))) {
+        return Err(Failure::new(
+            format!("no planted bug has a name with `{name}` in it"),
+            format!("name one by its file in {PATCHES}, or none to plant all"),
+        ));
+    }
+    if !names.is_empty() {
+        planted.retain(|bug| names.iter().any(|name| is_of(bug, name)));
     }
     planted.sort_by(|one, other| one.caught_by.cmp(&other.caught_by));
     Ok(planted)
@@ -150,15 +188,9 @@ fn try_out(place: &Place, copy: &Path, bug: &Planted) -> Result<Outcome, Failure
         .current_dir(copy)
         // The copy lies inside a repository and is none of it.
         .env("GIT_CEILING_DIRECTORIES", copy.parent().unwrap_or(copy))
-        .status()
+        .output()
         .map_err(Failure::io("git did not start", "install it"))?;
-    let outcome = if !applied.success() || !is_success(place, copy, &bug.caught_by, &["--no-run"])? {
-        Outcome::Broken
-    } else if is_success(place, copy, &bug.caught_by, &[])? {
-        Outcome::Survived
-    } else {
-        Outcome::Caught
-    };
+    let outcome = outcome(place, copy, bug, &applied)?;
     for file in &bug.files {
         let (from, to) = (place.root.join(file), copy.join(file));
         fs::copy(&from, &to).map_err(Failure::file(&from))?;
@@ -166,8 +198,21 @@ fn try_out(place: &Place, copy: &Path, bug: &Planted) -> Result<Outcome, Failure
     Ok(outcome)
 }
 
-/// Whether a command of cargo succeeds in the copy. What it says is not shown: it is about what was planted.
-fn is_success(place: &Place, copy: &Path, arguments: &[String], more: &[&str]) -> Result<bool, Failure> {
+/// What the tests make of a bug that git has applied, or could not.
+fn outcome(place: &Place, copy: &Path, bug: &Planted, applied: &Output) -> Result<Outcome, Failure> {
+    if !applied.status.success() {
+        return Ok(Outcome::Broken(last_words(applied)));
+    }
+    let compiled = run(place, copy, &bug.caught_by, &["--no-run"])?;
+    if !compiled.status.success() {
+        return Ok(Outcome::Broken(last_words(&compiled)));
+    }
+    let tested = run(place, copy, &bug.caught_by, &[])?;
+    Ok(if tested.status.success() { Outcome::Survived } else { Outcome::Caught })
+}
+
+/// Runs a command of cargo in the copy. What it says is not shown as it comes: it is about what was planted.
+fn run(place: &Place, copy: &Path, arguments: &[String], more: &[&str]) -> Result<Output, Failure> {
     let mut own = arguments.split(|argument| argument == "--");
     let mut command = cargo();
     command.args(own.next().unwrap_or_default()).arg("--quiet").args(more);
@@ -176,8 +221,15 @@ fn is_success(place: &Place, copy: &Path, arguments: &[String], more: &[&str]) -
     }
     // The dependencies are built already, and are found by their features.
     command.current_dir(copy).env("CARGO_TARGET_DIR", &place.target);
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    Ok(status.map_err(Failure::io("cargo did not start", "install Rust by rustup"))?.success())
+    let output = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output();
+    output.map_err(Failure::io("cargo did not start", "install Rust by rustup"))
+}
+
+/// The last lines of what a command wrote on standard error.
+fn last_words(output: &Output) -> Vec<String> {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = said.lines().collect();
+    lines[lines.len().saturating_sub(SHOWN)..].iter().map(|&line| line.to_owned()).collect()
 }
 
 /// Copies what git knows, or would: nothing that was built. What is the same already is not touched, so that cargo does
@@ -236,6 +288,39 @@ mod tests {
         assert_eq!(planted.caught_by, ["test", "--lib", "--", "a::b", "c"]);
         assert_eq!(planted.files, [Path::new("x/y.rs")]);
         assert!(Planted::read(Path::new("a.patch"), "--- a/x\n+++ b/x\n").is_none());
+    }
+
+    #[test]
+    fn a_name_that_no_planted_bug_has_is_a_mistake_and_is_told() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let told = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            all(root, &names).map(|planted| planted.len()).map_err(|failure| failure.to_string())
+        };
+        let mistake = "error: no planted bug has a name with `expp` in it; \
+                       name one by its file in tests/mutations, or none to plant all";
+        assert_eq!(told(&["expp"]).unwrap_err(), mistake);
+        assert_eq!(told(&["exp", "expp"]).unwrap_err(), mistake);
+        assert!(told(&["exp"]).unwrap() >= 1);
+    }
+
+    #[test]
+    fn a_bug_that_was_not_noticed_wants_a_test_and_one_that_does_not_compile_another_patch() {
+        let broken = || Outcome::Broken(vec!["error[E0308]: mismatched types".to_owned()]);
+        let said = |outcomes: &[(&str, Outcome)]| judged(outcomes).unwrap_err().to_string();
+        judged(&[("one", Outcome::Caught)]).unwrap();
+        assert_eq!(
+            said(&[("one", Outcome::Caught), ("other", Outcome::Survived)]),
+            "    SURVIVED: other\nerror: a planted bug was not noticed; write the test that notices it"
+        );
+        let of_one = said(&[("one", broken()), ("other", Outcome::Caught)]);
+        assert_eq!(
+            of_one,
+            "    BROKEN: one\n        error[E0308]: mismatched types\n\
+             error: a planted bug does not apply or does not compile; renew its patch"
+        );
+        let of_both = said(&[("one", broken()), ("other", Outcome::Survived)]);
+        assert!(of_both.contains("write the test") && of_both.contains("renew the patch"), "{of_both}");
     }
 
     /// A patch that does not fit any more shows nothing.

@@ -2,6 +2,7 @@
 //! end-to-end tests twice. What has to do with a database is tried on SQLite and on PostgreSQL.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
 use crate::interruption::interruption;
@@ -67,6 +68,13 @@ pub struct Options {
     pub further: Option<Further>,
 }
 
+/// What cargo is told of the tests of the crates …
+const OF_THE_CRATES: [&str; 4] = ["--lib", "--bins", "--test", "pipeline"];
+/// … of those in their documentation …
+const OF_THE_DOCUMENTATION: [&str; 1] = ["--doc"];
+/// … and of those end to end.
+const END_TO_END: [&str; 2] = ["--test", "e2e"];
+
 /// The variable that leads a system that a test starts to what was built for it.
 pub const ARTIFACTS: &str = "E2E_ARTIFACTS";
 
@@ -94,6 +102,7 @@ async fn all(place: &Place, options: &Options) -> Result<(), Failure> {
     setup::in_background(place, setup::for_tests).await?.write(&artifacts)?;
     let run = Run { place, name: options.name.as_deref(), further, artifacts };
     let database = options.database.or(options.further.map(|_| Database::Sqlite));
+    run.must_have_tests(database.is_none()).await?;
 
     // Before anything that takes long, as above.
     let server = match database {
@@ -104,10 +113,9 @@ async fn all(place: &Place, options: &Options) -> Result<(), Failure> {
 
     let mut failed = Vec::new();
     if database.is_none() {
-        let of_the_crates = ["--lib", "--bins", "--test", "pipeline"];
         let on_both: Vec<_> = url.map(|url| ("TEST_POSTGRES_URL", url)).into_iter().collect();
-        failed.extend(run.cargo_test(&of_the_crates, &on_both).await.err().map(|_| "of the crates"));
-        failed.extend(run.cargo_test(&["--doc"], &[]).await.err().map(|_| "in the documentation"));
+        failed.extend(run.cargo_test(&OF_THE_CRATES, &on_both).await.err().map(|_| "of the crates"));
+        failed.extend(run.cargo_test(&OF_THE_DOCUMENTATION, &[]).await.err().map(|_| "in the documentation"));
     }
     if database != Some(Database::Postgres) {
         failed.extend(run.on_sqlite().await.err().map(|_| "end to end on SQLite"));
@@ -140,22 +148,54 @@ struct Run<'r> {
 
 impl Run<'_> {
     async fn on_sqlite(&self) -> Result<(), Failure> {
-        self.cargo_test(&["--test", "e2e"], &[("E2E_DATABASE", "sqlite")]).await
+        self.cargo_test(&END_TO_END, &[("E2E_DATABASE", "sqlite")]).await
     }
 
     async fn on_postgres(&self, url: &str) -> Result<(), Failure> {
         let environment = [("E2E_DATABASE", "postgres"), ("E2E_POSTGRES_URL", url)];
-        self.cargo_test(&["--test", "e2e"], &environment).await
+        self.cargo_test(&END_TO_END, &environment).await
+    }
+
+    /// Wants some test to be among those that are to run: with a name that none has, nothing fails.
+    async fn must_have_tests(&self, of_all: bool) -> Result<(), Failure> {
+        let Some(name) = self.name else { return Ok(()) };
+        let everywhere = [OF_THE_CRATES.as_slice(), &OF_THE_DOCUMENTATION, &END_TO_END];
+        let asked = if of_all { everywhere.as_slice() } else { &everywhere[2..] };
+        for arguments in asked {
+            let mut command = self.command(arguments, &[], &["--list"]);
+            let listed = setup::in_background(self.place, move |_| {
+                let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+                output.map_err(Failure::io("cargo did not start", "install Rust by rustup"))
+            });
+            let listed = listed.await?;
+            // What cannot be listed cannot be run either, and then that is what is to be seen.
+            if !listed.status.success() || names_a_test(&String::from_utf8_lossy(&listed.stdout)) {
+                return Ok(());
+            }
+        }
+        let own = if of_all { [].as_slice() } else { &END_TO_END };
+        let list = [&["cargo", "test"], OF_THE_TESTS.as_slice(), own, &["--", "--list"]].concat().join(" ");
+        let remedy = format!("see the names by `{list}`");
+        Err(Failure::new(format!("no test that was asked for has a name with `{name}` in it"), remedy))
     }
 
     async fn cargo_test(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), Failure> {
+        let mut command = self.command(arguments, environment, &[]);
+        setup::in_background(self.place, move |place| {
+            place.run_aloud(&mut command, "`cargo test`", "see above")
+        })
+        .await
+    }
+
+    /// Cargo, told to run these tests, and the tests, told by `more` how.
+    fn command(&self, arguments: &[&str], environment: &[(&str, &str)], more: &[&str]) -> Command {
         let mut command = cargo();
         command.args(["test", "--quiet", "--no-fail-fast"]).args(OF_THE_TESTS).args(arguments);
         command
             .envs(environment.iter().copied())
             .env(ARTIFACTS, &self.artifacts)
             .current_dir(&self.place.root);
-        let mut filter: Vec<&str> = self.name.into_iter().collect();
+        let mut filter: Vec<&str> = self.name.into_iter().chain(more.iter().copied()).collect();
         if let Some((further, (variable, value))) = &self.further {
             command.env(variable, value);
             filter.push("--ignored");
@@ -166,9 +206,25 @@ impl Run<'_> {
         if !filter.is_empty() {
             command.arg("--").args(filter);
         }
-        setup::in_background(self.place, move |place| {
-            place.run_aloud(&mut command, "`cargo test`", "see above")
-        })
-        .await
+        command
+    }
+}
+
+/// Whether a list of tests, as the test binaries print it, has any.
+fn names_a_test(list: &str) -> bool {
+    list.lines().any(|line| line.ends_with(": test"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_without_a_test_is_known_from_one_with_some() {
+        assert!(names_a_test("journey::a_user_comes: test\n\n1 test, 0 benchmarks\n"));
+        assert!(names_a_test("shared/src/axum.rs - axum (line 12): test\n"));
+        for none in ["", "\n0 tests, 0 benchmarks\n", "some::bench: benchmark\n"] {
+            assert!(!names_a_test(none), "{none}");
+        }
     }
 }

@@ -1,11 +1,17 @@
 //! Login from another site: nobody is logged in to a stranger's account, where what they do then would be the
-//! stranger's to see.
+//! stranger's to see. And what a login leaves in the browser goes along with no request that another site makes.
+
+use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::json;
 
 use super::{FOREIGN, TYPES};
-use crate::fixture::{Browser, Door, System};
+use crate::fixture::{Answer, Browser, Door, System};
+
+const SESSION: &str = "__Host-session";
+const ASSERTION: &str = "__Host-assertion";
+const DEVICE: &str = "__Host-device";
 
 #[tokio::test]
 async fn another_site_logs_nobody_in() {
@@ -50,6 +56,56 @@ async fn only_json_and_forms_are_logins() {
     }
 }
 
+/// The names of the cookies that an answer sets, and for how many seconds. Wants each to be for this host alone (RFC
+/// 6265bis §4.1.3.2), to travel encrypted alone, and to be out of reach of scripts and of most that other sites send.
+#[track_caller]
+fn cookies_of(answer: &Answer) -> BTreeMap<&str, u64> {
+    let lines = answer.headers("set-cookie");
+    let cookies: BTreeMap<_, _> = lines
+        .iter()
+        .map(|line| {
+            let mut parts = line.split("; ");
+            let (name, _) = parts.next().and_then(|pair| pair.split_once('=')).expect("a name and a value");
+            assert!(name.starts_with("__Host-"), "{line}");
+            let (age, mut attributes): (Vec<_>, Vec<_>) =
+                parts.partition(|attribute| attribute.starts_with("Max-Age="));
+            attributes.sort_unstable();
+            assert_eq!(attributes, ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"], "{line}");
+            let [age] = age[..] else { panic!("how long it lasts: {line}") };
+            (name, age["Max-Age=".len()..].parse().expect("seconds"))
+        })
+        .collect();
+    assert_eq!(cookies.len(), lines.len(), "each once: {lines:?}");
+    cookies
+}
+
+#[tokio::test]
+async fn the_cookies_of_a_login_are_for_this_host_alone_and_a_logout_clears_the_sessions() {
+    let system = System::shared().await;
+    let user = system.new_user().await;
+    for door in [Door::Edge, Door::Origin] {
+        let mut browser = Browser::at(system.at(door));
+        let fields = [("email", user.email.as_str()), ("password", &user.password)];
+        let by_form = Browser::at(system.at(door)).submit("/auth/sessions", &fields).await.is(303);
+        let by_script = browser.log_in(&user).await.is(201);
+        for login in [&by_form, &by_script] {
+            let cookies = cookies_of(login);
+            assert_eq!(cookies.keys().copied().collect::<Vec<_>>(), [ASSERTION, DEVICE, SESSION], "{door:?}");
+            assert!(cookies.values().all(|seconds| *seconds > 0), "{door:?}: {cookies:?}");
+            assert!(cookies[ASSERTION] < cookies[SESSION], "{door:?}: {cookies:?}");
+        }
+        if door == Door::Edge {
+            browser.cookies.remove(ASSERTION);
+            let renewed = browser.get("/api/echo").await.is(200);
+            let cookies = cookies_of(&renewed);
+            assert!(cookies.len() == 1 && cookies[ASSERTION] > 0, "{cookies:?}");
+        }
+        let logout = browser.delete("/auth/sessions/current").await.is(204);
+        assert_eq!(cookies_of(&logout), [(ASSERTION, 0), (SESSION, 0)].into(), "{door:?}");
+        browser.get("/auth/me").await.refused(401, "unauthenticated");
+    }
+}
+
 /// Session fixation: what a browser brings to its login is never what it has afterwards.
 #[tokio::test]
 async fn a_planted_session_does_not_survive_the_login() {
@@ -60,7 +116,7 @@ async fn a_planted_session_does_not_survive_the_login() {
         let mut browser = Browser::at(system.at(door));
         browser.cookies = planted.cookies.clone();
         browser.log_in(&user).await.is(201);
-        assert_ne!(browser.cookies["__Host-session"], planted.cookies["__Host-session"]);
+        assert_ne!(browser.cookies[SESSION], planted.cookies[SESSION]);
         let me = browser.get("/auth/me").await.is(200).json();
         assert_eq!(me["user"]["email"], user.email, "{door:?}");
     }

@@ -3,5 +3,6 @@
 
 mod answer;
 mod failure;
+mod fetches;
 mod request;
 mod streaming;

@@ -13,15 +13,26 @@ use crate::fixture::{Browser, Door, Memory, Mobile, System, counted};
 /// So many there are, where the system lets one process have them.
 const CROWD: usize = 10_000;
 
+/// Fewer would show nothing.
+const FEWEST: usize = 2_000;
+
 /// What one that is idle may take at origin, in KiB.
 const EACH: u64 = 16;
+
+/// How many open files are left to everything else.
+const SPARE: usize = 1_000;
 
 /// How many this process can have, with some to spare.
 fn crowd() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX).saturating_sub(1000);
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX).saturating_sub(SPARE as u64);
     let crowd = usize::try_from(most).map_or(CROWD, |most| most.min(CROWD));
+    assert!(
+        crowd >= FEWEST,
+        "only {crowd} connections fit into the limit of open files; raise it above {} (ulimit -Hn)",
+        FEWEST + SPARE
+    );
     if crowd < CROWD {
         println!("only {crowd} connections: the limit of open files allows no more (ulimit -Hn)");
     }

@@ -1,7 +1,7 @@
 //! What is larger than it may be: refused, early where that is possible, and never an error of ours.
 
 use super::{NOTHING, ask, request};
-use crate::fixture::{Door, Mobile, RawSocket, System};
+use crate::fixture::{Door, Mobile, RawSocket, System, counted};
 
 #[tokio::test]
 async fn a_token_of_any_length_is_refused() {
@@ -90,12 +90,15 @@ async fn a_head_without_end_harms_nobody() {
 
 #[tokio::test]
 async fn a_password_of_ten_mebibytes_is_refused_before_it_is_hashed() {
-    let system = System::shared().await;
+    // One of its own: what is hashed for the other tests is not to be counted.
+    let system = System::own(&[]).await;
+    let hashes = async || counted(&system.origin, "countersign_password_hashes_total").await;
     let credentials = |length| {
         serde_json::json!({"email": "nobody@example.test", "password": "x".repeat(length)}).to_string()
     };
     let login = credentials(10 * 1024 * 1024);
     for door in [Door::Edge, Door::Origin] {
+        let before = hashes().await;
         let length = format!("Content-Length: {}", login.len());
         let chunked = format!("{:x}\r\n{login}\r\n0\r\n\r\n", login.len());
         for (framing, body) in [(length.as_str(), &login), ("Transfer-Encoding: chunked", &chunked)] {
@@ -107,5 +110,12 @@ async fn a_password_of_ten_mebibytes_is_refused_before_it_is_hashed() {
         let answer =
             Mobile::at(system.at(door)).post("/auth/tokens").header("content-type", "application/json");
         answer.body(credentials(50_000)).send().await.refused(401, "invalid-credentials");
+        assert_eq!(hashes().await, before, "{door:?}");
+
+        let one_that_could_be =
+            serde_json::json!({"email": "nobody@example.test", "password": "x".repeat(50)});
+        let answer = Mobile::at(system.at(door)).post("/auth/tokens").json(&one_that_could_be).send().await;
+        answer.refused(401, "invalid-credentials");
+        assert_eq!(hashes().await, before + 1, "{door:?}");
     }
 }

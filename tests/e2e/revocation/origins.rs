@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -82,9 +82,12 @@ struct Race {
 }
 
 impl Race {
-    /// Refreshes at one origin after the other until that is refused, while `end` ends the session.
+    /// Refreshes at one origin after the other until that is refused, while `end` ends the session: it begins when one
+    /// refresh has succeeded and the next is under way.
     async fn run(app: Mobile, origins: [String; 2], end: impl Future<Output = ()> + Send + 'static) -> Self {
         let mut refreshing = app.clone();
+        let (first, has_begun) = oneshot::channel();
+        let mut first = Some(first);
         let chain = tokio::spawn(async move {
             let mut refreshed = Vec::new();
             for origin in origins.iter().cycle() {
@@ -96,9 +99,11 @@ impl Race {
                     break;
                 }
                 refreshed.push(Refreshed { began, token: refreshing.access_token.clone().expect("a token") });
+                let _ = first.take().map(|first| first.send(()));
             }
             refreshed
         });
+        has_begun.await.expect("a refresh before the end");
         end.await;
         let acknowledged = Instant::now();
         Self { app, refreshed: chain.await.expect("a chain"), acknowledged }
@@ -135,6 +140,7 @@ async fn all_over<F: Future<Output = Race> + Send + 'static>(pair: &Pair, races:
     let last = races.iter().map(|race| race.acknowledged).max().expect("a race");
     bound_after(last).await;
     let refreshed: usize = races.iter().map(|race| race.refreshed.len()).sum();
+    assert!(refreshed >= races.len(), "{refreshed} refreshes in {} races", races.len());
     for race in &races {
         race.must_be_over(pair).await;
     }
@@ -184,16 +190,18 @@ async fn no_refresh_at_any_origin_signs_with_a_key_that_was_withdrawn() {
     const APPS: usize = 4;
     let Some(pair) = Pair::start().await else { return };
     let user = pair.system.new_user().await;
-    let over = Arc::new(AtomicBool::new(false));
+    let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut chains = JoinSet::new();
     for _ in 0..APPS {
-        let (mut app, over) = (Mobile::of(&pair.relay.url, &user).await, Arc::clone(&over));
+        let mut app = Mobile::of(&pair.relay.url, &user).await;
+        let (over, done) = (Arc::clone(&over), Arc::clone(&done));
         chains.spawn(async move {
             let mut refreshed = Vec::new();
             while !over.load(Ordering::SeqCst) {
                 let began = Instant::now();
                 app.refresh().await.is(200);
                 refreshed.push(Refreshed { began, token: app.access_token.clone().expect("a token") });
+                done.fetch_add(1, Ordering::SeqCst);
             }
             (app, refreshed)
         });
@@ -201,6 +209,9 @@ async fn no_refresh_at_any_origin_signs_with_a_key_that_was_withdrawn() {
     let mut withdrawn = Vec::new();
     for _ in 0..times(4, 1000) {
         let key = current_key(&pair.system);
+        // Each app has one refresh under way at most: of more than that one has begun since, by this key.
+        let before = done.load(Ordering::SeqCst);
+        until("a token of this key", async || done.load(Ordering::SeqCst) > before + APPS).await;
         command(&pair.system, &["key", "withdraw", &key, "--yes"]);
         withdrawn.push((key, Instant::now()));
     }
@@ -209,7 +220,7 @@ async fn no_refresh_at_any_origin_signs_with_a_key_that_was_withdrawn() {
     over.store(true, Ordering::SeqCst);
     let chains = chains.join_all().await;
 
-    let mut refused = 0;
+    let (mut refused, mut keys) = (0, BTreeSet::new());
     for (app, refreshed) in &chains {
         let mut app = app.through(&pair.system.edge);
         for Refreshed { began, token } in refreshed {
@@ -222,8 +233,10 @@ async fn no_refresh_at_any_origin_signs_with_a_key_that_was_withdrawn() {
             app.access_token = Some(token.clone());
             app.get("/api/echo").await.refused(401, "invalid-token");
             refused += 1;
+            keys.insert(key);
         }
     }
+    assert_eq!(keys.len(), withdrawn.len(), "of each key some token was refused");
     for (mut app, _) in chains {
         app.refresh().await.is(200);
         let app = app.through(&pair.system.edge);

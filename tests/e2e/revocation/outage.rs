@@ -1,8 +1,6 @@
 //! Origin is away: what may go on goes on for as long as the policy says, what may not ends at once, and all is well
 //! again soon after it is back.
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,22 +8,13 @@ use tokio::time::Instant;
 use super::{FRESH, MAX_AGE};
 use crate::fixture::{Answer, Browser, Conduct, Mobile, Relay, System, until};
 
-/// For how long `/api/echo` goes on past `MAX_AGE` here.
+/// For how long `/api/echo` goes on past `MAX_AGE` by the policy of this test.
 const STALE_IF_ERROR: Duration = Duration::from_secs(4);
 
-const ASSERTION: &str = "__Host-assertion";
+/// The policy of this test. That its worker is built beforehand matters here, where time does.
+const POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/revocation/policy.toml");
 
-/// The example policy, with one route that is less patient.
-fn impatient_policy(directory: &Path) -> String {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("shared").join("policy.toml");
-    let text = fs::read_to_string(example).expect("the example policy");
-    let route = "path = \"/api/echo\"\n";
-    assert_eq!(text.matches(route).count(), 1);
-    let text = text.replace(route, &format!("{route}stale_if_error = {}\n", STALE_IF_ERROR.as_secs()));
-    let file = directory.join("policy.toml");
-    fs::write(&file, text).expect("a policy file");
-    file.display().to_string()
-}
+const ASSERTION: &str = "__Host-assertion";
 
 /// Those who ask while origin is away.
 struct Users {
@@ -83,9 +72,8 @@ fn unavailable(answer: Answer) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_origin_is_away_bounded_routes_go_on_for_a_while_and_strict_ones_do_not() {
-    let directory = tempfile::tempdir().expect("a directory");
     let relay = Relay::start().await;
-    let system = System::behind(&relay, &["--policy", &impatient_policy(directory.path())]).await;
+    let system = System::behind(&relay, &["--policy", POLICY]).await;
     let origin = system.further_origin(None).await;
     relay.lead_to([origin.url.as_str()]);
     let user = system.new_user_with("editor").await;

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 use sqlx::Row;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::origins::Pair;
 use super::{bound_after, command, times};
-use crate::fixture::{Browser, Mobile, User};
+use crate::fixture::{Answer, Browser, Mobile, User};
 
 const ASSERTION: &str = "__Host-assertion";
 
@@ -46,6 +46,13 @@ enum Minted {
     Cookies(Browser),
 }
 
+/// How long somebody mints: until it is over. That the first was minted is told, and the end begins while the next is
+/// under way.
+struct Course {
+    over: Arc<AtomicBool>,
+    first: Option<oneshot::Sender<()>>,
+}
+
 /// One race, run.
 struct Race {
     minting: Minting,
@@ -55,22 +62,35 @@ struct Race {
     acknowledged: Instant,
 }
 
+impl Course {
+    fn goes_on(&self) -> bool {
+        !self.over.load(Ordering::SeqCst)
+    }
+
+    fn has_minted(&mut self) {
+        let _ = self.first.take().map(|first| first.send(()));
+    }
+}
+
 impl Race {
     async fn run(pair: Arc<Pair>, minting: Minting, end: End) -> Self {
         let user = pair.system.new_user_with("editor").await;
         let actor = Mobile::of(&pair.relay.url, &user).await;
         let over = Arc::new(AtomicBool::new(false));
+        let (first, has_minted) = oneshot::channel();
+        let course = Course { over: Arc::clone(&over), first: Some(first) };
         let racer = match minting {
-            Minting::Login => tokio::spawn(logins(pair.relay.url.clone(), user.clone(), Arc::clone(&over))),
+            Minting::Login => tokio::spawn(logins(pair.relay.url.clone(), user.clone(), course)),
             Minting::Refresh => {
                 let app = Mobile::of(&pair.relay.url, &user).await;
-                tokio::spawn(refreshes(app, Arc::clone(&over)))
+                tokio::spawn(refreshes(app, course))
             }
             Minting::Renewal => {
                 let browser = Browser::of(&pair.system.edge, &user).await;
-                tokio::spawn(renewals(browser, Arc::clone(&over)))
+                tokio::spawn(renewals(browser, course))
             }
         };
+        has_minted.await.unwrap_or_else(|_| panic!("nothing was minted by {minting:?} before {end:?}"));
         match end {
             End::PasswordChanged => {
                 let change = json!({"current": user.password, "new": "a new password, long enough"});
@@ -119,24 +139,41 @@ impl Race {
     }
 }
 
+/// Whether an answer has brought something. Otherwise it has to be the one refusal that the end brings about: an error
+/// of ours would end the race, and hide what it is run for.
+#[track_caller]
+fn is_granted(answer: Answer, refused: impl FnOnce(Answer) -> Answer) -> bool {
+    let is_granted = answer.status == 200;
+    if !is_granted {
+        refused(answer);
+    }
+    is_granted
+}
+
 /// Logs in until it is over, or refused.
-async fn logins(origin: String, user: User, over: Arc<AtomicBool>) -> Vec<Minted> {
+async fn logins(origin: String, user: User, mut course: Course) -> Vec<Minted> {
     let mut minted = Vec::new();
-    while !over.load(Ordering::SeqCst) {
+    while course.goes_on() {
         let mut app = Mobile::at(&origin);
-        match app.log_in(&user).await.status {
-            200 => minted.push(Minted::Tokens(app)),
-            _ => break,
+        let answer = app.log_in(&user).await;
+        if !is_granted(answer, |answer| answer.refused(401, "invalid-credentials")) {
+            break;
         }
+        minted.push(Minted::Tokens(app));
+        course.has_minted();
     }
     minted
 }
 
 /// Refreshes until it is over, or refused.
-async fn refreshes(mut app: Mobile, over: Arc<AtomicBool>) -> Vec<Minted> {
+async fn refreshes(mut app: Mobile, mut course: Course) -> Vec<Minted> {
     let mut minted = vec![Minted::Tokens(app.clone())];
-    while !over.load(Ordering::SeqCst) && app.refresh().await.status == 200 {
+    while course.goes_on() {
+        if !is_granted(app.refresh().await, |answer| answer.oauth_refused("invalid_grant")) {
+            break;
+        }
         minted.push(Minted::Tokens(app.clone()));
+        course.has_minted();
     }
     // Of a chain only the last is no theft.
     let last = minted.len() - 1;
@@ -149,14 +186,20 @@ async fn refreshes(mut app: Mobile, over: Arc<AtomicBool>) -> Vec<Minted> {
 }
 
 /// Has the assertion renewed until it is over, or refused.
-async fn renewals(mut browser: Browser, over: Arc<AtomicBool>) -> Vec<Minted> {
+async fn renewals(mut browser: Browser, mut course: Course) -> Vec<Minted> {
     let mut minted = vec![Minted::Cookies(browser.clone())];
-    while !over.load(Ordering::SeqCst) {
+    while course.goes_on() {
         browser.cookies.remove(ASSERTION);
-        if browser.get("/api/echo").await.status != 200 {
+        let answer = browser.get("/api/echo").await;
+        if answer.status == 503 {
+            // Renewed just before the end, and over when the edge looked at it: whoever asks again is refused.
+            continue;
+        }
+        if !is_granted(answer, |answer| answer.refused(401, "unauthenticated")) {
             break;
         }
         minted.push(Minted::Cookies(browser.clone()));
+        course.has_minted();
     }
     minted
 }

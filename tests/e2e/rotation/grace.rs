@@ -67,7 +67,8 @@ async fn a_retry_within_the_grace_gives_the_same_child_and_a_new_access_token() 
     let app = Mobile::of(&system.origin, &user).await;
 
     let first = app.present(&token_of(&app)).await.is(200).json();
-    system.advance(29 * SECOND).await;
+    // Ten seconds are left, for however long the calls take on a machine that does much else.
+    system.advance(20 * SECOND).await;
     let retry = app.present(&token_of(&app)).await.is(200).json();
     assert_eq!(first["refresh_token"], retry["refresh_token"]);
     assert_ne!(first["access_token"], retry["access_token"]);

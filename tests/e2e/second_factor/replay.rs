@@ -132,6 +132,20 @@ async fn a_second_factor_is_set_up_only_soon_after_a_login() {
     let again = browser.post("/auth/reauthenticate", &json!({"password": user.password})).await;
     browser.csrf_token = again.is(200).json()["csrf_token"].as_str().map(str::to_owned);
     browser.post("/auth/second-factors/totp", &json!({})).await.is(201);
-    // A challenge waits for five minutes, and what was begun counts for nothing.
-    Browser::of(&system.origin, &user).await.get(PAYOUT).await.is(404);
+}
+
+#[tokio::test]
+async fn a_second_factor_that_was_begun_and_not_confirmed_counts_for_nothing() {
+    let system = System::shared().await;
+    for door in [Door::Edge, Door::Origin] {
+        let user = system.new_user_with("editor").await;
+        let mut browser = Browser::of(system.at(door), &user).await;
+        browser.post("/auth/second-factors/totp", &json!({})).await.is(201);
+        // A login asks for none, and is none by two.
+        let later = Browser::of(system.at(door), &user).await;
+        for browser in [browser, later] {
+            let payout = browser.through(&system.edge).get(PAYOUT).await;
+            payout.refused(401, "insufficient-user-authentication");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::{alive, listed};
@@ -18,12 +19,20 @@ async fn with_a_long_queue() -> System {
 }
 
 /// Logs in with one password again and again until it is refused, so that some login is under way whatever happens
-/// meanwhile. All answers.
-async fn logins_until_refused(url: String, user: User, path: &'static str) -> Vec<Answer> {
+/// meanwhile. All answers; that the first login has succeeded is told.
+async fn logins_until_refused(
+    url: String,
+    user: User,
+    path: &'static str,
+    first: oneshot::Sender<()>,
+) -> Vec<Answer> {
     let client = Browser::at(&url);
-    let mut answers: Vec<Answer> = Vec::new();
+    let login = async || client.request(Method::POST, path).json(&user.credentials()).send().await;
+    let mut answers = vec![login().await];
+    assert!(matches!(answers[0].status, 200 | 201), "{:?}", answers[0]);
+    let _ = first.send(());
     while answers.last().is_none_or(|last| last.status < 300) {
-        answers.push(client.request(Method::POST, path).json(&user.credentials()).send().await);
+        answers.push(login().await);
     }
     answers
 }
@@ -62,9 +71,13 @@ async fn no_login_with_the_old_password_outlives_its_change() {
     let mut logins = JoinSet::new();
     let mut changes = JoinSet::new();
     for ((owner, user), path) in owners.iter().zip(KINDS.into_iter().cycle()) {
-        logins.spawn(logins_until_refused(system.origin.clone(), user.clone(), path));
+        let (first, has_begun) = oneshot::channel();
+        logins.spawn(logins_until_refused(system.origin.clone(), user.clone(), path, first));
         let (owner, change) = (owner.clone(), json!({"current": user.password, "new": NEW}));
-        changes.spawn(async move { owner.post("/auth/password").json(&change).send().await });
+        changes.spawn(async move {
+            has_begun.await.expect("a login before the change");
+            owner.post("/auth/password").json(&change).send().await
+        });
     }
     for answer in changes.join_all().await {
         answer.is(204);
@@ -83,10 +96,15 @@ async fn no_login_outlives_the_disabling_of_its_user() {
     const CLIENTS: usize = 16;
     let system = with_a_long_queue().await;
     let user = system.new_user().await;
-    let logins: JoinSet<_> = (0..CLIENTS)
-        .zip(KINDS.into_iter().cycle())
-        .map(|(_, path)| logins_until_refused(system.origin.clone(), user.clone(), path))
-        .collect();
+    let (mut logins, mut firsts) = (JoinSet::new(), Vec::new());
+    for path in KINDS.into_iter().cycle().take(CLIENTS) {
+        let (first, has_begun) = oneshot::channel();
+        logins.spawn(logins_until_refused(system.origin.clone(), user.clone(), path, first));
+        firsts.push(has_begun);
+    }
+    for first in firsts {
+        first.await.expect("a login before the end");
+    }
     tokio::task::block_in_place(|| system.disable(&user));
     for answer in logins.join_all().await.concat() {
         is_over(&system.origin, &answer).await;

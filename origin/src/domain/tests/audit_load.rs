@@ -1,6 +1,9 @@
 //! The audit log under load: a thousand events a second, written by two origins, both of which would link.
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval},
+};
 
 use super::*;
 use crate::{
@@ -14,14 +17,14 @@ const EACH: u32 = 375;
 /// … and how often: together a thousand a second.
 const EVERY: Duration = Duration::from_millis(8);
 
-/// As the background of an origin does it, until it is told to stop.
-async fn keep_linking(domain: Domain, name: &'static str, stop: Arc<tokio::sync::Notify>) {
+/// As the background of an origin does it, until whoever would change the channel's value is gone.
+async fn keep_linking(domain: Domain, name: &'static str, mut end: watch::Receiver<()>) {
     let clock = Clock::new();
     loop {
         let linked = domain.link_audit(name, clock.now()).await.unwrap();
         let pause = Duration::from_millis(if linked.is_full { 5 } else { 200 });
         tokio::select! {
-            () = stop.notified() => return,
+            _ = end.changed() => return,
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -32,11 +35,11 @@ async fn a_thousand_events_a_second_are_linked_as_they_come() {
     for w in World::each().await {
         let other = open(&w.store, settings(), MASTER_KEY, 0).await.unwrap();
         let domains = [w.domain.clone(), other];
-        let stop = Arc::new(tokio::sync::Notify::new());
+        let end = watch::Sender::new(());
         let linkers: Vec<_> = domains
             .iter()
             .zip(["one", "other"])
-            .map(|(domain, name)| tokio::spawn(keep_linking(domain.clone(), name, Arc::clone(&stop))))
+            .map(|(domain, name)| tokio::spawn(keep_linking(domain.clone(), name, end.subscribe())))
             .collect();
         let began = Instant::now();
         let writers: Vec<_> = (0..WRITERS)
@@ -65,9 +68,8 @@ async fn a_thousand_events_a_second_are_linked_as_they_come() {
         for writer in writers {
             writer.await.unwrap();
         }
-        for _ in &linkers {
-            stop.notify_one();
-        }
+        // A channel that is closed stays so: each of them sees it, whatever it does at this moment.
+        drop(end);
         for linker in linkers {
             linker.await.unwrap();
         }

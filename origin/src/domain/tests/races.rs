@@ -74,6 +74,9 @@ async fn no_login_by_the_old_password_outlives_its_change() {
             for login in logins {
                 assert!(matches!(login, Ok(_) | Err(Error::InvalidCredentials)), "{login:?}");
             }
+            let later = w.domain.login_token(&context, &Attempt::new(EMAIL, old)).await;
+            assert!(matches!(later, Err(Error::InvalidCredentials)), "{later:?}");
+            w.domain.login_token(&context, &Attempt::new(EMAIL, new)).await.unwrap();
             (old, new) = (new, old);
         }
     }
@@ -85,11 +88,17 @@ async fn no_login_outlives_the_disabling_of_its_user() {
         let user = w.user(EMAIL, &["viewer"]).await;
         for round in 0..10 {
             let context = w.at(round);
-            let (_, disabled) =
+            let (logins, disabled) =
                 tokio::join!(login_at_once(&w, round, PASSWORD), w.domain.disable(&context, user));
             disabled.unwrap();
             assert_eq!(w.domain.list_sessions(user, context.now).await.unwrap(), []);
+            for login in logins {
+                assert!(matches!(login, Ok(_) | Err(Error::InvalidCredentials)), "{login:?}");
+            }
+            let later = w.domain.login_token(&context, &Attempt::new(EMAIL, PASSWORD)).await;
+            assert!(matches!(later, Err(Error::InvalidCredentials)), "{later:?}");
             w.domain.enable(&context, user).await.unwrap();
+            w.domain.login_token(&context, &Attempt::new(EMAIL, PASSWORD)).await.unwrap();
         }
     }
 }
