@@ -7,6 +7,9 @@ macro_rules! words {
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
             /// The word that stands for it in the database and towards clients.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
