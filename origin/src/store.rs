@@ -34,6 +34,7 @@ mod schema;
 pub mod secrets;
 pub mod service_accounts;
 pub mod service_keys;
+pub mod session_limit;
 pub mod sessions;
 pub mod totp;
 mod transaction;

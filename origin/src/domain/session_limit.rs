@@ -9,7 +9,7 @@ use super::{
     audit::{Event, Kind},
     login::Opened,
 };
-use crate::store::{Transaction, revocations::Revocation, sessions};
+use crate::store::{Transaction, revocations::Revocation, session_limit};
 
 impl Domain {
     /// Commits a login: what was counted as a guess was none, and what are too many sessions by it end.
@@ -24,7 +24,8 @@ impl Domain {
         let (user, kept) = (opened.user.id, self.0.settings.sessions_per_user);
         let dialect = self.0.store.dialect();
         let surplus =
-            sessions::end_surplus(&mut transaction, dialect, user, opened.session, kept, context.now).await?;
+            session_limit::end_surplus(&mut transaction, dialect, user, opened.session, kept, context.now)
+                .await?;
         self.give_back(&mut transaction, admission).await?;
         let mut events = vec![event.subject(user).session(opened.session)];
         events.extend(surplus.iter().map(|session| {
