@@ -43,6 +43,19 @@ fn slow() -> (Router, Arc<Notify>, Arc<Notify>) {
     (Router::new().route("/slow", get(slow)).route("/", get(|| async { "small" })), begun, release)
 }
 
+/// A server that is stopped while it answers a slow request, and that request's client.
+async fn busy() -> (Server, SocketAddr, TcpStream, Arc<Notify>) {
+    let (router, begun, release) = slow();
+    let (server, address) = listening(router, BOUNDS).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    asked(&mut client, "/slow").await;
+    tokio::select! {
+        never = server.run() => match never {},
+        () = begun.notified() => {}
+    }
+    (server, address, client, release)
+}
+
 async fn asked(client: &mut TcpStream, path: &str) {
     client.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
 }
@@ -134,14 +147,7 @@ async fn an_answer_that_is_going_out_makes_no_room_before_its_end() {
 
 #[tokio::test]
 async fn a_request_under_way_finishes_after_the_signal_and_no_other_begins() {
-    let (router, begun, release) = slow();
-    let (server, address) = listening(router, BOUNDS).await;
-    let mut client = TcpStream::connect(address).await.unwrap();
-    asked(&mut client, "/slow").await;
-    tokio::select! {
-        never = server.run() => match never {},
-        () = begun.notified() => {}
-    }
+    let (server, address, mut client, release) = busy().await;
     let server = tokio::spawn(server.finish(Instant::now() + Duration::from_secs(10)));
     while TcpStream::connect(address).await.is_ok() {
         tokio::task::yield_now().await;
@@ -176,23 +182,16 @@ async fn a_request_that_is_hung_up_on_is_done_to_its_end_and_keeps_its_place() {
 #[tokio::test]
 async fn a_stop_waits_for_what_is_hung_up_on_and_no_longer_than_it_may() {
     for is_released in [true, false] {
-        let (router, begun, release) = slow();
-        let (server, address) = listening(router, BOUNDS).await;
-        let mut client = TcpStream::connect(address).await.unwrap();
-        asked(&mut client, "/slow").await;
-        tokio::select! {
-            never = server.run() => match never {},
-            () = begun.notified() => {}
-        }
+        let (server, _, client, release) = busy().await;
         drop(client);
         let time = Duration::from_millis(if is_released { 10_000 } else { 500 });
-        let stopped = tokio::spawn(server.finish(Instant::now() + time));
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        assert!(!stopped.is_finished(), "a request is under way");
+        let until = Instant::now() + time;
+        let stopped = tokio::spawn(server.finish(until));
         if is_released {
             release.notify_one();
         }
         tokio::time::timeout(Duration::from_secs(5), stopped).await.expect("the end").unwrap();
+        assert_eq!(Instant::now() < until, is_released, "a request was under way");
     }
 }
 
