@@ -20,7 +20,7 @@ impl Domain {
     /// before.
     ///
     /// # Errors
-    /// [`Error::MasterKey`] when something is encrypted under neither; then nothing is changed.
+    /// [`Error::MasterKey`] when one of them is encrypted under neither, unless it is a mail; then nothing is changed.
     pub async fn rewrap_keys(&self, context: &Context) -> Result<usize, Error> {
         let (vault, random) = (&self.0.keys.vault, self.0.random);
         let mut transaction = self.0.store.begin().await?;
@@ -48,9 +48,14 @@ impl Domain {
         }
         count += self.rewrap_totp(&mut transaction).await?;
         for (mail, sealed) in mails::sealed_tokens(&mut *transaction).await? {
-            if let Some(sealed) = vault.reseal(&sealed, &mail_place(mail), random)? {
-                mails::reseal(&mut transaction, mail, &sealed).await?;
-                count += 1;
+            match vault.reseal(&sealed, &mail_place(mail), random) {
+                Ok(Some(sealed)) => {
+                    mails::reseal(&mut transaction, mail, &sealed).await?;
+                    count += 1;
+                }
+                // It cannot be sent either, and is given up for that in its time.
+                Ok(None) | Err(Error::MasterKey { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         if count == 0 {

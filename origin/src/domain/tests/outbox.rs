@@ -320,6 +320,25 @@ async fn mail_that_waits_is_encrypted_anew_with_the_keys() {
 }
 
 #[tokio::test]
+async fn a_mail_that_no_master_key_opens_does_not_keep_the_others_and_the_keys_under_the_old_one() {
+    for w in World::each().await {
+        w.register(0, 2).await;
+        let spoil =
+            "UPDATE mails SET sealed_token = substr(sealed_token, 2) WHERE recipient = 'user-0@example.test'";
+        let mut transaction = w.store.begin().await.unwrap();
+        sqlx::query(spoil).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        let new = Secret::new([7; 32]);
+        let both = MasterKeys { current: new.clone(), previous: Some(Secret::new(MASTER_KEY)) };
+        open_under(&w.store, settings(), &both, 0).await.unwrap().rewrap_keys(&w.at(0)).await.unwrap();
+        let alone = MasterKeys { current: new, previous: None };
+        let domain = open_under(&w.store, settings(), &alone, 0).await.unwrap();
+        let mails = domain.take_mail(&w.at(1)).await.unwrap();
+        assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["user-1@example.test"]);
+    }
+}
+
+#[tokio::test]
 async fn of_a_restored_database_no_link_holds_and_no_mail_goes_out() {
     for w in World::each().await {
         w.register(0, 2).await;
