@@ -1,10 +1,11 @@
 //! Opening a database: what is asked of every connection before it is used.
 
-use std::{sync::Once, time::Duration};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, sync::Once, time::Duration};
 
 use sqlx::{
     AnyConnection, AnyPool, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
+    sqlite::SqliteConnectOptions,
 };
 
 use super::{Dialect, Error, Store, writer::Writer};
@@ -34,6 +35,9 @@ pub(super) async fn open(url: &str) -> Result<Store, Error> {
 
     let dialect = dialect(url)?;
     let options: AnyConnectOptions = url.parse().map_err(|_| Error::Address)?;
+    if dialect == Dialect::Sqlite {
+        create_for_us_alone(url);
+    }
     // A pool would go on trying and then say only that it took too long.
     let first = tokio::time::timeout(ACQUIRE_TIMEOUT, AnyConnection::connect_with(&options));
     let mut first = first.await.map_err(|_| Error::Unreachable(sqlx::Error::PoolTimedOut))??;
@@ -57,6 +61,15 @@ pub(super) async fn open(url: &str) -> Result<Store, Error> {
             Store { dialect, reads: pool.clone(), writes: pool, batches, writer: None }
         }
     })
+}
+
+/// Creates the file, if the URL wants that and there is none, so that no other account of the system can read it. SQLite
+/// gives its log the mode of the database. What fails here SQLite meets again, and says.
+fn create_for_us_alone(url: &str) {
+    let Ok(options) = url.parse::<SqliteConnectOptions>() else { return };
+    if url.contains("mode=rwc") {
+        let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(options.get_filename());
+    }
 }
 
 /// Two for each core, within reason: each is a thread with memory of its own.
@@ -127,6 +140,24 @@ mod tests {
             assert!(matches!(opened, Err(Error::Unreachable(_))), "{url} {opened:?}");
         }
         assert!(matches!(open("postgres://h:port/d").await, Err(Error::Address)));
+    }
+
+    #[tokio::test]
+    async fn a_new_database_is_for_nobody_else_to_read_and_one_that_is_there_keeps_its_mode() {
+        use std::{fs, os::unix::fs::PermissionsExt as _};
+
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("origin.db");
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let mode =
+            |file: &str| fs::metadata(directory.path().join(file)).unwrap().permissions().mode() & 0o777;
+        let store = open(&url).await.unwrap();
+        sqlx::query("CREATE TABLE t (a INTEGER)").execute(&store.writes).await.unwrap();
+        assert_eq!((mode("origin.db"), mode("origin.db-wal"), mode("origin.db-shm")), (0o600, 0o600, 0o600));
+        drop(store);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        open(&url).await.unwrap();
+        assert_eq!(mode("origin.db"), 0o640);
     }
 
     #[tokio::test]
