@@ -14,6 +14,7 @@ mod browser;
 mod contract;
 mod cross_site;
 mod denial;
+mod discretion;
 mod durability;
 mod forwarding;
 mod guessing;

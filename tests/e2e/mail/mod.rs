@@ -8,7 +8,7 @@ mod reset;
 mod verification;
 
 const VERIFY: &str = "Confirm your e-mail address";
-const RESET: &str = "Choose a new password";
+pub(crate) const RESET: &str = "Choose a new password";
 const CHANGED: &str = "Your password was changed";
 const TAKEN: &str = "You have an account already";
 
