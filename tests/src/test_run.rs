@@ -3,6 +3,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::sleep;
 
 use crate::failure::Failure;
 use crate::interruption::interruption;
@@ -100,7 +104,8 @@ async fn all(place: &Place, options: &Options) -> Result<(), Failure> {
     };
     let artifacts = place.target.join("e2e-artifacts.json");
     setup::in_background(place, setup::for_tests).await?.write(&artifacts)?;
-    let run = Run { place, name: options.name.as_deref(), further, artifacts };
+    let temporary = tempfile::tempdir().map_err(Failure::io("no temporary directory", "see TMPDIR"))?;
+    let run = Run { place, name: options.name.as_deref(), further, artifacts, temporary };
     let database = options.database.or(options.further.map(|_| Database::Sqlite));
     run.must_have_tests(database.is_none()).await?;
 
@@ -126,6 +131,7 @@ async fn all(place: &Place, options: &Options) -> Result<(), Failure> {
     if let Some(server) = server {
         server.stop().await;
     }
+    run.clear().await;
     if failed.is_empty() {
         return Ok(());
     }
@@ -144,9 +150,23 @@ struct Run<'r> {
     name: Option<&'r str>,
     further: Option<(Further, (&'static str, PathBuf))>,
     artifacts: PathBuf,
+    /// For whatever the tests leave behind, such as the systems that many of them share, which nobody is the last to use.
+    temporary: TempDir,
 }
 
+/// How often what is left behind is removed, until those that still write there have ended too.
+const CLEARINGS: usize = 50;
+
 impl Run<'_> {
+    async fn clear(self) {
+        for _ in 0..CLEARINGS {
+            if std::fs::remove_dir_all(self.temporary.path()).is_ok() {
+                return;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     async fn on_sqlite(&self) -> Result<(), Failure> {
         self.cargo_test(&END_TO_END, &[("E2E_DATABASE", "sqlite")]).await
     }
@@ -194,6 +214,7 @@ impl Run<'_> {
         command
             .envs(environment.iter().copied())
             .env(ARTIFACTS, &self.artifacts)
+            .env("TMPDIR", self.temporary.path())
             .current_dir(&self.place.root);
         let mut filter: Vec<&str> = self.name.into_iter().chain(more.iter().copied()).collect();
         if let Some((further, (variable, value))) = &self.further {
