@@ -4,7 +4,8 @@ use super::PREFIX;
 
 /// Whether a header of this name could be taken for one that only the edge may set, and so is removed
 /// from every inbound request: identity, seal, and the forwarding family, by which a client could choose
-/// its address, or another method or path than the ones that were decided on.
+/// its address, or another method or path than the ones that were decided on. A server of WSGI takes a part of the path
+/// from `SCRIPT_NAME`; `Proxy` becomes the `HTTP_PROXY` by which some send their own requests (CVE-2016-5385).
 ///
 /// CGI-like servers read `-` and `_` alike (CVE-2025-64484), and some of them whatever is no letter and no digit: so
 /// here it is all alike.
@@ -22,8 +23,11 @@ pub fn is_impersonation(name: &str) -> bool {
         "forwarded",
         "forwarded-for",
         "http-client-ip",
+        "path-info",
+        "proxy",
         "proxy-client-ip",
         "remote-addr",
+        "script-name",
         "signature",
         "signature-input",
         "true-client-ip",
@@ -46,6 +50,7 @@ pub fn is_impersonation(name: &str) -> bool {
         "x-remote-addr",
         "x-remote-ip",
         "x-rewrite-url",
+        "x-script-name",
         "x-vercel-forwarded-for",
     ];
     const PREFIXES: &[&str] =
@@ -101,6 +106,11 @@ mod tests {
             "x-remote-addr",
             "countersign-mac",
             "X-AppEngine-User-IP",
+            "SCRIPT_NAME",
+            "script-name",
+            "X-Script-Name",
+            "PATH_INFO",
+            "Proxy",
         ] {
             assert!(is_impersonation(name), "{name}");
         }
@@ -120,6 +130,9 @@ mod tests {
             "x-request-id",
             "user-agent",
             "host",
+            "script",
+            "proxy-authorization",
+            "path",
         ] {
             assert!(!is_impersonation(name), "{name}");
         }

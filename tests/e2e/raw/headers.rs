@@ -4,7 +4,7 @@ use super::ask;
 use crate::fixture::{Door, Echo, Mobile, RawAnswer, System};
 
 /// Of each header that says who calls, where from or for what, the name in one spelling.
-pub(super) const IMPERSONATIONS: [&str; 28] = [
+pub(super) const IMPERSONATIONS: [&str; 32] = [
     "x-identity-subject",
     "x-identity-roles",
     "x-identity-session",
@@ -33,6 +33,10 @@ pub(super) const IMPERSONATIONS: [&str; 28] = [
     "x-original-url",
     "x-rewrite-url",
     "x-http-method-override",
+    "script-name",
+    "x-script-name",
+    "path-info",
+    "proxy",
 ];
 
 /// The spellings of a name that some server reads as the name itself.
