@@ -177,7 +177,15 @@ pub(super) mod tests {
 
     /// Patterns of few words, so that many match.
     pub(in crate::policy) fn pattern() -> impl Strategy<Value = Pattern> {
-        let text = "(/([ab]|\\{x\\}|\\{y\\})){0,4}(/\\*\\*)?";
+        spelled("(/([ab]|\\{x\\}|\\{y\\})){0,4}(/\\*\\*)?")
+    }
+
+    /// The same, and many that differ by capitals alone.
+    pub(in crate::policy) fn pattern_of_any_case() -> impl Strategy<Value = Pattern> {
+        spelled("(/([aAbB]|\\{x\\}|\\{y\\})){0,4}(/\\*\\*)?")
+    }
+
+    fn spelled(text: &'static str) -> impl Strategy<Value = Pattern> {
         text.prop_map(|text| if text.is_empty() { "/".to_owned() } else { text })
             .prop_map(|text| text.parse().unwrap())
     }

@@ -2,7 +2,7 @@
 //! not on how many routes there are.
 
 use super::pattern::Segment;
-use crate::path::CanonicalPath;
+use crate::path::{CanonicalPath, decode};
 
 /// Patterns as a tree. What belongs to a pattern is an index: into the policy's groups of routes.
 #[derive(Clone, Debug, Default)]
@@ -51,16 +51,16 @@ impl Trie {
         self.matching(path).next()
     }
 
-    /// Whether whoever takes capitals for small letters finds another pattern.
+    /// Whether whoever takes capitals for small letters finds a more specific pattern.
     pub(super) fn depends_on_case(&self, path: &CanonicalPath) -> bool {
         (self.has_capitals || has_capitals(path.as_str()))
-            && Matching { ignores_case: true, ..self.matching(path) }.next() != self.find(path)
+            && self.find(path).is_some_and(|found| !alike(&[&self.root], path.below_root()).contains(&found))
     }
 
     /// The indices under all patterns that match, the most specific first. Each node of the tree is looked
     /// at once at most, and only those nodes that the path leads to.
     pub(super) fn matching<'t>(&'t self, path: &'t CanonicalPath) -> Matching<'t> {
-        Matching { open: vec![Step::Visit(&self.root, path.below_root())], ignores_case: false }
+        Matching { open: vec![Step::Visit(&self.root, path.below_root())] }
     }
 }
 
@@ -68,10 +68,34 @@ fn has_capitals(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
+/// What the most specific patterns lead to, for whoever takes capitals for small letters: those that differ by capitals
+/// alone are equally specific. The nodes are reached by one spelling or another of what is before `left`.
+fn alike(nodes: &[&Node], left: &str) -> Vec<usize> {
+    let rest = || nodes.iter().filter_map(|node| node.rest).collect();
+    if left.is_empty() {
+        let ends: Vec<usize> = nodes.iter().filter_map(|node| node.end).collect();
+        return if ends.is_empty() { rest() } else { ends };
+    }
+    let (segment, left) = left.split_once('/').unwrap_or((left, ""));
+    let literals = nodes.iter().flat_map(|node| &node.literals);
+    let literals = literals.filter(|(text, _)| is_alike(text, segment)).map(|(_, child)| child);
+    let parameters = nodes.iter().filter_map(|node| node.parameter.as_deref());
+    let children: [Vec<&Node>; 2] = [literals.collect(), parameters.collect()];
+    let mut deeper =
+        children.iter().filter(|children| !children.is_empty()).map(|children| alike(children, left));
+    deeper.find(|found| !found.is_empty()).unwrap_or_else(rest)
+}
+
+/// Whether two segments differ by capitals at most, whatever their alphabet.
+fn is_alike(literal: &str, segment: &str) -> bool {
+    let folded = |text: &str| decode(text).map(|text| text.to_lowercase());
+    literal.eq_ignore_ascii_case(segment)
+        || [literal, segment].iter().any(|text| text.contains('%')) && folded(literal) == folded(segment)
+}
+
 /// A walk through the tree, depth first, the more specific branch before the less specific.
 pub(super) struct Matching<'t> {
     open: Vec<Step<'t>>,
-    ignores_case: bool,
 }
 
 enum Step<'t> {
@@ -98,10 +122,6 @@ impl Iterator for Matching<'_> {
             }
             let (segment, left) = left.split_once('/').unwrap_or((left, ""));
             self.open.extend(node.parameter.as_deref().map(|child| Step::Visit(child, left)));
-            if self.ignores_case {
-                let alike = node.literals.iter().filter(|(text, _)| text.eq_ignore_ascii_case(segment));
-                self.open.extend(alike.map(|(_, child)| Step::Visit(child, left)));
-            }
             let literal = node.literals.binary_search_by(|(literal, _)| (**literal).cmp(segment)).ok();
             self.open.extend(literal.map(|at| Step::Visit(&node.literals[at].1, left)));
         }
@@ -169,6 +189,28 @@ mod tests {
     }
 
     #[test]
+    fn a_narrower_pattern_is_noticed_also_beside_one_that_is_spelled_like_the_path() {
+        let patterns =
+            ["/**", "/api/**", "/API/payments/**", "/{x}/keys", "/%C3%BCber/**", "/a/{x}/c", "/A/b/**"];
+        let trie = trie(&patterns.map(|text| text.parse().unwrap()));
+        for (path, expected) in [
+            ("/api/payments/7", true),
+            ("/api/Payments", true),
+            ("/api/reports", false),
+            ("/API/payments/7", false),
+            ("/API/reports", true),
+            ("/me/KEYS", true),
+            ("/%C3%9Cber/x", true),
+            ("/%C3%BCber/X", false),
+            ("/a/B/c", true),
+            ("/A/B/c", true),
+            ("/A/b/c", false),
+        ] {
+            assert_eq!(trie.depends_on_case(&CanonicalPath::parse(path).unwrap()), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn rest_takes_nothing_too_and_a_last_slash_changes_nothing() {
         assert_eq!(find(&["/a/**"], "/a").as_deref(), Some("/a/**"));
         assert_eq!(find(&["/a/**"], "/a/").as_deref(), Some("/a/**"));
@@ -208,6 +250,22 @@ mod tests {
         ) {
             let path = CanonicalPath::parse(if path.is_empty() { "/" } else { &path }).unwrap();
             prop_assert_eq!(trie(&patterns).find(&path), reference(&patterns, &path));
+        }
+
+        #[test]
+        fn a_path_depends_on_case_as_the_patterns_in_small_letters_say(
+            patterns in prop::collection::vec(tests::pattern_of_any_case(), 0..24),
+            path in "(/[aAbBc]){0,5}/?",
+        ) {
+            let path = CanonicalPath::parse(if path.is_empty() { "/" } else { &path }).unwrap();
+            let small = |text: &str| text.to_ascii_lowercase();
+            let (small_path, found) = (CanonicalPath::parse(&small(path.as_str())).unwrap(), reference(&patterns, &path));
+            let small: Vec<Pattern> = patterns.iter().map(|pattern| small(&pattern.to_string()).parse().unwrap()).collect();
+            let narrower = |found: usize| {
+                let narrowest = reference(&small, &small_path);
+                narrowest.is_some_and(|narrowest| small[narrowest].specificity(&small[found]).is_lt())
+            };
+            prop_assert_eq!(trie(&patterns).depends_on_case(&path), found.is_some_and(narrower));
         }
     }
 }
