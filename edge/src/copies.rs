@@ -24,8 +24,10 @@ pub async fn find<P: Platform>(
 ) -> Option<(StateDocument, Timestamp)> {
     let copy = platform.recall(&name(edge)).await?;
     let keys = &edge.keys.state_copy;
-    let (document, began) =
-        StateDocument::from_copy(&copy, keys, platform.now(), edge.settings.fresh).ok()?;
+    // It has to last until this isolate may pull again, or its requests would wait for that.
+    let (fresh, max_age) = (edge.settings.fresh, edge.settings.max_age);
+    let oldest = fresh.min(max_age.saturating_sub(fresh));
+    let (document, began) = StateDocument::from_copy(&copy, keys, platform.now(), oldest).ok()?;
     let is_of_use = match known {
         Some(known) => {
             known.began() < began

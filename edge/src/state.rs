@@ -73,8 +73,8 @@ struct Pull {
 }
 
 impl Snapshot {
-    /// How old it is at `now`: since the pull began that brought it. A clock that was set back makes it
-    /// old, never young.
+    /// How old it is at `now`: since the pull began that brought it. A clock that was set back behind that moment
+    /// makes it old.
     #[must_use]
     pub fn age(&self, now: Timestamp) -> Duration {
         apart(self.pull.began, now)

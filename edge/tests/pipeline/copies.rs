@@ -79,6 +79,27 @@ async fn an_old_copy_is_none() {
 }
 
 #[tokio::test]
+async fn a_copy_lasts_until_the_isolate_that_took_it_may_pull() {
+    for (fresh, max_age) in [("1000", "5000"), ("4000", "5000"), ("1000", "1500"), ("1000", "1000")] {
+        for later in [500, 900, 1900, 3900] {
+            let world = World::with(&[("FRESH_MS", fresh), ("MAX_AGE_MS", max_age)]);
+            let token = world.issuer().access_token(&world.issuer().begin("writer"), world.now());
+            assert_eq!(status(&world, &token).await, 200);
+            world.settle().await;
+            world.pass(milliseconds(later));
+            world.switches_isolates();
+            for _ in 0..100 {
+                let asked = world.now();
+                assert_eq!(status(&world, &token).await, 200);
+                assert_eq!(world.now(), asked, "fresh {fresh}, max_age {max_age}, {later} later: it waits");
+                world.settle().await;
+                world.pass(milliseconds(100));
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_copy_from_the_future_is_none() {
     let (world, _, token) = world().await;
     world.goes_back_in_time(milliseconds(1));
