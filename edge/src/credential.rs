@@ -60,10 +60,10 @@ impl<'h> Presented<'h> {
     ///
     /// # Errors
     /// [`Kind::AmbiguousCredentials`] for two `Authorization` headers (RFC 6750 §2), which the platform
-    /// joins by a comma; no token has one.
+    /// joins by a comma.
     pub fn read(request: &Request<'h>, keys: &MacKeys) -> Result<Self, Refusal> {
         let authorization = request.header("authorization");
-        if authorization.is_some_and(|value| value.contains(',')) {
+        if !authorization.is_none_or(is_one) {
             return Err(Refusal::from(Kind::AmbiguousCredentials).because("two Authorization headers"));
         }
         let cookies = request.header("cookie");
@@ -75,6 +75,15 @@ impl<'h> Presented<'h> {
             bearer: authorization.and_then(bearer),
         })
     }
+}
+
+/// Whether this is one header and not several that were joined: what comes after a comma is a parameter of the scheme
+/// before it, as `Digest` has them (RFC 9110 §11.4), and no scheme of its own.
+fn is_one(authorization: &str) -> bool {
+    let is_parameter = |part: &str| {
+        part.split_once('=').is_some_and(|(name, _)| !name.is_empty() && !name.trim().contains([' ', '\t']))
+    };
+    authorization.split(',').skip(1).all(is_parameter)
 }
 
 /// The token of the scheme `Bearer`, whose name has no case (RFC 9110 §11.1). Other schemes are nothing

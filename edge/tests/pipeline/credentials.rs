@@ -123,10 +123,32 @@ async fn cookie_and_bearer_of_different_sessions_contradict_each_other() {
 #[tokio::test]
 async fn two_authorization_headers_contradict_each_other_on_every_route() {
     let world = World::new();
-    let both = format!("Bearer {0}, Bearer {0}", world.token(""));
-    for target in ["/echo", "/optional", "/plain/a", "/machine"] {
-        let reply = world.get(target).header("authorization", &both).send().await;
-        reply.is_refused(400, "ambiguous-credentials");
+    let token = world.token("");
+    for both in [
+        format!("Bearer {token}, Bearer {token}"),
+        format!("Basic aTpz, Bearer {token}"),
+        format!("Bearer {token},Basic aTpzYQ=="),
+        format!("Digest username=\"a\", Bearer {token}"),
+        "Basic aTpz, Negotiate".to_owned(),
+    ] {
+        for target in ["/echo", "/optional", "/plain/a", "/machine", "/token"] {
+            let reply = world.get(target).header("authorization", &both).send().await;
+            reply.is_refused(400, "ambiguous-credentials");
+        }
+    }
+}
+
+#[tokio::test]
+async fn parameters_of_another_scheme_are_no_second_header() {
+    let world = World::new();
+    for one in [
+        "Digest username=\"a\", realm = \"b\",nc=00000001",
+        "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host;date, Signature=00",
+    ] {
+        let reply = world.get("/token").header("authorization", one).send().await;
+        assert_eq!(reply.seen().header("authorization"), Some(one));
+        let reply = world.get("/optional").header("authorization", one).send().await;
+        assert!(reply.seen().identity.subject.is_none());
     }
 }
 
