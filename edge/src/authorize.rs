@@ -7,7 +7,7 @@ use shared::{
     cookie::Handle,
     csrf,
     origin_check::{same_site, upgrade},
-    policy::{CrossSiteCheck, Decision, Freshness, Route, Subject},
+    policy::{Allow, CrossSiteCheck, Decision, Freshness, Route, Subject},
     problem::Kind,
 };
 
@@ -22,7 +22,8 @@ use crate::{
     state::Patience,
 };
 
-/// Lets the request through or says why not. On a strict route the caller's roles become those of now.
+/// Lets the request through or says why not. On a strict route the caller's roles become those of now, and where nobody
+/// has to sign in, whose session turns out to be over becomes nobody.
 ///
 /// # Errors
 /// The [`Refusal`] that the client gets.
@@ -32,19 +33,28 @@ pub async fn authorize<P: Platform>(
     route: &Route,
     request: &Request<'_>,
     presented: &Presented<'_>,
-    caller: Option<&mut Caller>,
+    caller: &mut Option<Caller>,
 ) -> Result<(), Refusal> {
-    check_cross_site(edge, route, request, caller.as_deref())?;
-    let Some(caller) = caller else { return let_through(decide(edge, platform, route, None), route, None) };
-    if route.freshness == Freshness::Strict {
-        check_with_origin(edge, platform, request, presented, caller).await?;
+    check_cross_site(edge, route, request, caller.as_ref())?;
+    let mut lives = true;
+    if let Some(found) = caller.as_mut().filter(|_| route.freshness == Freshness::Strict) {
+        lives = check_with_origin(edge, platform, request, presented, found).await?;
     }
-    let mut decision = decide(edge, platform, route, Some(caller));
-    if matches!(decision, Decision::Insufficient(_)) && may_be_outdated(route, caller) {
-        renew(edge, platform, request, presented, caller).await?;
-        decision = decide(edge, platform, route, Some(caller));
+    let mut decision = decide(edge, platform, route, caller.as_ref());
+    if let Some(found) = caller.as_mut().filter(|found| may_be_outdated(route, found))
+        && matches!(decision, Decision::Insufficient(_))
+    {
+        lives = renew(edge, platform, request, presented, found).await?;
+        decision = decide(edge, platform, route, caller.as_ref());
     }
-    let_through(decision, route, Some(caller))
+    if !lives {
+        if route.allow != Allow::Optional {
+            return Err(Refusal::login_wanted().because("no longer valid"));
+        }
+        *caller = None;
+        decision = decide(edge, platform, route, None);
+    }
+    let_through(decision, route, caller.as_ref())
 }
 
 /// Whether the session may have got what its assertion does not tell of: the address can have been verified
@@ -84,19 +94,20 @@ fn check_cross_site(
     }
 }
 
-/// Nothing is ever late here: origin says whether the token still holds and which roles there are now.
+/// Nothing is ever late here: origin says whether the token still holds and which roles there are now. False when the
+/// session of a cookie is over.
 async fn check_with_origin<P: Platform>(
     edge: &Rc<Edge>,
     platform: &P,
     request: &Request<'_>,
     presented: &Presented<'_>,
     caller: &mut Caller,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     match origin::check(edge, platform, caller).await {
         Ok(Some(answer)) => {
             caller.subject.roles = answer.roles;
             caller.authentication = answer.authentication.told_by(caller.subject.issued);
-            Ok(())
+            Ok(true)
         }
         Ok(None) if caller.handle.is_some() => renew(edge, platform, request, presented, caller).await,
         Ok(None) => Err(Refusal::from(Kind::InvalidToken).because("no longer valid")),
@@ -108,20 +119,21 @@ async fn check_with_origin<P: Platform>(
 }
 
 /// An assertion does not hold any more, or not enough, when the user's rights have changed, and the session
-/// may live all the same: only its handle can tell. What was renewed for this very request is not renewed again.
+/// may live all the same: only its handle can tell. What was renewed for this very request is not renewed again. False
+/// when the session is over.
 async fn renew<P: Platform>(
     edge: &Rc<Edge>,
     platform: &P,
     request: &Request<'_>,
     presented: &Presented<'_>,
     caller: &mut Caller,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     let mine = |handle: &&Handle| caller.renewed.is_none() && caller.handle == Some(handle.digest());
-    let over = || Refusal::login_wanted().because("no longer valid");
-    let handle = presented.handles.iter().find(mine).ok_or_else(over)?;
+    let Some(handle) = presented.handles.iter().find(mine) else { return Ok(false) };
     let renewed = session::renew(edge, platform, handle, request, Patience(Duration::ZERO)).await;
-    *caller = renewed.map_err(|_| Kind::Unavailable)?.ok_or_else(over)?;
-    Ok(())
+    let Some(renewed) = renewed.map_err(|_| Kind::Unavailable)? else { return Ok(false) };
+    *caller = renewed;
+    Ok(true)
 }
 
 fn decide<P: Platform>(edge: &Edge, platform: &P, route: &Route, caller: Option<&Caller>) -> Decision {

@@ -77,7 +77,7 @@ async fn pass<'e, P: Platform>(
     trail.route = Some(route);
     let presented = Presented::read(request, &edge.keys.handle)?;
     trail.caller = recognise(edge, platform, route, request, &presented).await?;
-    authorize::authorize(edge, platform, route, request, &presented, trail.caller.as_mut()).await?;
+    authorize::authorize(edge, platform, route, request, &presented, &mut trail.caller).await?;
     send(edge, platform, route, request, &path, trail).await
 }
 

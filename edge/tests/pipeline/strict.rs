@@ -47,6 +47,22 @@ async fn an_ended_session_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn where_nobody_has_to_sign_in_an_ended_session_is_nobody_s() {
+    let world = World::new();
+    world.has_state().await;
+    let browser = world.browser("writer");
+    let reply = world.get("/strict-optional").cookie(browser.cookies()).send().await;
+    assert!(reply.seen().identity.subject.is_some());
+    world.issuer().end(&browser.session);
+    let reply = world.get("/strict-optional").cookie(browser.cookies()).send().await;
+    assert!(reply.seen().identity.subject.is_none());
+    let session = world.issuer().begin("writer");
+    let token = world.issuer().access_token(&session, world.now());
+    world.issuer().end(&session);
+    world.get("/strict-optional").bearer(&token).send().await.is_refused(401, "invalid-token");
+}
+
+#[tokio::test]
 async fn an_assertion_of_old_rights_is_renewed_once() {
     let world = World::new();
     world.has_state().await;
