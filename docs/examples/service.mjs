@@ -70,7 +70,10 @@ async function identity(request) {
   }
 
   const now = Date.now() / 1000;
-  for (const [old, until] of used) if (until < now) used.delete(old);
+  for (const [old, until] of used) {
+    if (until >= now) break; // the oldest come first
+    used.delete(old);
+  }
   if (used.has(nonce)) throw new Error("a seal counts once");
   used.set(nonce, Number(expires) + 10);
 
