@@ -88,7 +88,7 @@ pub enum AmbiguousPath {
 }
 
 /// The text that the path stands for. Slashes in it are those of the path, because none can be escaped.
-pub(crate) fn decode(raw: &str) -> Result<String, AmbiguousPath> {
+fn decode(raw: &str) -> Result<String, AmbiguousPath> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.as_bytes();
     while let [byte, tail @ ..] = rest {
