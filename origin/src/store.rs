@@ -98,7 +98,8 @@ impl Store {
     /// and a migration leaves the previous origin working.
     ///
     /// # Errors
-    /// [`Error::Migration`] when a migration fails or one that was applied has been edited since.
+    /// [`Error::Migration`] when a migration fails or one that was applied has been edited since,
+    /// [`Error::SchemaInUse`] when somebody uses a table for longer than others can be made to wait for it.
     pub async fn migrate(&self) -> Result<(), Error> {
         schema::migrate(self).await
     }

@@ -81,6 +81,7 @@ impl From<store::Error> for Failure {
                 "restore the backup from before, or start with an empty database"
             }
             store::Error::Migration(_) => "mend what the database names there, then run `origin migrate` again",
+            store::Error::SchemaInUse { .. } => "let that end, as a backup does, then run `origin migrate` again",
             store::Error::ClockApart { .. } => "let both follow a time server",
             store::Error::Corrupt { .. } => "restore a backup from before somebody changed it",
             store::Error::Database(_) => "mend what the database names there",

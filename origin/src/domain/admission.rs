@@ -207,11 +207,11 @@ impl Domain {
 
     /// The limit that refuses for the longest. Only a look: whoever is let through by it is not counted yet.
     async fn refusal(&self, context: &Context, applied: &[Applied]) -> Result<Option<Refusal>, Error> {
-        let key = |at: usize| applied.get(at).or(applied.first()).map(|applied| &applied.counted.key);
-        match (key(0), key(1), key(2)) {
+        let limit = |at: usize| applied.get(at).or(applied.first()).map(|applied| &applied.counted);
+        match (limit(0), limit(1), limit(2)) {
             (Some(first), Some(second), Some(third)) => {
-                let keys = [first, second, third];
-                Ok(attempts::longest_refusal(self.0.store.reads(), keys, context.now).await?)
+                let limits = [first, second, third];
+                Ok(attempts::longest_refusal(self.0.store.reads(), limits, context.now).await?)
             }
             _ => Ok(None),
         }

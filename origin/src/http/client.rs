@@ -35,6 +35,11 @@ pub(super) fn context(app: &App, parts: &Parts) -> Context {
     context
 }
 
+/// Whether a direct request came through the proxies before origin: each of those that are trusted writes this header.
+pub(super) fn is_forwarded(app: &App, parts: &Parts) -> bool {
+    app.trusted_proxies > 0 && parts.headers.contains_key(FORWARDED_FOR)
+}
+
 /// The client's address: from the seal where there is one, else the peer's or what trusted proxies say.
 fn address(app: &App, parts: &Parts) -> Option<IpAddr> {
     if let Some(identity) = seal::identity(parts) {

@@ -50,7 +50,8 @@ impl FromRequestParts<App> for Anyone {
     }
 }
 
-/// Whoever operates origin: anybody who reaches it without the edge.
+/// Whoever operates origin: anybody who reaches it without the edge, and without the proxies that it trusts. The numbers
+/// there tell strangers more than any answer does, such as whether a mail was sent to somebody.
 pub(super) struct Operator;
 
 impl Guard for Operator {
@@ -60,9 +61,33 @@ impl Guard for Operator {
 impl FromRequestParts<App> for Operator {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match Prober::from_request_parts(parts, app).await? {
+            Prober { is_operator: true } => Ok(Self),
+            Prober { is_operator: false } => Err(Kind::NotFound.into()),
+        }
+    }
+}
+
+/// Whoever asks only whether origin lives and can work: operators, and load balancers beyond the proxies before it.
+pub(super) struct Prober {
+    /// Whether it is an operator, who may know why it cannot.
+    pub is_operator: bool,
+}
+
+impl Guard for Prober {
+    const REQUIREMENT: Requirement = Requirement::Operators;
+}
+
+impl FromRequestParts<App> for Prober {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         // The policy has no such route; should one come to have it, there is still nothing here.
-        if seal::identity(parts).is_some() { Err(Kind::NotFound.into()) } else { Ok(Self) }
+        if seal::identity(parts).is_some() {
+            return Err(Kind::NotFound.into());
+        }
+        Ok(Self { is_operator: !client::is_forwarded(app, parts) })
     }
 }
 

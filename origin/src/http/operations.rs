@@ -15,7 +15,7 @@ use shared::{
 };
 use tokio::time::timeout;
 
-use super::guard::Operator;
+use super::guard::{Operator, Prober};
 use crate::{
     app::App,
     domain::{self, Domain},
@@ -45,25 +45,27 @@ async fn asked<T>(question: impl Future<Output = Result<T, domain::Error>>) -> R
 ///
 /// The process answers; nothing else is looked at, so a database that is away restarts nobody.
 #[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "It does.", body = Value)))]
-pub(super) async fn live(_: Operator) -> Json<Value> {
+pub(super) async fn live(_: Prober) -> Json<Value> {
     Json(json!({ "status": "live" }))
 }
 
 /// Ready?
 ///
 /// The database answers within two seconds, its schema is right, its clock within 5 s of ours, and it has not gone
-/// back to a backup that nobody spoke of.
+/// back to a backup that nobody spoke of. Why it is not is said to whoever asks origin itself, and to nobody who comes
+/// through a trusted proxy.
 #[utoipa::path(
     get, path = "/health/ready", tag = "operations",
     responses((status = 200, description = "Ready.", body = Value), (status = 503, description = "Not now."))
 )]
-pub(super) async fn ready(_: Operator, State(app): State<App>) -> Result<Json<Value>, Problem> {
+pub(super) async fn ready(prober: Prober, State(app): State<App>) -> Result<Json<Value>, Problem> {
     match asked(is_ready(&app)).await {
         Ok(()) => Ok(Json(json!({ "status": "ready" }))),
         Err(error) => {
             tracing::error!(error = %telemetry::causes(&error), "not ready");
+            let problem = Problem::new(Kind::Unavailable);
             // The text is for operators, and says nothing that they may not know.
-            Err(Problem::new(Kind::Unavailable).with_detail(format!("{error}.")))
+            Err(if prober.is_operator { problem.with_detail(format!("{error}.")) } else { problem })
         }
     }
 }
@@ -75,7 +77,8 @@ async fn is_ready(app: &App) -> Result<(), domain::Error> {
 
 /// Metrics
 ///
-/// In Prometheus' text format. A number that the database does not say within two seconds is `NaN`.
+/// In Prometheus' text format. A number that the database does not say within two seconds is `NaN`. There are none for
+/// whoever comes through a trusted proxy.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "All of them.", body = String, content_type = "text/plain"))

@@ -38,6 +38,10 @@ impl Pace {
     }
 }
 
+/// How much further than the longest delay a time may lie ahead, and be believed. The clocks of two origins are allowed
+/// to be ten seconds apart; whoever wrote a time that lies beyond had a clock that was wrong.
+const CLOCKS_APART: i64 = 60_000;
+
 /// One attempt as one limit counts it.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
@@ -60,13 +64,22 @@ pub struct Refusal {
     pub is_recorded: bool,
 }
 
+/// How long it takes until all are forgiven: no longer than as many take as bring the longest delay. A clock that was
+/// ahead for a moment would count as thousands otherwise, long after it is right again.
+macro_rules! unforgiven {
+    () => {
+        "(CASE WHEN attempts.forgiven_at <= {now} THEN 0 \
+         WHEN attempts.forgiven_at - {now} > (free + doublings) * forgiven_after \
+         THEN (free + doublings) * forgiven_after ELSE attempts.forgiven_at - {now} END)"
+    };
+}
+
 /// How many attempts count now, this one included: those that are not forgiven, in units of the time that one
 /// takes to be. Rounded, so that it does not matter whether the clocks of those who come at once, perhaps to
 /// several origins, agree.
 macro_rules! counting {
     () => {
-        "(1 + ((CASE WHEN attempts.forgiven_at > {now} THEN attempts.forgiven_at - {now} ELSE 0 END) \
-         + forgiven_after / 2) / forgiven_after)"
+        concat!("(1 + (", unforgiven!(), " + forgiven_after / 2) / forgiven_after)")
     };
 }
 
@@ -84,8 +97,9 @@ pub async fn count(
              first_delay) AS (VALUES {asked}) \
              INSERT INTO attempts (limit_key, forgiven_at, allowed_at, recorded_at, source, source_streak) \
              SELECT limit_key, {now} + forgiven_after, first_allows_at, 0, source, 1 FROM asked WHERE 1 = 1 \
-             ON CONFLICT (limit_key) DO UPDATE SET forgiven_at = excluded.forgiven_at \
-             + (CASE WHEN attempts.forgiven_at > {now} THEN attempts.forgiven_at - {now} ELSE 0 END), \
+             ON CONFLICT (limit_key) DO UPDATE SET forgiven_at = excluded.forgiven_at + (SELECT ",
+            unforgiven!(),
+            " FROM asked WHERE asked.limit_key = excluded.limit_key), \
              allowed_at = (SELECT CASE WHEN ",
             counting!(),
             " < free THEN 0 WHEN ",
@@ -94,10 +108,12 @@ pub async fn count(
             counting!(),
             " - free AS INTEGER)) END FROM asked WHERE asked.limit_key = excluded.limit_key), \
              source_streak = CASE WHEN attempts.source = excluded.source THEN attempts.source_streak + 1 ELSE 1 END, \
-             source = excluded.source WHERE attempts.allowed_at <= {now}"
+             source = excluded.source WHERE attempts.allowed_at <= {now} OR attempts.allowed_at > (SELECT {now} \
+             + longest_delay + {apart} FROM asked WHERE asked.limit_key = excluded.limit_key)"
         ),
         asked = places(attempt.len(), 8),
         now = format_args!("${}", attempt.len() * 8 + 1),
+        apart = CLOCKS_APART,
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
     for Counted { key, pace, source } in attempt {
@@ -119,24 +135,31 @@ pub async fn count(
 /// Of these three limits, the one that lets nothing through for the longest.
 pub async fn longest_refusal<'e>(
     executor: impl AnyExecutor<'e>,
-    keys: [&Digest; 3],
+    limits: [&Counted; 3],
     now: Timestamp,
 ) -> Result<Option<Refusal>, Error> {
-    let [first, second, third] = keys.map(|key| key.as_bytes().to_vec());
+    let [first, second, third] = limits.map(|limit| limit.key.as_bytes().to_vec());
+    let [first_believed, second_believed, third_believed] =
+        limits.map(|limit| now.millis() + limit.pace.longest_delay + CLOCKS_APART);
     let row = sqlx::query(
         "SELECT limit_key, allowed_at, recorded_at FROM attempts \
-         WHERE limit_key IN ($1, $2, $3) AND allowed_at > $4 ORDER BY allowed_at DESC LIMIT 1",
+         WHERE limit_key IN ($1, $2, $3) AND allowed_at > $4 \
+         AND allowed_at <= (CASE limit_key WHEN $1 THEN $5 WHEN $2 THEN $6 ELSE $7 END) \
+         ORDER BY allowed_at DESC LIMIT 1",
     )
     .bind(first)
     .bind(second)
     .bind(third)
     .bind(now.millis())
+    .bind(first_believed)
+    .bind(second_believed)
+    .bind(third_believed)
     .fetch_optional(executor)
     .await?;
     row.map(|row| {
         let key = row.digest_or_null("limit_key")?.ok_or_else(|| corrupt("limit_key", "it is NULL"))?;
         let allowed_at = row.time("allowed_at")?;
-        Ok(Refusal { key, allowed_at, is_recorded: row.time("recorded_at")? >= allowed_at })
+        Ok(Refusal { key, allowed_at, is_recorded: row.time("recorded_at")? == allowed_at })
     })
     .transpose()
 }
@@ -149,7 +172,7 @@ pub async fn mark_recorded(
 ) -> Result<bool, Error> {
     let marked = sqlx::query(
         "UPDATE attempts SET recorded_at = allowed_at \
-         WHERE limit_key = $1 AND allowed_at > $2 AND recorded_at < allowed_at",
+         WHERE limit_key = $1 AND allowed_at > $2 AND recorded_at <> allowed_at",
     )
     .bind(key.as_bytes().to_vec())
     .bind(now.millis())

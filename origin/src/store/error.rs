@@ -24,6 +24,12 @@ pub enum Error {
     /// A migration failed, or one that was applied has been edited since.
     #[error("the database's schema cannot be brought up to date")]
     Migration(#[source] MigrateError),
+    /// A table that a migration alters is being used for longer than one waits for it.
+    #[error("the database's schema cannot be brought up to date while {by} uses it")]
+    SchemaInUse {
+        /// Who does.
+        by: String,
+    },
     /// Origin's clock and the database's are too far apart for times to be compared.
     #[error("origin's clock and the database's are {} s apart: at most 5 are allowed", .difference.as_secs())]
     ClockApart {

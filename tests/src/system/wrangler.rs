@@ -78,6 +78,20 @@ mod tests {
     }
 
     #[test]
+    fn the_network_keeps_no_url_of_a_request() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let file: toml::Table = fs::read_to_string(root.join("wrangler.toml")).unwrap().parse().unwrap();
+        let logs = |table: &toml::Table| table["observability"]["logs"]["invocation_logs"].as_bool();
+        assert_eq!(logs(&file), Some(false));
+        // An environment that says nothing has what stands at the top.
+        for (name, environment) in file["env"].as_table().unwrap() {
+            let environment = environment.as_table().unwrap();
+            let is_said = environment.contains_key("observability");
+            assert!(!is_said || logs(environment) == Some(false), "{name}");
+        }
+    }
+
+    #[test]
     fn a_binding_that_nobody_translates_is_refused() {
         let text = "compatibility_date = \"2026-04-01\"\n[[kv_namespaces]]\nbinding = \"STATE\"\n";
         assert!(Wrangler::parse(text).unwrap_err().to_string().contains("`kv_namespaces`"));

@@ -37,6 +37,27 @@ async fn while_the_database_does_not_answer_liveness_does_at_once_and_all_else_s
 }
 
 #[tokio::test]
+async fn numbers_and_reasons_are_not_there_for_whoever_comes_through_a_proxy() {
+    let world = World::with(&[("COUNTERSIGN_TRUSTED_PROXIES", "1")]).await;
+    let forwarded = [("x-forwarded-for", "198.51.100.7")];
+    assert_eq!(world.call("GET", "/metrics", &[]).await.status, 200);
+    assert_eq!(world.call("GET", "/metrics", &forwarded).await.status, 404);
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(world.call("GET", path, &[]).await.status, 200, "{path}");
+        assert_eq!(world.call("GET", path, &forwarded).await.status, 200, "{path}");
+    }
+    world.app.domain.store().close().await;
+    for (headers, is_told) in [(&[][..], true), (&forwarded, false)] {
+        let answer = world.call("GET", "/health/ready", headers).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (503, "/problems/unavailable".to_owned()));
+        assert_eq!(answer.text.contains("database"), is_told, "{answer:?}");
+    }
+    // Nobody is taken for a proxy where none is trusted.
+    let world = World::new().await;
+    assert_eq!(world.call("GET", "/metrics", &forwarded).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_the_database_does_not_say_is_no_number() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
