@@ -115,6 +115,16 @@ pub struct NewSession<'a> {
     pub absolute: Duration,
 }
 
+/// Where SQLite lays a new session of the user `u`: behind their others, so that a list of them reads a page or two and not
+/// one for each, which tells once there are millions. Each user has a million rowids. Where they are used up, and for what
+/// says nothing, SQLite takes one that is free.
+macro_rules! beside {
+    () => {
+        "(SELECT NULLIF(COALESCE(MAX(s.rowid), u.rowid << 20) + 1, (u.rowid + 1) << 20) FROM sessions AS s \
+         WHERE s.rowid BETWEEN u.rowid << 20 AND ((u.rowid + 1) << 20) - 1), "
+    };
+}
+
 /// Makes the session, if the user still has the hash that was verified and the epoch that was read, and
 /// is not disabled; the generation of the keys that its tokens are to be signed by. None otherwise: something
 /// changed while the password was being verified.
@@ -124,12 +134,16 @@ pub async fn insert(
     session: &NewSession<'_>,
 ) -> Result<Option<String>, Error> {
     macro_rules! insert {
-        ($lock:literal) => {
+        ($column:literal, $place:expr, $lock:literal) => {
             concat!(
-                "INSERT INTO sessions (id, user_id, kind, device, address, user_agent, created_at, ",
+                "INSERT INTO sessions (",
+                $column,
+                "id, user_id, kind, device, address, user_agent, created_at, ",
                 "last_seen_at, idle_limit, idle_expires_at, absolute_expires_at, handle_digest, ",
                 "current_counter, issued_at, authenticated_at, amr) ",
-                "SELECT $1, u.id, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $6, $13 FROM users AS u ",
+                "SELECT ",
+                $place,
+                "$1, u.id, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $6, $13 FROM users AS u ",
                 "WHERE u.id = $14 AND u.epoch = $16 AND u.disabled_at IS NULL AND (u.password_hash = $15 OR ",
                 "EXISTS (SELECT 1 FROM passkeys AS p WHERE p.id = $17 AND p.user_id = u.id))",
                 $lock,
@@ -139,10 +153,10 @@ pub async fn insert(
         };
     }
     let statement = match dialect {
-        Dialect::Sqlite => insert!(""),
+        Dialect::Sqlite => insert!("rowid, ", beside!(), ""),
         // A password change that is under way is waited for, and one that begins now waits for this; so does another
         // login, which then sees this session.
-        Dialect::Postgres => insert!(" FOR NO KEY UPDATE OF u"),
+        Dialect::Postgres => insert!("", "", " FOR NO KEY UPDATE OF u"),
     };
     let (password, passkey) = match session.verified {
         Verified::Password(hash) => (Some(hash), None),

@@ -20,6 +20,8 @@ struct Dialect {
     id: &'static str,
     /// 32 bytes that no other number has.
     digest: &'static str,
+    /// Where origin lays the session `n` of the user `{owner}`, one of `{users}`: the column and its value, if it says so.
+    place: [&'static str; 2],
     now: &'static str,
     /// After so much was written.
     settle: &'static str,
@@ -28,6 +30,7 @@ struct Dialect {
 const SQLITE: Dialect = Dialect {
     id: "printf('%08x-0000-4000-{k}000-%012x', ({n} * 2654435761) & 4294967295, {n})",
     digest: "randomblob(32)",
+    place: ["rowid, ", "((SELECT u.rowid FROM users AS u WHERE u.id = {owner}) << 20) + n / {users} + 1, "],
     now: "SELECT unixepoch() * 1000",
     settle: "PRAGMA wal_checkpoint(TRUNCATE)",
 };
@@ -35,6 +38,7 @@ const POSTGRES: Dialect = Dialect {
     id: "lpad(to_hex(({n} * 2654435761) & 4294967295), 8, '0') || '-0000-4000-{k}000-' || \
          lpad(to_hex({n}), 12, '0')",
     digest: "sha256(convert_to('handle ' || n, 'UTF8'))",
+    place: ["", ""],
     now: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
     settle: "VACUUM ANALYZE",
 };
@@ -76,7 +80,9 @@ pub(crate) async fn fill(url: &str, sessions: u64) -> Outcome<()> {
     let mut connection = connected(url).await?;
     let now: i64 = sqlx::query_scalar(dialect.now).fetch_one(&mut connection).await?;
     let users = population::users(sessions);
-    let owner = format!("(n % {users} + 1)");
+    let owner = dialect.user(&format!("(n % {users} + 1)"));
+    let [column, place] =
+        dialect.place.map(|text| text.replace("{owner}", &owner).replace("{users}", &users.to_string()));
     let numbers = "WITH RECURSIVE numbers (n) AS \
          (SELECT CAST($1 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n < $2) ";
     let (user, session, digest) = (dialect.user("n"), dialect.session("n"), dialect.digest);
@@ -97,13 +103,12 @@ pub(crate) async fn fill(url: &str, sessions: u64) -> Outcome<()> {
         (
             sessions,
             format!(
-                "INSERT INTO sessions (id, user_id, kind, device, address, user_agent, created_at, last_seen_at, \
+                "INSERT INTO sessions ({column}id, user_id, kind, device, address, user_agent, created_at, last_seen_at, \
                  idle_limit, idle_expires_at, absolute_expires_at, handle_digest, current_counter, issued_at, \
-                 authenticated_at, amr) {numbers} SELECT {session}, {owner}, \
+                 authenticated_at, amr) {numbers} SELECT {place}{session}, {owner}, \
                  CASE WHEN n % 2 = 0 THEN 'browser' ELSE 'token' END, 'a device', '192.0.2.1', 'a client', $3, $3, \
                  {IDLE}, $3 + {IDLE}, $3 + {ABSOLUTE}, CASE WHEN n % 2 = 0 THEN {digest} END, \
-                 CASE WHEN n % 2 = 1 THEN 1 END, CASE WHEN n % 2 = 1 THEN $3 END, $3, 'pwd' FROM numbers",
-                owner = dialect.user(&owner)
+                 CASE WHEN n % 2 = 1 THEN 1 END, CASE WHEN n % 2 = 1 THEN $3 END, $3, 'pwd' FROM numbers"
             ),
         ),
     ];

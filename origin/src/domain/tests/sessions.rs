@@ -1,6 +1,8 @@
 //! The life of a session, from its first second to its end.
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use shared::jwt::compact::Unverified;
+use sqlx::Row as _;
 
 use super::*;
 use crate::domain::{EndReason, Kind};
@@ -207,4 +209,31 @@ async fn the_strict_check_knows_what_a_token_cannot() {
         w.domain.end_session(&w.at(1), login.session).await.unwrap();
         assert!(check(user, 2, &kid).await.is_none());
     }
+}
+
+#[tokio::test]
+async fn on_sqlite_a_users_sessions_lie_side_by_side_and_who_has_no_place_left_logs_in_all_the_same() {
+    let sqlite = |w: &World| w.store.dialect() == crate::store::Dialect::Sqlite;
+    let w = World::each().await.into_iter().find(sqlite).unwrap();
+    w.user(EMAIL, &["viewer"]).await;
+    w.user("eve@example.test", &["viewer"]).await;
+    for email in [EMAIL, "eve@example.test", EMAIL, "eve@example.test"] {
+        w.domain.login_token(&w.at(0), &Attempt::new(email, PASSWORD)).await.unwrap();
+    }
+    let places = async || {
+        let rows = "SELECT s.rowid - (u.rowid << 20) AS place FROM sessions AS s JOIN users AS u ON u.id = s.user_id \
+                    ORDER BY u.email, s.rowid";
+        let rows = sqlx::query(rows).fetch_all(w.store.reads()).await.unwrap();
+        rows.iter().map(|row| row.get::<i64, _>("place")).collect::<Vec<_>>()
+    };
+    assert_eq!(places().await, [1, 2, 1, 2]);
+
+    let last = "UPDATE sessions SET rowid = rowid + (1 << 20) - 3 WHERE rowid IN (SELECT MAX(s.rowid) FROM sessions AS s \
+                JOIN users AS u ON u.id = s.user_id WHERE u.email = 'eve@example.test')";
+    let mut transaction = w.store.begin().await.unwrap();
+    sqlx::query(last).execute(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(places().await, [1, 2, 1, (1 << 20) - 1]);
+    w.domain.login_token(&w.at(0), &Attempt::new("eve@example.test", PASSWORD)).await.unwrap();
+    assert_eq!(places().await.len(), 5);
 }
