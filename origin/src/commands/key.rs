@@ -112,7 +112,12 @@ impl Withdraw {
         }
         let Opened { domain, context } = opened.because(why);
         let WithdrawnKey { number, promoted, sessions } = domain.withdraw_key(&context, &kid).await?;
-        let mut text = format!("withdrawn; live sessions that must renew their token: at most {sessions}");
+        let mut text = match sessions {
+            Some(sessions) => {
+                format!("withdrawn; live sessions that must renew their token: at most {sessions}")
+            }
+            None => "withdrawn; live sessions that must renew their token: too many to count".to_owned(),
+        };
         if let Some(promoted) = &promoted {
             text.push_str(&format!("\n{promoted} signs now"));
         }

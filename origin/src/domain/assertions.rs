@@ -76,15 +76,16 @@ impl Domain {
         // Before anything is changed: whether the database may be relied on.
         self.keys(context.now).await?;
         let Some(renewed) = self.see(context, digest).await? else { return Ok(None) };
-        let Renewed { session, user, roles, epoch, authentication, key_generation } = renewed;
+        let Renewed { session, user, roles, epoch, authentication, ends, key_generation } = renewed;
         let Some(keys) = self.keys_of(&key_generation, session, context.now).await? else {
             self.refuse_renewal(context, Some((session, user))).await?;
             return Ok(None);
         };
-        let speaker = Speaker { user, session, roles: &roles, epoch, authentication: &authentication };
+        let speaker = Speaker { user, session, roles: &roles, epoch, authentication: &authentication, ends };
         // `iat` is from before the statement: what ends the session later is later than it.
         let assertion = self.assertion(&keys, &speaker, digest, context.now)?;
-        Ok(Some(RenewedAssertion { assertion, max_age: self.0.settings.assertion_ttl, session, user }))
+        let max_age = speaker.lifetime(self.0.settings.assertion_ttl, context.now);
+        Ok(Some(RenewedAssertion { assertion, max_age, session, user }))
     }
 
     /// Marks the session of this handle as seen, if it is alive.

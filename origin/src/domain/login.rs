@@ -101,6 +101,7 @@ pub(super) struct Opened {
     pub(super) user: User,
     pub(super) session: SessionId,
     absolute: Duration,
+    ends: Timestamp,
     authentication: Authentication,
     key_generation: String,
 }
@@ -113,6 +114,7 @@ impl Opened {
             roles: &self.user.roles,
             epoch: self.user.epoch,
             authentication: &self.authentication,
+            ends: self.ends,
         }
     }
 }
@@ -192,7 +194,7 @@ impl Domain {
         let digest = handle.digest();
         Ok(BrowserCredentials {
             assertion: self.assertion(keys, speaker, digest, now)?,
-            assertion_max_age: self.0.settings.assertion_ttl,
+            assertion_max_age: speaker.lifetime(self.0.settings.assertion_ttl, now),
             csrf_token: csrf::token(&digest, self.0.secrets.csrf_keys().current()),
             handle,
             handle_max_age,
@@ -209,7 +211,7 @@ impl Domain {
         let refresh = RefreshToken { session: speaker.session, counter };
         Ok(TokenGrant {
             access_token: self.access_token(keys, speaker, now)?,
-            expires_in: self.0.settings.access_ttl,
+            expires_in: speaker.lifetime(self.0.settings.access_ttl, now),
             refresh_token: refresh.to_text(keys.refresh.current()),
             session: speaker.session,
             user: speaker.user,
@@ -264,7 +266,7 @@ impl Domain {
     ) -> Result<Option<Opened>, Error> {
         let Entrant { user, verified, methods, device } = *entrant;
         let user_agent = device::user_agent(context.user_agent.as_deref());
-        let lifetimes = self.0.settings.lifetimes(kind_of(handle), &user.roles);
+        let lifetimes = self.0.settings.lifetimes(kind_of(handle), &user.roles, &self.0.policy);
         let session = NewSession {
             id: SessionId::new(context.now, self.0.random.bytes()?),
             user: user.id,
@@ -287,7 +289,8 @@ impl Domain {
             email_verified: user.verified_at.is_some(),
         };
         let (user, session) = (user.clone(), session.id);
-        Ok(Some(Opened { user, session, absolute: lifetimes.absolute, authentication, key_generation }))
+        let (absolute, ends) = (lifetimes.absolute, context.now + lifetimes.absolute.min(lifetimes.idle));
+        Ok(Some(Opened { user, session, absolute, ends, authentication, key_generation }))
     }
 
     /// Reads the user and verifies the password, unless it was verified against the same hash before.

@@ -99,7 +99,10 @@ impl Domain {
             return Ok(None);
         }
         let expires = holder.idle_expires_at.min(holder.absolute_expires_at);
-        Ok(Some(Principal::new(holder, Credential::Session, now, expires)))
+        // With every login there is another handle, so this one tells of the last, also where the clock of another
+        // origin is ahead.
+        let issued = holder.authentication.at.map_or(now, |at| at.max(now));
+        Ok(Some(Principal::new(holder, Credential::Session, issued, expires)))
     }
 
     /// Whoever holds this session, of which a verified seal tells, by a credential that was issued then; nobody when it

@@ -1,7 +1,7 @@
 //! Refresh: each token is exchanged once, a lost answer can be asked for again, and a token that no
 //! honest client uses ends the session (RFC 9700 §4.14).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use shared::{id::SessionId, refresh::RefreshToken, time::Timestamp};
 
@@ -9,6 +9,7 @@ use super::{
     Context, Domain, EndReason, Error, Settings, TokenGrant,
     audit::{self, Event, Kind, Recorder},
     batch::Batches,
+    sessions::must_be_a_person,
     tokens::Speaker,
 };
 use crate::store::{
@@ -148,19 +149,31 @@ impl Domain {
         Err(Error::Contended)
     }
 
-    /// Takes a refresh token back (RFC 7009): any of a session's tokens ends it. One that is unknown, or
-    /// whose session is over, is no error (RFC 7009 §2.2).
+    /// Takes a token back (RFC 7009): any of a session's refresh tokens ends it, and an access token that is good. One
+    /// that is unknown, or whose session is over, is no error (RFC 7009 §2.2).
     ///
     /// # Errors
-    /// [`Error::Store`] when the database fails.
-    pub async fn revoke_refresh_token(&self, context: &Context, token: &str) -> Result<(), Error> {
+    /// [`Error::ServiceAccount`] for its access token: whoever came by one of ten minutes must not be able to withdraw
+    /// the key.
+    pub async fn revoke_token(&self, context: &Context, token: &str) -> Result<(), Error> {
         let keys = self.keys(context.now).await?;
         let Some(RefreshToken { session, .. }) = RefreshToken::parse(token, &keys.refresh) else {
-            return Ok(());
+            return self.revoke_access_token(context, token).await;
         };
         if let Some(read) = rotation::read(self.0.store.reads(), session, context.now).await? {
             self.end(&context.by(read.user), session, read.user, EndReason::Revoked).await?;
         }
+        Ok(())
+    }
+
+    async fn revoke_access_token(&self, context: &Context, token: &str) -> Result<(), Error> {
+        let holder = match self.by_bearer(context, token).await {
+            Ok(holder) => holder,
+            Err(Error::InvalidToken | Error::ExpiredToken) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        must_be_a_person(&holder)?;
+        self.end(&context.by(holder.user), holder.session, holder.user, EndReason::Revoked).await?;
         Ok(())
     }
 
@@ -172,11 +185,11 @@ impl Domain {
     ) -> Result<Option<TokenGrant>, Error> {
         let token = Rotating { session, current: counter, now: context.now };
         if let Some(grant) = self.0.refreshes.ask((context.clone(), token)).await? {
-            return self.grant(context, session, &grant).await;
+            return self.grant(context, session, &grant, context.now).await;
         }
         let mut transaction = self.0.store.begin_batch().await?;
         let granted = rotation::rotate(&mut transaction, session, counter, context.now).await?;
-        self.answer(context, session, transaction, granted, Kind::RefreshRotated).await
+        self.answer(context, session, transaction, granted, Kind::RefreshRotated, context.now).await
     }
 
     async fn repeat(
@@ -186,8 +199,17 @@ impl Domain {
         read: &Rotation,
     ) -> Result<Option<TokenGrant>, Error> {
         let mut transaction = self.0.store.begin_batch().await?;
-        let granted = rotation::repeat(&mut transaction, session, read, context.now).await?;
-        self.answer(context, session, transaction, granted, Kind::RefreshRepeated).await
+        let mut granted = rotation::repeat(&mut transaction, session, read, context.now).await?;
+        let mut issued = context.now;
+        // A token that a step up has spent may be in other hands than those of who stepped up: the access token is as if
+        // it had been issued before that, and opens nothing by it anywhere. Only who uses the child is told of it.
+        if let (Some(grant), Some(Spent { rotated_at, .. })) = (&mut granted, read.spent)
+            && grant.authentication.at == Some(rotated_at)
+        {
+            issued = issued.min(rotated_at - Duration::from_secs(1));
+            grant.authentication = std::mem::take(&mut grant.authentication).told_by(issued);
+        }
+        self.answer(context, session, transaction, granted, Kind::RefreshRepeated, issued).await
     }
 
     async fn displace(
@@ -198,7 +220,7 @@ impl Domain {
     ) -> Result<Option<TokenGrant>, Error> {
         let mut transaction = self.0.store.begin_batch().await?;
         let granted = rotation::displace(&mut transaction, session, read, context.now).await?;
-        self.answer(context, session, transaction, granted, Kind::RefreshDisplaced).await
+        self.answer(context, session, transaction, granted, Kind::RefreshDisplaced, context.now).await
     }
 
     /// Commits what was granted and answers it; none when another call changed the counters first, or ended the session.
@@ -209,26 +231,31 @@ impl Domain {
         transaction: Transaction,
         granted: Option<Grant>,
         kind: Kind,
+        issued: Timestamp,
     ) -> Result<Option<TokenGrant>, Error> {
         let Some(grant) = granted else {
             transaction.rollback().await.map_err(store::Error::from)?;
             return Ok(None);
         };
         self.commit(transaction, &context.by(grant.user), granting(kind, session, &grant)).await?;
-        self.grant(context, session, &grant).await
+        self.grant(context, session, &grant, issued).await
     }
 
-    /// The tokens that were granted, when that is committed; none when the session has ended with its keys since.
+    /// The tokens that were granted, when that is committed, as if they were issued then; none when the session has
+    /// ended with its keys since.
     async fn grant(
         &self,
         context: &Context,
         session: SessionId,
         grant: &Grant,
+        issued: Timestamp,
     ) -> Result<Option<TokenGrant>, Error> {
-        let Grant { user, roles, epoch, authentication, counter, key_generation } = grant;
-        let speaker = Speaker { user: *user, session, roles, epoch: *epoch, authentication };
+        let Grant { user, roles, epoch, authentication, ends, counter, key_generation } = grant;
+        let speaker = Speaker { user: *user, session, roles, epoch: *epoch, authentication, ends: *ends };
         let Some(keys) = self.keys_of(key_generation, session, context.now).await? else { return Ok(None) };
-        self.token_grant(&keys, &speaker, *counter, context.now).map(Some)
+        let mut tokens = self.token_grant(&keys, &speaker, *counter, issued)?;
+        tokens.expires_in = tokens.expires_in.saturating_sub(context.now.since(issued));
+        Ok(Some(tokens))
     }
 
     async fn refuse_refresh(

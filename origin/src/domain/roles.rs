@@ -3,7 +3,7 @@
 use shared::{id::UserId, role::RoleName};
 
 use super::{
-    Context, Domain, Error,
+    Context, Domain, Error, RoleLimits,
     administration::Act,
     audit::{Event, Kind},
 };
@@ -24,7 +24,9 @@ impl Domain {
             return Ok(false);
         }
         // Sessions that were made without the role keep no longer limits than those made with it.
-        for limits in self.0.settings.role_limits.iter().filter(|limits| limits.role == *role) {
+        let comes_with_it =
+            |limits: &&RoleLimits| self.0.policy.includes(std::slice::from_ref(role), &limits.role);
+        for limits in self.0.settings.role_limits.iter().filter(comes_with_it) {
             sessions::shorten(&mut transaction, user, limits.idle, limits.absolute).await?;
         }
         let event = Event::success(Kind::RoleGranted).subject(user).detail("role", role.as_str());

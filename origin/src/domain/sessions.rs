@@ -160,6 +160,6 @@ impl Domain {
 
 /// The sessions of a service account are its keys: whoever came by a token of ten minutes must not be able to
 /// withdraw them.
-fn must_be_a_person(principal: &Principal) -> Result<(), Error> {
+pub(super) fn must_be_a_person(principal: &Principal) -> Result<(), Error> {
     if principal.is_service { Err(Error::ServiceAccount) } else { Ok(()) }
 }

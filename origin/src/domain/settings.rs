@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::{jwt::keys::Algorithm, role::RoleName};
+use shared::{jwt::keys::Algorithm, policy::Policy, role::RoleName};
 
 use super::{limits::Limits, mail::MailSettings};
 use crate::store::sessions::Kind;
@@ -108,15 +108,18 @@ impl Settings {
         rest.split(['/', ':']).next().unwrap_or(rest)
     }
 
-    /// How long a session of a user with these roles may last: the shortest of all that apply.
-    pub(super) fn lifetimes(&self, kind: Kind, roles: &[RoleName]) -> Lifetimes {
+    /// How long a session of a user with these roles may last: the shortest of all that apply, those of roles that they
+    /// include too.
+    pub(super) fn lifetimes(&self, kind: Kind, roles: &[RoleName], policy: &Policy) -> Lifetimes {
         let idle = match kind {
             Kind::Browser => self.idle_browser,
             Kind::Token => self.idle_token,
         };
         let general = Lifetimes { absolute: self.absolute, idle };
-        self.role_limits.iter().filter(|limits| roles.contains(&limits.role)).fold(general, |limits, role| {
-            Lifetimes { absolute: limits.absolute.min(role.absolute), idle: limits.idle.min(role.idle) }
+        let theirs = self.role_limits.iter().filter(|limits| policy.includes(roles, &limits.role));
+        theirs.fold(general, |limits, role| Lifetimes {
+            absolute: limits.absolute.min(role.absolute),
+            idle: limits.idle.min(role.idle),
         })
     }
 }

@@ -138,6 +138,7 @@ impl Domain {
                     roles: &renewed.roles,
                     epoch: renewed.epoch,
                     authentication: &renewed.authentication,
+                    ends: renewed.ends,
                 };
                 SteppedUp::Browser(self.browser_credentials(keys, &speaker, handle, ends.since(now), now)?)
             }
@@ -150,6 +151,7 @@ impl Domain {
                     roles: &granted.roles,
                     epoch: granted.epoch,
                     authentication: &granted.authentication,
+                    ends: granted.ends,
                 };
                 SteppedUp::Token(self.token_grant(keys, &speaker, granted.counter, now)?)
             }

@@ -47,6 +47,17 @@ pub(super) struct Speaker<'a> {
     pub(super) roles: &'a [RoleName],
     pub(super) epoch: u64,
     pub(super) authentication: &'a Authentication,
+    /// When the session ends if nothing happens before.
+    pub(super) ends: Timestamp,
+}
+
+impl Speaker<'_> {
+    /// How long a token of this session lives that is issued `now`: in whole seconds, and no longer than the session.
+    pub(super) fn lifetime(&self, ttl: Duration, now: Timestamp) -> Duration {
+        let left = u64::try_from(self.ends.seconds().saturating_sub(now.seconds())).unwrap_or_default();
+        // A token of no time at all is none.
+        ttl.min(Duration::from_secs(left.max(1)))
+    }
 }
 
 impl Domain {
@@ -60,17 +71,16 @@ impl Domain {
         keys.signer.sign(AccessClaims(self.claims(speaker, now, self.0.settings.access_ttl)?))
     }
 
-    /// An access token of a service account, which is its own client (RFC 9068 §2.2), for this long, under the
-    /// same rule.
+    /// An access token of a service account, which is its own client (RFC 9068 §2.2), under the same rule.
     pub(super) fn service_token(
         &self,
         keys: &Keys,
         speaker: &Speaker<'_>,
-        ttl: Duration,
         now: Timestamp,
     ) -> Result<String, Error> {
         let client_id = speaker.user.to_string();
-        keys.signer.sign(AccessClaims(Common { client_id, ..self.claims(speaker, now, ttl)? }))
+        let claims = self.claims(speaker, now, self.0.settings.access_ttl)?;
+        keys.signer.sign(AccessClaims(Common { client_id, ..claims }))
     }
 
     /// An assertion issued `now` that counts beside the handle of this digest, under the same rule.
@@ -93,7 +103,7 @@ impl Domain {
             sub: speaker.user,
             aud: settings.audience.clone(),
             client_id: settings.client_id.clone(),
-            exp: iat.saturating_add(ttl.as_secs()),
+            exp: iat.saturating_add(speaker.lifetime(ttl, now).as_secs()),
             iat,
             jti: TokenId::new(now, self.0.random.bytes()?),
             sid: speaker.session,
@@ -133,5 +143,25 @@ impl Domain {
                 _ => Error::InvalidToken,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_does_not_outlive_its_session() {
+        let (ttl, now) = (Duration::from_secs(600), Timestamp::from_millis(1_000_900));
+        let authentication = Authentication::default();
+        let (user, session) = (UserId::new(now, [0; 10]), SessionId::new(now, [0; 10]));
+        for (ends, seconds) in
+            [(9_000_000, 600), (1_600_000, 600), (1_599_999, 599), (1_002_500, 2), (1_000_950, 1), (0, 1)]
+        {
+            let ends = Timestamp::from_millis(ends);
+            let speaker =
+                Speaker { user, session, roles: &[], epoch: 1, authentication: &authentication, ends };
+            assert_eq!(speaker.lifetime(ttl, now), Duration::from_secs(seconds), "{ends:?}");
+        }
     }
 }

@@ -83,7 +83,7 @@ pub(super) struct TokenRequest {
 /// The form of a revocation.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct RevocationRequest {
-    /// The refresh token, of any age.
+    /// The refresh token, of any age, or an access token that is still good.
     token: Option<String>,
 }
 
@@ -116,7 +116,9 @@ enum Grant<'a> {
         (status = 200, description = "New tokens.", body = TokenAnswer),
         (status = 400, description = "`invalid_grant` and the others of RFC 6749 §5.2.", body = OauthError),
         (status = 401, description = "`invalid_client`.", body = OauthError),
-    )
+        (status = "default", description = "What went wrong.", body = OauthError),
+    ),
+    security((), ("client" = []))
 )]
 pub(super) async fn token(
     Anyone(context): Anyone,
@@ -189,11 +191,17 @@ impl TokenRequest {
 
 /// Revoke
 ///
-/// Any refresh token that was ever ours ends its session; an unknown one is answered alike.
+/// Any refresh token that was ever ours ends its session, and so does an access token that is still good; what is
+/// unknown or over is answered alike. The access token of a service account is not taken back: it ends in minutes, or
+/// with its key.
 #[utoipa::path(
     post, path = "/oauth/revoke", tag = "oauth",
     request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "It is good no longer."), (status = 400, description = "No token.", body = OauthError))
+    responses(
+        (status = 200, description = "It is good no longer."),
+        (status = 400, description = "No token, or `unsupported_token_type`.", body = OauthError),
+        (status = "default", description = "What went wrong.", body = OauthError),
+    )
 )]
 pub(super) async fn revoke(
     Anyone(context): Anyone,
@@ -202,7 +210,7 @@ pub(super) async fn revoke(
 ) -> Result<Response, OauthError> {
     let request: RevocationRequest = form(request, &app).await?;
     let token = given(&request.token).ok_or(OauthError::new("invalid_request", "token is missing."))?;
-    app.domain.revoke_refresh_token(&context, token).await?;
+    app.domain.revoke_token(&context, token).await?;
     Ok(uncached(StatusCode::OK))
 }
 
@@ -254,6 +262,10 @@ impl From<Error> for OauthError {
             }
             Error::InvalidClient => {
                 return Self::invalid_client("The service account or its key is not valid, or no longer.");
+            }
+            Error::ServiceAccount => {
+                let description = "The tokens of a service account end with its key.";
+                return Self::new("unsupported_token_type", description);
             }
             _ => {}
         }

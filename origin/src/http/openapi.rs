@@ -14,6 +14,8 @@ use super::route::Requirement;
 const COOKIE: &str = "session";
 const BEARER: &str = "bearer";
 const EDGE: &str = "edge";
+/// Optional where it stands, which the handler says itself.
+const CLIENT: &str = "client";
 const PROBLEM: &str = "Problem";
 
 /// The document without its paths.
@@ -40,10 +42,15 @@ fn components() -> Components {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let edge =
         ApiKeyValue::with_description("signature", "The edge's own HTTP Message Signature (RFC 9421).");
+    let client = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some("A service account: its id and its key, each encoded like the value of a form."))
+        .build();
     let mut components = Components::new();
     components.add_security_scheme(COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     components.add_security_scheme(EDGE, SecurityScheme::ApiKey(ApiKey::Header(edge)));
+    components.add_security_scheme(CLIENT, SecurityScheme::Http(client));
     components.schemas.insert(PROBLEM.to_owned(), RefOr::T(problem_schema()));
     components
 }
@@ -105,7 +112,7 @@ pub(super) fn require(operation: &mut Operation, requirement: Requirement) {
             SecurityRequirement::new(BEARER, Vec::<String>::new()),
         ]
     };
-    operation.security = match requirement {
+    let wanted = match requirement {
         Requirement::Public | Requirement::Operators => None,
         Requirement::SignedIn => Some(either()),
         Requirement::FreshLogin => {
@@ -138,8 +145,9 @@ pub(super) fn require(operation: &mut Operation, requirement: Requirement) {
         }
         Requirement::EdgeCall => Some(vec![SecurityRequirement::new(EDGE, Vec::<String>::new())]),
     };
-    if operation.security.is_some() {
+    if wanted.is_some() {
         refuse(operation, "401", "No good credential was presented.");
+        operation.security = wanted;
     }
     refuse(operation, "default", "What went wrong.");
     if takes_forms(operation)
@@ -160,9 +168,12 @@ fn takes_forms(operation: &Operation) -> bool {
     }
 }
 
+/// A problem, beside what the handler answers there itself: what stands before every handler refuses in one way.
 fn refuse(operation: &mut Operation, status: &str, description: &str) {
-    let mut response = Response::new(description);
-    let problem = Content::new(Some(RefOr::Ref(Ref::from_schema_name(PROBLEM))));
-    response.content.insert(problem::CONTENT_TYPE.to_owned(), RefOr::T(problem));
-    operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
+    let responses = &mut operation.responses.responses;
+    let response = responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
+    if let RefOr::T(response) = response {
+        let problem = Content::new(Some(RefOr::Ref(Ref::from_schema_name(PROBLEM))));
+        response.content.entry(problem::CONTENT_TYPE.to_owned()).or_insert(RefOr::T(problem));
+    }
 }

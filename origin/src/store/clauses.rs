@@ -1,6 +1,9 @@
 //! What statements about `sessions` have in common: a session is alive, seen and told of in one way, whoever asks.
 
-use super::Dialect;
+use shared::time::Timestamp;
+use sqlx::any::AnyRow;
+
+use super::{Dialect, Error, row::Columns};
 
 /// The condition on a row of `sessions` to be alive at the time in the given parameter.
 macro_rules! live {
@@ -31,8 +34,8 @@ macro_rules! key_generation {
         "(SELECT m.value FROM meta AS m WHERE m.name = 'key_generation') AS key_generation"
     };
 }
-/// What a token tells of the user of a row of `sessions`, each as it is at this moment, and by which keys it is to be
-/// signed.
+/// What a token tells of the user of a row of `sessions`, each as it is at this moment, by which keys it is to be
+/// signed, and what [`ends`] reads.
 macro_rules! of_the_user {
     () => {
         $crate::store::clauses::of_the_user!(
@@ -43,6 +46,7 @@ macro_rules! of_the_user {
     ($epoch:literal, $verified_at:literal) => {
         concat!(
             "sessions.user_id, authenticated_at, amr, ",
+            "sessions.idle_expires_at, sessions.absolute_expires_at, ",
             $crate::store::clauses::key_generation!(),
             ", ",
             $epoch,
@@ -54,6 +58,11 @@ macro_rules! of_the_user {
     };
 }
 pub(super) use {enabled, key_generation, live, of_the_user, seen};
+
+/// When a session ends if nothing happens before: no token is good for longer.
+pub(super) fn ends(row: &AnyRow) -> Result<Timestamp, Error> {
+    Ok(row.time("idle_expires_at")?.min(row.time("absolute_expires_at")?))
+}
 
 /// What a statement that changes the sessions of several says in its database's own way.
 pub(super) struct Together {

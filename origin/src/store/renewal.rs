@@ -11,7 +11,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
-    clauses::{Together, enabled, live, of_the_user, seen},
+    clauses::{Together, enabled, ends, live, of_the_user, seen},
     row::Columns,
     values::{each, padded, places},
 };
@@ -29,6 +29,8 @@ pub struct Renewed {
     pub epoch: u64,
     /// How well it is known who the user is.
     pub authentication: Authentication,
+    /// When the session ends if nothing happens before.
+    pub ends: Timestamp,
     /// The generation of the keys that it is to be signed by.
     pub key_generation: String,
 }
@@ -124,7 +126,7 @@ pub async fn step_up<'e>(
         live!("$2"),
         " AND ",
         enabled!(),
-        " RETURNING id, absolute_expires_at, ",
+        " RETURNING id, ",
         of_the_user!()
     ))
     .bind(session.to_string())
@@ -143,6 +145,7 @@ fn renewed(row: &AnyRow) -> Result<Renewed, Error> {
         roles: row.roles("roles")?,
         epoch: row.count("epoch")?,
         authentication: row.authentication()?,
+        ends: ends(row)?,
         key_generation: row.text("key_generation")?,
     })
 }

@@ -11,7 +11,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
-    clauses::{Together, enabled, live, of_the_user, seen},
+    clauses::{Together, enabled, ends, live, of_the_user, seen},
     row::{Columns, as_count, as_number, corrupt},
     sessions::EndReason,
     values::{each, padded, places},
@@ -52,6 +52,8 @@ pub struct Grant {
     pub epoch: u64,
     /// How well it is known who the user is.
     pub authentication: Authentication,
+    /// When the session ends if nothing happens before.
+    pub ends: Timestamp,
     /// The counter of the refresh token that goes with them.
     pub counter: u64,
     /// The generation of the keys that they are to be signed by.
@@ -190,6 +192,9 @@ pub async fn repeat(
 
 /// Puts a fresh token in the place of the current one that was never used. None when the counters are no
 /// longer the ones that were read, or nothing can be had for them.
+///
+/// Where the spent one was exchanged by a [`step_up`], the session tells nothing of that any more: what told of it was
+/// the token that is displaced, and whoever shows the one before need not be who has proven anything.
 pub async fn displace(
     transaction: &mut Transaction,
     session: SessionId,
@@ -198,6 +203,9 @@ pub async fn displace(
 ) -> Result<Option<Grant>, Error> {
     let row = sqlx::query(granting!(
         "UPDATE sessions SET current_counter = current_counter + 1, issued_at = $2, ",
+        // Only a step up writes both at one moment.
+        "amr = CASE WHEN authenticated_at = rotated_at THEN NULL ELSE amr END, ",
+        "authenticated_at = NULLIF(authenticated_at, rotated_at), ",
         seen!("$2"),
         " WHERE sessions.id = $1 AND current_counter = $3 AND spent_counter = $4"
     ))
@@ -300,6 +308,7 @@ fn grant(row: &AnyRow) -> Result<Grant, Error> {
         roles: row.roles("roles")?,
         epoch: row.count("epoch")?,
         authentication: row.authentication()?,
+        ends: ends(row)?,
         counter: row.count("current_counter")?,
         key_generation: row.text("key_generation")?,
     })

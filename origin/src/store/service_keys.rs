@@ -128,7 +128,7 @@ pub async fn exchange(
         live!("$2"),
         " AND ",
         enabled!(),
-        " RETURNING absolute_expires_at, ",
+        " RETURNING ",
         of_the_user!()
     ))
     .bind(id.to_string())

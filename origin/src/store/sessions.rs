@@ -12,7 +12,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
-    clauses::{key_generation, live},
+    clauses::{ends, key_generation, live},
     row::{Columns, as_number, corrupt},
     users::PasswordHash,
     words::words,
@@ -248,7 +248,7 @@ pub(super) fn session(row: &AnyRow) -> Result<Session, Error> {
         user_agent: row.text_or_null("user_agent")?,
         created_at: row.time("created_at")?,
         last_seen_at: row.time("last_seen_at")?,
-        expires_at: row.time("idle_expires_at")?.min(row.time("absolute_expires_at")?),
+        expires_at: ends(row)?,
         end,
     })
 }

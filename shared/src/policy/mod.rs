@@ -79,6 +79,9 @@ struct Rules {
     login: String,
     /// With all that a role includes already in it.
     roles: BTreeMap<RoleName, Permissions>,
+    /// Of each role that includes others all of them, directly or through others.
+    #[serde(default)]
+    includes: BTreeMap<RoleName, BTreeSet<RoleName>>,
     upstreams: BTreeSet<UpstreamName>,
     /// What is asked of a login wherever a permission is.
     assurances: BTreeMap<Permission, Assurance>,
@@ -126,6 +129,13 @@ impl Policy {
     #[must_use]
     pub fn assurance(&self, permission: &Permission) -> Assurance {
         self.rules.assurances.get(permission).copied().unwrap_or_default()
+    }
+
+    /// Whether one of the roles is this one, or includes it.
+    #[must_use]
+    pub fn includes(&self, roles: &[RoleName], role: &RoleName) -> bool {
+        let included = |held| self.rules.includes.get(held).is_some_and(|included| included.contains(role));
+        roles.iter().any(|held| held == role || included(held))
     }
 
     /// Whether there is such a role.

@@ -39,6 +39,7 @@ fn rules(routes: Vec<Route>) -> Rules {
     Rules {
         login: "/login".to_owned(),
         roles: BTreeMap::new(),
+        includes: BTreeMap::new(),
         upstreams: ["demo".parse().unwrap()].into(),
         assurances: BTreeMap::new(),
         routes,

@@ -107,6 +107,21 @@ async fn revoking_a_token_of_any_age_ends_its_session() {
 }
 
 #[tokio::test]
+async fn revoking_an_access_token_ends_its_session() {
+    let system = System::shared().await;
+    let user = system.new_user().await;
+    for door in [Door::Edge, Door::Origin] {
+        let mut app = Mobile::of(system.at(door), &user).await;
+        let token = app.access_token.clone().expect("a login");
+        let form = [("token", token.as_str()), ("token_type_hint", "access_token")];
+        Mobile::at(system.at(door)).post("/oauth/revoke").form(&form).send().await.is(200);
+        assert_eq!(end_reason(system, &session_of(&app)).await.as_deref(), Some("revoked"));
+        app.get("/auth/me").await.refused(401, "invalid-token");
+        app.refresh().await.oauth_refused("invalid_grant");
+    }
+}
+
+#[tokio::test]
 async fn revoking_what_is_unknown_succeeds_and_does_nothing() {
     let system = System::shared().await;
     let user = system.new_user().await;

@@ -1,6 +1,9 @@
 //! Withdrawal: what a key signed is worthless from now on, everywhere within the bound of a revocation.
 
+use std::time::Duration;
+
 use shared::time::Timestamp;
+use tokio::time::timeout;
 
 use super::{KeyState, REFRESH, SigningKeyRow, making::Maker, rotation::in_state, rows};
 use crate::{
@@ -12,6 +15,9 @@ use crate::{
     store::{self, Transaction, revocations::Revocation, secrets},
 };
 
+/// How long whoever withdraws a key waits to be told whom it concerns.
+const COUNTED_WITHIN: Duration = Duration::from_secs(1);
+
 /// What the withdrawal of a key did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WithdrawnKey {
@@ -19,8 +25,9 @@ pub struct WithdrawnKey {
     pub number: u64,
     /// What signs in its place, if it was the current one.
     pub promoted: Option<String>,
-    /// At most how many live sessions hold a token that it signed, and must renew it.
-    pub sessions: u64,
+    /// At most how many live sessions hold a token that it signed, and must renew it. None where they could not be
+    /// counted, or are too many to be counted while somebody waits.
+    pub sessions: Option<u64>,
 }
 
 impl Domain {
@@ -34,7 +41,7 @@ impl Domain {
         rows::begin_change(&mut transaction).await?;
         let keys = rows::all(&mut *transaction).await?;
         let key = keys.iter().find(|key| key.kid == kid).ok_or(Error::NotFound)?;
-        let sessions = self.sessions_to_renew(&mut transaction, key, context.now).await?;
+        let oldest = context.now - self.longest_token(&mut transaction).await?;
         if !rows::withdraw(&mut transaction, kid, context.now).await? {
             transaction.rollback().await.map_err(store::Error::from)?;
             return Err(Error::NotFound);
@@ -46,28 +53,22 @@ impl Domain {
             promoted = Some(next.kid.clone());
         }
         self.maker(context).signing_keys(&mut transaction).await?;
-        let event = Event::success(Kind::KeyWithdrawn)
-            .detail("key", kid)
-            .detail("state", key.state.as_str())
-            .detail("sessions", sessions);
+        let event = Event::success(Kind::KeyWithdrawn).detail("key", kid).detail("state", key.state.as_str());
         let number = self.commit_revoking(transaction, context, event, Revocation::Key(kid)).await?;
+        // Only now: it reads all sessions there are, and what leaked is to be worthless before that.
+        let sessions = self.sessions_to_renew(key, oldest, context.now).await;
         Ok(WithdrawnKey { number, promoted, sessions })
     }
 
-    /// Who was last seen while the key signed, so recently that the token is still good.
-    async fn sessions_to_renew(
-        &self,
-        transaction: &mut Transaction,
-        key: &SigningKeyRow,
-        now: Timestamp,
-    ) -> Result<u64, Error> {
-        let oldest = now - self.longest_token(transaction).await?;
+    /// Who was last seen while the key signed, so recently that the token is still good: no earlier than `oldest`.
+    async fn sessions_to_renew(&self, key: &SigningKeyRow, oldest: Timestamp, now: Timestamp) -> Option<u64> {
         let (from, until) = match key.state {
             KeyState::Current => (oldest.max(key.changed_at), now),
             KeyState::Retiring => (oldest, key.changed_at),
-            KeyState::Next | KeyState::Withdrawn => return Ok(0),
+            KeyState::Next | KeyState::Withdrawn => return Some(0),
         };
-        Ok(rows::sessions_seen(&mut **transaction, from, until, now).await?)
+        let counted = rows::sessions_seen(self.0.store.reads(), from, until, now);
+        timeout(COUNTED_WITHIN, counted).await.ok()?.ok()
     }
 
     pub(in crate::domain) fn maker<'a>(&'a self, context: &'a Context) -> Maker<'a> {

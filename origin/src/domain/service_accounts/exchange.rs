@@ -3,10 +3,7 @@
 
 use std::{fmt, time::Duration};
 
-use shared::{
-    id::{SessionId, UserId},
-    time::Timestamp,
-};
+use shared::id::{SessionId, UserId};
 
 use super::key::SecretKey;
 use crate::{
@@ -67,15 +64,16 @@ impl Domain {
         };
         let event = Event::success(Kind::ServiceKeyExchanged).subject(account).session(key);
         self.commit(transaction, &context.by(account), event).await?;
-        let expires_in = lifetime(self.0.settings.access_ttl, exchange.expires_at, now);
         let speaker = Speaker {
             user: account,
             session: key,
             roles: &exchange.roles,
             epoch: exchange.epoch,
             authentication: &exchange.authentication,
+            ends: exchange.expires_at,
         };
-        let access_token = self.service_token(&keys, &speaker, expires_in, now)?;
+        let access_token = self.service_token(&keys, &speaker, now)?;
+        let expires_in = speaker.lifetime(self.0.settings.access_ttl, now);
         Ok(ServiceGrant { access_token, expires_in, key, account })
     }
 
@@ -99,25 +97,5 @@ impl Domain {
         let event = Event::failure(Kind::ServiceKeyExchanged, reason).subject(account).session(secret.id());
         self.record_refused(context, event).await?;
         Err(Error::InvalidClient)
-    }
-}
-
-/// As long as any access token, and in whole seconds no longer than its key.
-fn lifetime(access_ttl: Duration, key_ends: Timestamp, now: Timestamp) -> Duration {
-    let left = Duration::from_secs(key_ends.since(now).as_secs());
-    access_ttl.min(left).max(Duration::from_secs(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_does_not_outlive_its_key() {
-        let (ttl, now) = (Duration::from_secs(600), Timestamp::from_seconds(1_000));
-        for (left, seconds) in [(1_000_000, 600), (600_000, 600), (599_999, 599), (1_500, 1), (1, 1)] {
-            let ends = now + Duration::from_millis(left);
-            assert_eq!(lifetime(ttl, ends, now), Duration::from_secs(seconds), "{left}");
-        }
     }
 }

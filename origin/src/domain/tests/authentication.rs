@@ -43,6 +43,16 @@ async fn every_token_tells_when_and_how_its_user_logged_in() {
     }
 }
 
+/// As an origin does whose clock is behind that of the one where the login was made.
+#[tokio::test]
+async fn a_handle_tells_of_its_login_also_where_that_lies_a_moment_ahead() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let browser = w.browser(10).await;
+        assert_eq!(w.principal(8, &browser).await.authentication, by_password(10));
+    }
+}
+
 #[tokio::test]
 async fn a_verified_address_is_told_from_the_next_token_on_and_at_once_where_origin_is_asked() {
     for w in World::each().await {

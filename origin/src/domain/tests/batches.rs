@@ -83,6 +83,28 @@ async fn of_one_sessions_tokens_in_one_batch_only_the_current_one_is_exchanged_a
     }
 }
 
+#[tokio::test]
+async fn alone_and_together_it_is_told_when_the_session_ends() {
+    for w in World::each_with(Settings { idle_token: Duration::from_secs(DAY), ..settings() }).await {
+        w.user(EMAIL, &["viewer"]).await;
+        let (phone, login) = (w.tokens(0).await, w.browser(0).await);
+        let (session, current, dialect) = (phone.session, counter(&w, &phone).await, w.store.dialect());
+        let mut transaction = w.store.begin_batch().await.unwrap();
+        let alone = rotation::rotate(&mut transaction, session, current, time(1)).await.unwrap();
+        let asked = [Rotating { session, current: current + 1, now: time(2) }];
+        let together = rotation::rotate_all(&mut transaction, dialect, &asked).await.unwrap();
+        let ends = [alone, together.into_iter().next().unwrap()].map(|grant| grant.unwrap().ends);
+        assert_eq!(ends, [time(DAY + 1), time(DAY + 2)]);
+
+        let handle = login.credentials.handle.digest();
+        let alone = renewal::renew(&mut *transaction, handle, time(1)).await.unwrap();
+        let together = renewal::renew_all(&mut transaction, dialect, &[(handle, time(2))]).await.unwrap();
+        let ends = [alone, together.into_iter().next().unwrap()].map(|renewed| renewed.unwrap().ends);
+        assert_eq!(ends, [time(7 * DAY + 1), time(7 * DAY + 2)]);
+        transaction.commit().await.unwrap();
+    }
+}
+
 async fn counter(w: &World, grant: &TokenGrant) -> u64 {
     let keys = w.domain.keys(time(0)).await.unwrap();
     RefreshToken::parse(&grant.refresh_token, &keys.refresh).unwrap().counter

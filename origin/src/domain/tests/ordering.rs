@@ -91,7 +91,7 @@ async fn whatever_ends_a_session_takes_the_users_row_first() {
                     let context = w.at(HOUR);
                     match way {
                         0 => drop(w.domain.refresh(&context, &lost.refresh_token).await),
-                        1 => w.domain.revoke_refresh_token(&context, &lost.refresh_token).await.unwrap(),
+                        1 => w.domain.revoke_token(&context, &lost.refresh_token).await.unwrap(),
                         2 => w.domain.logout(&context, &me).await.unwrap(),
                         _ => drop(w.domain.end_all_sessions(&context, user).await.unwrap()),
                     }

@@ -66,7 +66,7 @@ async fn each_act_that_ends_a_right_early_appends_its_rule() {
         w.domain.end_own_session(&context, &me, there.session).await.unwrap();
         appended(&context, Rule::Session(there.session)).await;
         let context = w.at(0);
-        w.domain.revoke_refresh_token(&context, &phone.refresh_token).await.unwrap();
+        w.domain.revoke_token(&context, &phone.refresh_token).await.unwrap();
         appended(&context, Rule::Session(phone.session)).await;
         let context = w.at(0);
         w.domain.logout(&context, &me).await.unwrap();
@@ -110,14 +110,14 @@ async fn what_ends_no_right_appends_nothing() {
         let (browser, phone) = (w.browser(0).await, w.tokens(0).await);
         let me = w.principal(0, &browser).await;
         w.domain.logout(&w.at(0), &me).await.unwrap();
-        w.domain.revoke_refresh_token(&w.at(0), &phone.refresh_token).await.unwrap();
+        w.domain.revoke_token(&w.at(0), &phone.refresh_token).await.unwrap();
         w.domain.disable(&w.at(0), user).await.unwrap();
         let number = w.rules().await.len();
 
         let context = w.at(0);
         w.domain.logout(&context, &me).await.unwrap();
-        w.domain.revoke_refresh_token(&context, &phone.refresh_token).await.unwrap();
-        w.domain.revoke_refresh_token(&context, "made-up").await.unwrap();
+        w.domain.revoke_token(&context, &phone.refresh_token).await.unwrap();
+        w.domain.revoke_token(&context, "made-up").await.unwrap();
         w.domain.refresh(&context, &phone.refresh_token).await.unwrap_err();
         w.domain.end_session(&context, phone.session).await.unwrap_err();
         w.domain.disable(&context, user).await.unwrap();

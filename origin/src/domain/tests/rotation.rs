@@ -157,7 +157,7 @@ async fn a_made_up_token_is_refused_without_a_trace() {
 #[tokio::test]
 async fn what_is_over_is_refused_and_is_no_theft() {
     for (w, ended) in worlds().await {
-        w.domain.revoke_refresh_token(&w.at(0), &ended.refresh_token).await.unwrap();
+        w.domain.revoke_token(&w.at(0), &ended.refresh_token).await.unwrap();
         assert!(is_refused(&w.refresh(0, &ended.refresh_token).await));
 
         let expired = w.tokens(0).await;
@@ -195,12 +195,48 @@ async fn refreshing_puts_off_the_idle_limit_and_never_the_absolute_one() {
 async fn any_token_of_a_session_gives_it_back() {
     for (w, first) in worlds().await {
         let second = w.refresh(0, &first.refresh_token).await.unwrap();
-        w.domain.revoke_refresh_token(&w.at(1), &first.refresh_token).await.unwrap();
+        w.domain.revoke_token(&w.at(1), &first.refresh_token).await.unwrap();
         assert!(!w.is_alive(1, &second).await);
         for token in [&first.refresh_token, "unknown"] {
-            w.domain.revoke_refresh_token(&w.at(1), token).await.unwrap();
+            w.domain.revoke_token(&w.at(1), token).await.unwrap();
         }
         assert_eq!(w.events("session.ended").await, ["success revoked"]);
         assert_eq!(w.events("refresh.theft").await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_good_access_token_gives_its_session_back_and_another_nothing() {
+    for (w, first) in worlds().await {
+        let (other, browser) = (w.tokens(0).await, w.browser(0).await);
+        for token in ["a.b.c", &browser.credentials.assertion, &first.access_token[1..]] {
+            w.domain.revoke_token(&w.at(1), token).await.unwrap();
+        }
+        w.domain.revoke_token(&w.at(HOUR), &first.access_token).await.unwrap();
+        assert_eq!(w.events("session.ended").await, [""; 0]);
+
+        let context = w.at(1);
+        w.domain.revoke_token(&context, &first.access_token).await.unwrap();
+        assert!(context.revoked.get().is_some());
+        let bearer = w.domain.by_bearer(&w.at(1), &first.access_token).await;
+        assert!(matches!(bearer, Err(Error::InvalidToken)), "{bearer:?}");
+        assert!(is_refused(&w.refresh(1, &first.refresh_token).await));
+        w.domain.revoke_token(&w.at(1), &first.access_token).await.unwrap();
+        let event = w.log().await.into_iter().find(|event| event.kind == "session.ended").unwrap();
+        assert_eq!((event.actor, event.session), (Some(first.user), Some(first.session)));
+        assert_eq!(w.events("session.ended").await, ["success revoked"]);
+        assert!(w.is_alive(1, &other).await && w.by_handle(1, &browser.credentials.handle).await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_a_service_account_does_not_end_its_key() {
+    for w in World::each().await {
+        let account = w.service("billing", &["viewer"]).await;
+        let key = w.key(0, account).await;
+        let grant = w.exchange(1, account, &key).await.unwrap();
+        let refused = w.domain.revoke_token(&w.at(2), &grant.access_token).await;
+        assert!(matches!(refused, Err(Error::ServiceAccount)), "{refused:?}");
+        assert!(w.exchange(3, account, &key).await.is_ok());
     }
 }

@@ -8,7 +8,8 @@ use proptest::{
 };
 use tokio::runtime::Runtime;
 
-use super::*;
+use super::{authentication::told, *};
+use crate::domain::{Reauthentication, SteppedUp};
 
 /// How many orders of events are tried on each database.
 const CASES: u32 = 48;
@@ -20,6 +21,8 @@ enum Step {
     Wait(u64),
     /// A token is presented: the newest is 0, the one before it 1, and so on.
     Present(usize),
+    /// The user proves anew who they are.
+    Prove,
     /// The client logs out.
     LogOut,
     /// An operator disables the account, and enables it again.
@@ -32,6 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => prop::sample::select(vec![1, 29, 30, 31, HOUR, DAY - 1, DAY, DAY + 1]).prop_map(Step::Wait),
         12 => (0_usize..4).prop_map(Step::Present),
+        2 => Just(Step::Prove),
         1 => Just(Step::Restart),
         1 => prop::sample::select(vec![Step::LogOut, Step::Disable]),
     ]
@@ -42,6 +46,8 @@ struct Model {
     handed_out: Vec<String>,
     /// The token that was exchanged last, when that was, and when it was last answered with a new child.
     parent: Option<(usize, u64, u64)>,
+    /// Which login the newest token tells of: none that is later than what it was given for.
+    login: Option<u64>,
     is_over: bool,
     is_stolen: bool,
 }
@@ -54,25 +60,37 @@ enum Outcome {
 }
 
 impl Model {
-    fn present(&mut self, at: usize, now: u64) -> Outcome {
+    /// What comes of a token that is presented, and which login the new access token tells of.
+    fn present(&mut self, at: usize, now: u64) -> (Outcome, Option<u64>) {
         let newest = self.handed_out.len() - 1;
         if self.is_over {
-            return Outcome::Refused;
+            return (Outcome::Refused, None);
         }
+        // The parent was there before what was proven when it was exchanged.
+        let login = self.login;
+        let of_parent = |exchanged| login.filter(|login| *login != exchanged);
         match self.parent {
             _ if at == newest => self.parent = Some((at, now, now)),
-            Some((parent, _, answered)) if at == parent && now - answered <= 30 => {
-                return Outcome::Same(self.handed_out[newest].clone());
+            Some((parent, exchanged, answered)) if at == parent && now - answered <= 30 => {
+                return (Outcome::Same(self.handed_out[newest].clone()), of_parent(exchanged));
             }
             Some((parent, exchanged, _)) if at == parent && now - exchanged <= DAY => {
+                self.login = of_parent(exchanged);
                 self.parent = Some((parent, exchanged, now));
             }
             _ => {
                 (self.is_over, self.is_stolen) = (true, true);
-                return Outcome::Refused;
+                return (Outcome::Refused, None);
             }
         }
-        Outcome::New
+        (Outcome::New, self.login)
+    }
+
+    /// The newest token is exchanged for one that tells of it.
+    fn step_up(&mut self, token: String, now: u64) {
+        self.parent = Some((self.handed_out.len() - 1, now, now));
+        self.login = Some(now);
+        self.handed_out.push(token);
     }
 }
 
@@ -82,31 +100,49 @@ async fn take(w: &mut World, user: UserId, steps: &[Step]) -> Result<bool, TestC
     let mut model = Model {
         handed_out: vec![first.refresh_token.clone()],
         parent: None,
+        login: Some(0),
         is_over: false,
         is_stolen: false,
     };
     let mut now = 0;
     for step in steps {
+        // No two things happen at one moment.
+        now += 1;
         match *step {
             Step::Wait(seconds) => now += seconds,
             Step::Present(back) => {
                 let at = (model.handed_out.len() - 1).saturating_sub(back);
                 let expected = model.present(at, now);
                 let found = match w.refresh(now, &model.handed_out[at]).await {
-                    Ok(grant) if model.handed_out.contains(&grant.refresh_token) => {
-                        Outcome::Same(grant.refresh_token)
-                    }
                     Ok(grant) => {
-                        model.handed_out.push(grant.refresh_token);
-                        Outcome::New
+                        let login = told(&grant.access_token).at;
+                        if model.handed_out.contains(&grant.refresh_token) {
+                            (Outcome::Same(grant.refresh_token), login)
+                        } else {
+                            model.handed_out.push(grant.refresh_token);
+                            (Outcome::New, login)
+                        }
                     }
-                    Err(Error::InvalidGrant) => Outcome::Refused,
+                    Err(Error::InvalidGrant) => (Outcome::Refused, None),
                     Err(error) => return Err(TestCaseError::fail(error.to_string())),
                 };
+                let expected = (expected.0, expected.1.map(time));
                 prop_assert_eq!(found, expected, "token {} at {}", at, now);
             }
+            Step::Prove => {
+                let (context, credential) = (w.at(now), Credential::Bearer);
+                let found =
+                    w.domain.by_session(&context, first.session, credential, context.now).await.unwrap();
+                prop_assert_eq!(found.is_some(), !model.is_over);
+                let Some(principal) = found else { continue };
+                let shown = Reauthentication { password: PASSWORD, second: None };
+                match w.domain.reauthenticate(&context.by(user), &principal, &shown).await {
+                    Ok(SteppedUp::Token(grant)) => model.step_up(grant.refresh_token, now),
+                    other => return Err(TestCaseError::fail(format!("{other:?}"))),
+                }
+            }
             Step::LogOut => {
-                w.domain.revoke_refresh_token(&w.at(now), &model.handed_out[0]).await.unwrap();
+                w.domain.revoke_token(&w.at(now), &model.handed_out[0]).await.unwrap();
                 model.is_over = true;
             }
             Step::Disable => {

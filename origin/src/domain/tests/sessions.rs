@@ -154,6 +154,41 @@ async fn renewing_puts_off_the_idle_limit_and_never_the_absolute_one() {
     }
 }
 
+/// Of a session that ends by itself no edge is told.
+#[tokio::test]
+async fn no_token_outlives_its_session() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let (browser, phone) = (w.browser(0).await, w.tokens(0).await);
+        for day in [6, 12, 18, 24, 29] {
+            w.domain.renew_assertion(&w.at(day * DAY), &browser.credentials.handle).await.unwrap().unwrap();
+        }
+        let (end, late) = (30 * DAY, 30 * DAY - 5);
+        let refreshed = w.refresh(late, &phone.refresh_token).await.unwrap();
+        assert_eq!((exp(&refreshed.access_token), refreshed.expires_in), (time(end), Duration::from_secs(5)));
+        w.domain.by_bearer(&w.at(end - 1), &refreshed.access_token).await.unwrap();
+        let renewed =
+            w.domain.renew_assertion(&w.at(late), &browser.credentials.handle).await.unwrap().unwrap();
+        assert_eq!((exp(&renewed.assertion), renewed.max_age), (time(end), Duration::from_secs(5)));
+    }
+    // Nor one that nobody uses.
+    let ttl = Duration::from_secs(2 * HOUR);
+    for w in World::each_with(Settings { access_ttl: ttl, assertion_ttl: ttl, ..settings() }).await {
+        w.user(EMAIL, &["admin"]).await;
+        let (browser, phone) = (w.browser(0).await.credentials, w.tokens(0).await);
+        let hour = Duration::from_secs(HOUR);
+        assert_eq!((exp(&phone.access_token), phone.expires_in), (time(HOUR), hour));
+        assert_eq!((exp(&browser.assertion), browser.assertion_max_age), (time(HOUR), hour));
+    }
+}
+
+/// When a token ends.
+fn exp(token: &str) -> Timestamp {
+    let claims = Base64UrlUnpadded::decode_vec(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    Timestamp::from_seconds(claims["exp"].as_i64().unwrap())
+}
+
 #[tokio::test]
 async fn a_handle_that_comes_straight_to_origin_counts_as_seen() {
     for w in World::each().await {
@@ -186,6 +221,28 @@ async fn a_role_can_shorten_sessions_even_those_that_were_there_before() {
         assert!(w.by_handle(HOUR, &admin.credentials.handle).await.is_none());
         let tokens = w.tokens(0).await;
         assert!(matches!(w.refresh(HOUR, &tokens.refresh_token).await, Err(Error::InvalidGrant)));
+    }
+}
+
+#[tokio::test]
+async fn a_role_shortens_the_sessions_of_those_too_who_have_it_by_another() {
+    let policy = concat!(
+        "version = 1\n[roles.admin]\npermissions = [\"*\"]\n[roles.chief]\nincludes = [\"admin\"]\n",
+        "[roles.owner]\nincludes = [\"chief\"]\n[roles.viewer]\npermissions = [\"reports:read\"]\n"
+    );
+    let policy = Arc::new(Policy::from_toml("policy.toml", policy).unwrap());
+    for mut w in World::each().await {
+        let keys = MasterKeys { current: Secret::new(MASTER_KEY), previous: None };
+        let secrets = SharedSecrets::new(SharedSecret::new([1; 32]), None);
+        let domain = Domain::open(w.store.clone(), &keys, secrets, policy.clone(), settings(), time(0));
+        w.domain = domain.await.unwrap();
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let before = w.browser(0).await;
+        assert_eq!(before.credentials.handle_max_age, Duration::from_secs(30 * DAY));
+        w.domain.grant_role(&w.at(60), user, &"owner".parse().unwrap()).await.unwrap();
+        assert!(w.by_handle(HOUR, &before.credentials.handle).await.is_none());
+        let after = w.browser(60).await;
+        assert_eq!(after.credentials.handle_max_age, Duration::from_secs(DAY));
     }
 }
 

@@ -60,6 +60,41 @@ async fn a_token_session_gets_tokens_that_tell_of_it() {
     }
 }
 
+/// Whoever has copied it before the step has proven nothing.
+#[tokio::test]
+async fn the_token_of_before_gives_none_that_tells_of_the_step() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let before = w.tokens(0).await;
+        let me = bearer(&w, 300, &before.access_token).await;
+        let SteppedUp::Token(now) = step_up(&w, 300, &me).await.unwrap() else { unreachable!() };
+
+        let tells_nothing = async |seconds, grant: &TokenGrant| {
+            let principal = bearer(&w, seconds, &grant.access_token).await;
+            let nothing = Authentication::default();
+            assert_eq!((told(&grant.access_token), principal.authentication), (nothing.clone(), nothing));
+        };
+        // While the answer may be on its way it is the same child. Whoever was told of the step still is.
+        let repeated = w.refresh(330, &before.refresh_token).await.unwrap();
+        assert_eq!(repeated.refresh_token, now.refresh_token);
+        assert_eq!(repeated.expires_in, Duration::from_secs(10 * MINUTE - 31));
+        tells_nothing(330, &repeated).await;
+        assert_eq!(bearer(&w, 330, &now.access_token).await.authentication, by_password(300));
+
+        let fresh = w.refresh(340, &before.refresh_token).await.unwrap();
+        assert_ne!(fresh.refresh_token, now.refresh_token);
+        tells_nothing(340, &fresh).await;
+        tells_nothing(350, &w.refresh(350, &before.refresh_token).await.unwrap()).await;
+        let next = w.refresh(400, &fresh.refresh_token).await.unwrap();
+        tells_nothing(400, &next).await;
+
+        // An honest client whose answer was lost proves it once more.
+        let me = bearer(&w, 401, &next.access_token).await;
+        let SteppedUp::Token(again) = step_up(&w, 401, &me).await.unwrap() else { unreachable!() };
+        assert_eq!(told(&again.access_token), by_password(401));
+    }
+}
+
 /// Or a stolen session could be made to look like one by two factors of just now.
 #[tokio::test]
 async fn what_was_proven_before_does_not_become_recent() {

@@ -53,8 +53,9 @@ pub(in crate::http) struct Rotated {
 pub(in crate::http) struct Withdrawn {
     /// The key that signs in its place, if it was the current one.
     promoted: Option<String>,
-    /// At most how many live sessions have to renew a token that it signed.
-    sessions: u64,
+    /// At most how many live sessions have to renew a token that it signed. Not there where they are too many to count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions: Option<u64>,
 }
 
 impl From<SigningKey> for Key {

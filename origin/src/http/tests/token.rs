@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::world::{EMAIL, PASSWORD, World};
+use super::world::{Answer, EMAIL, PASSWORD, World};
+use crate::http::document;
 
 #[tokio::test]
 async fn a_client_logs_in_refreshes_and_revokes() {
@@ -45,6 +46,60 @@ async fn the_oauth_paths_refuse_in_the_shape_of_rfc_6749() {
     let twice = world.submit("/oauth/token", &[], &twice).await;
     assert_eq!((twice.status.as_u16(), twice.json()["error"].as_str()), (400, Some("invalid_request")));
     assert_eq!(twice.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn what_the_oauth_paths_refuse_with_is_what_the_document_says() {
+    let world = World::new().await;
+    let (_, refresh) = world.tokens(EMAIL).await;
+    let document = serde_json::to_value(document()).unwrap();
+    let described = |path: &str, answer: &Answer, status: u16| {
+        assert_eq!(answer.status, status, "{answer:?}");
+        let responses = &document["paths"][path]["post"]["responses"];
+        let response = responses.get(answer.status.as_str()).unwrap_or(&responses["default"]);
+        let schema = &response["content"][answer.header("content-type")]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/OauthError", "{path} {answer:?}");
+        assert!(answer.json()["error"].is_string(), "{answer:?}");
+    };
+    let long = "a".repeat(100_000);
+    for (path, fields, status) in [
+        ("/oauth/token", vec![], 400),
+        ("/oauth/token", vec![("grant_type", "refresh_token"), ("refresh_token", "made-up")], 400),
+        ("/oauth/token", vec![("grant_type", "client_credentials")], 401),
+        ("/oauth/token", vec![("grant_type", long.as_str())], 413),
+        ("/oauth/revoke", vec![], 400),
+        ("/oauth/revoke", vec![("token", long.as_str())], 413),
+    ] {
+        described(path, &world.submit(path, &[], &fields).await, status);
+    }
+    world.app.domain.store().close().await;
+    let grant = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+    described("/oauth/token", &world.submit("/oauth/token", &[], &grant).await, 503);
+    described("/oauth/revoke", &world.submit("/oauth/revoke", &[], &[("token", &refresh)]).await, 503);
+    let ways = &document["paths"]["/oauth/token"]["post"]["security"];
+    assert_eq!(*ways, json!([{}, { "client": [] }]));
+}
+
+#[tokio::test]
+async fn an_access_token_is_revoked_and_one_of_a_service_account_is_not() {
+    let world = World::new().await;
+    let (bearer, _) = world.tokens(EMAIL).await;
+    let token = bearer.strip_prefix("Bearer ").unwrap();
+    assert_eq!(world.submit("/oauth/revoke", &[], &[("token", token)]).await.status, 200);
+    let dead = world.call("GET", "/auth/me", &[("authorization", &bearer)]).await;
+    assert_eq!((dead.status.as_u16(), dead.problem().as_str()), (401, "/problems/invalid-token"));
+
+    let (domain, context) = (&world.app.domain, world.context());
+    let account = domain.create_service_account(&context, "billing", &[]).await.unwrap();
+    let key = domain.create_service_key(&context, account, None, None).await.unwrap();
+    let (id, secret) = (account.to_string(), key.secret.to_text());
+    let fields = [("grant_type", "client_credentials"), ("client_id", &*id), ("client_secret", &*secret)];
+    let grant = world.submit("/oauth/token", &[], &fields).await.json();
+    let token = grant["access_token"].as_str().unwrap();
+    let refused = world.submit("/oauth/revoke", &[], &[("token", token)]).await;
+    let found = (refused.status.as_u16(), refused.json()["error"].clone());
+    assert_eq!(found, (400, json!("unsupported_token_type")));
+    assert_eq!(world.submit("/oauth/token", &[], &fields).await.status, 200);
 }
 
 #[tokio::test]

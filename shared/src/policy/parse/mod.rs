@@ -13,6 +13,7 @@ use toml::de::DeTable;
 pub use self::{document::Fault, spelling::closest};
 use self::{
     document::{At, Faults, Table},
+    roles::Roles,
     route::Declared,
 };
 use super::{Allow, Policy, Rules, Tie, UpstreamName};
@@ -79,7 +80,7 @@ fn read(root: &mut Table<'_>, faults: &mut Faults<'_>) -> (Rules, Option<At<()>>
         );
     }
     let login = root.text("login", faults);
-    let (roles, permissions) = roles::read(root, faults);
+    let Roles { granted: roles, includes, permissions } = roles::read(root, faults);
     let upstreams = read_upstreams(root, faults);
     let everything_is_granted = roles.values().any(super::Permissions::has_all);
     let assurances = assurance::read_permissions(root, &permissions, everything_is_granted, faults);
@@ -89,6 +90,7 @@ fn read(root: &mut Table<'_>, faults: &mut Faults<'_>) -> (Rules, Option<At<()>>
     let rules = Rules {
         login: login.as_ref().map_or(LOGIN, |login| login.value).to_owned(),
         roles,
+        includes,
         upstreams: declared.upstreams.into_iter().collect(),
         assurances: declared.assurances,
         routes,

@@ -18,21 +18,33 @@ struct Written<'t> {
     permissions: Vec<Permission>,
 }
 
-/// The roles, each with all that it includes, and all permissions that any of them names.
-pub(super) fn read(
-    root: &mut Table<'_>,
-    faults: &mut Faults<'_>,
-) -> (BTreeMap<RoleName, Permissions>, Vec<Permission>) {
+/// What the tables say.
+pub(super) struct Roles {
+    /// What each grants, with all that it includes.
+    pub(super) granted: BTreeMap<RoleName, Permissions>,
+    /// Of each that includes others all of them.
+    pub(super) includes: BTreeMap<RoleName, BTreeSet<RoleName>>,
+    /// All permissions that any of them names.
+    pub(super) permissions: Vec<Permission>,
+}
+
+/// The roles, with the names of what they include resolved.
+pub(super) fn read(root: &mut Table<'_>, faults: &mut Faults<'_>) -> Roles {
     let written = read_tables(root, faults);
-    let mut resolved = BTreeMap::new();
+    let (mut granted, mut includes) = (BTreeMap::new(), BTreeMap::new());
     for (role, own) in &written {
-        let reached = reach(role, own, &written, faults);
-        let granted = reached.iter().filter_map(|name| written.get(*name));
-        resolved.insert(role.clone(), granted.flat_map(|role| role.permissions.iter().cloned()).collect());
+        let mut reached = reach(role, own, &written, faults);
+        let tables = reached.iter().filter_map(|name| written.get(*name));
+        granted.insert(role.clone(), tables.flat_map(|role| role.permissions.iter().cloned()).collect());
+        reached.remove(role.as_str());
+        let others = reached.into_iter().filter_map(|name| name.parse().ok());
+        includes.insert(role.clone(), others.collect::<BTreeSet<_>>());
     }
+    includes.retain(|_, others| !others.is_empty());
     let named: BTreeSet<Permission> =
         written.values().flat_map(|role| role.permissions.iter().cloned()).collect();
-    (resolved, named.into_iter().filter(|permission| permission.as_str() != "*").collect())
+    let permissions = named.into_iter().filter(|permission| permission.as_str() != "*").collect();
+    Roles { granted, includes, permissions }
 }
 
 fn read_tables<'t>(root: &mut Table<'t>, faults: &mut Faults<'_>) -> BTreeMap<RoleName, Written<'t>> {

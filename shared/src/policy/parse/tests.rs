@@ -56,6 +56,20 @@ fn a_policy_survives_being_built_into_the_edge() {
 }
 
 #[test]
+fn a_role_includes_those_too_that_others_include_for_it() {
+    let text =
+        "version = 1\n[roles.a]\nincludes = [\"b\"]\n[roles.b]\nincludes = [\"c\"]\n[roles.c]\n[roles.d]\n";
+    let policy = Policy::from_toml("p.toml", text).unwrap();
+    let includes = |held: &str, role: &str| policy.includes(&[held.parse().unwrap()], &role.parse().unwrap());
+    for (held, included) in [("a", "abc"), ("b", "bc"), ("c", "c"), ("d", "d"), ("e", "e")] {
+        for role in ["a", "b", "c", "d", "e"] {
+            assert_eq!(includes(held, role), included.contains(role), "{held} {role}");
+        }
+    }
+    assert!(!policy.includes(&[], &"a".parse().unwrap()));
+}
+
+#[test]
 fn what_a_route_does_not_say_is_the_careful_choice() {
     let route = one_route("");
     assert_eq!(route.methods, None);
