@@ -205,6 +205,35 @@ async fn passkeys_are_listed_renamed_and_removed_by_their_owner() {
 }
 
 #[tokio::test]
+async fn the_first_passkey_brings_recovery_codes_and_ends_the_sessions_without_it() {
+    let system = System::shared().await;
+    let user = system.new_user().await;
+    let mut browser = Browser::of(&system.edge, &user).await;
+    let mut other = Mobile::of(&system.edge, &user).await;
+    let handle = browser.cookies["__Host-session"].clone();
+    let mut first = Authenticator::at(&site(system));
+    let credential = first.create(&registration_options(&mut browser).await);
+    let answer = browser.post("/auth/passkeys", &json!({"credential": credential})).await.is(201);
+    assert!(answer.header("cache-control").is_some_and(|value| value.contains("no-store")), "{answer:?}");
+    let registered = answer.json();
+    assert_eq!(registered["recovery_codes"].as_array().map(Vec::len), Some(10));
+    assert_ne!(browser.cookies["__Host-session"], handle);
+    other.refresh().await.oauth_refused("invalid_grant");
+
+    // The browser goes on by what the answer gave, and another passkey changes nothing of that.
+    browser.csrf_token = registered["csrf_token"].as_str().map(str::to_owned);
+    let mut second = Authenticator::at(&site(system));
+    let credential = second.create(&registration_options(&mut browser).await);
+    let registered = browser.post("/auth/passkeys", &json!({"credential": credential})).await.is(201).json();
+    assert!(registered.get("recovery_codes").is_none(), "{registered}");
+    assert!(registered.get("csrf_token").is_none(), "{registered}");
+    assert_eq!(browser.get("/auth/me").await.is(200).json()["amr"], json!(["pwd"]));
+
+    let asked = Mobile::at(&system.edge).log_in(&user).await.refused(401, "second-factor-required").json();
+    assert_eq!(asked["methods"], json!(["passkey", "recovery_code"]));
+}
+
+#[tokio::test]
 async fn a_login_by_password_then_needs_the_passkey_or_a_recovery_code() {
     let system = System::shared().await;
     let (user, mut authenticator, mut browser) = with_passkey(system, |_| ()).await;

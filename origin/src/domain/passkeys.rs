@@ -1,5 +1,6 @@
 //! Passkeys (WebAuthn Level 3): registered by whoever is signed in and has just proven to be who they are, and
-//! from then on good for a login without a password, for the second step of one with, and for a step up.
+//! from then on good for a login without a password, for the second step of one with, and for a step up. Whoever has
+//! one logs in by the password alone no more.
 //!
 //! What a browser is asked is kept here under the digest of its challenge, for minutes, and whoever takes it
 //! away has answered it: an answer counts once, however often it is sent.
@@ -16,7 +17,7 @@ pub use self::authentication::PasskeyAttempt;
 pub(super) use self::relying_party::RelyingParty;
 use self::relying_party::{Asked, challenge_of};
 use super::{
-    Context, Domain, Error, Principal,
+    Context, Domain, Enrolled, Error, Principal,
     admission::{Budget, Subject},
     audit::{Event, Kind},
 };
@@ -25,7 +26,9 @@ use crate::store::{
     self,
     ceremonies::{self, Ceremony, Purpose},
     mails::Kind as MailKind,
-    passkeys as rows, recovery_codes, totp,
+    passkeys as rows, recovery_codes,
+    revocations::Revocation,
+    totp, users,
 };
 
 /// How long a browser has to answer.
@@ -36,6 +39,15 @@ const MOST: usize = 50;
 const MAX_LABEL: usize = 64;
 /// What a passkey is called that nobody gave a name.
 const UNNAMED: &str = "Passkey";
+
+/// A passkey that was registered.
+#[derive(Debug)]
+pub struct NewPasskey {
+    /// The passkey.
+    pub passkey: Passkey,
+    /// What comes with a first second factor; none beside another.
+    pub enrolled: Option<Enrolled>,
+}
 
 impl Domain {
     /// What a browser is to be asked so that it registers a passkey of who is signed in.
@@ -51,17 +63,19 @@ impl Domain {
         self.keep(context, asked, Purpose::Registration, Some(principal)).await
     }
 
-    /// Registers what a browser answered.
+    /// Registers what a browser answered. Where a login needed no second step before, all other sessions end, since
+    /// they began without it; a browser's goes on under another handle.
     ///
     /// # Errors
-    /// [`Error::PasskeyUnusable`] when the answer is not good, [`Error::NoPasskeys`] when this site has none.
+    /// [`Error::PasskeyUnusable`] when the answer is not good, [`Error::NoPasskeys`] when this site has none,
+    /// [`Error::Unauthenticated`] when the session ended meanwhile.
     pub async fn register_passkey(
         &self,
         context: &Context,
         principal: &Principal,
         answer: &Value,
         label: Option<&str>,
-    ) -> Result<Passkey, Error> {
+    ) -> Result<NewPasskey, Error> {
         let user = principal.user;
         let ceremony = self.take(context, answer, Purpose::Registration).await?;
         let Some(ceremony) = ceremony.filter(|ceremony| ceremony.user == Some(user)) else {
@@ -83,8 +97,21 @@ impl Domain {
             created_at: context.now,
             last_used_at: None,
         };
+        self.add_passkey(context, principal, passkey).await
+    }
+
+    /// Adds a passkey that was made by who is signed in.
+    pub(super) async fn add_passkey(
+        &self,
+        context: &Context,
+        principal: &Principal,
+        passkey: Passkey,
+    ) -> Result<NewPasskey, Error> {
+        let (user, now) = (principal.user, context.now);
+        let keys = self.latest_keys(now).await?;
         let mut transaction = self.0.store.begin().await?;
         self.lock_signed_in(&mut transaction, context, principal).await?;
+        let is_first_factor = self.second_steps_in(&mut transaction, user).await?.is_empty();
         let has_room = rows::of(&mut *transaction, user).await?.len() < MOST;
         if !has_room || !rows::insert(&mut transaction, &passkey).await? {
             transaction.rollback().await.map_err(store::Error::from)?;
@@ -97,9 +124,19 @@ impl Domain {
             .subject(user)
             .session(principal.session)
             .detail("passkey", passkey.id.to_string());
-        self.commit(transaction, context, event).await?;
+        let enrolled = if is_first_factor {
+            // A login that read the account before makes no session: it finds another epoch, and reads it anew.
+            let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
+            let (ended, enrolled) = self.want_second_step(&mut transaction, &keys, principal, now).await?;
+            let event = event.detail("sessions_ended", ended);
+            self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
+            Some(enrolled)
+        } else {
+            self.commit(transaction, context, event).await?;
+            None
+        };
         self.hurry_mail();
-        Ok(passkey)
+        Ok(NewPasskey { passkey, enrolled })
     }
 
     /// The passkeys of who is signed in, the oldest first.
@@ -222,7 +259,7 @@ impl Domain {
         let event = Event::failure(Kind::PasskeyRegistered, reason)
             .subject(principal.user)
             .session(principal.session);
-        self.record_alone(context, event).await?;
+        self.record_refused(context, event).await?;
         Err(Error::PasskeyUnusable)
     }
 }

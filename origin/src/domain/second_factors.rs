@@ -1,7 +1,8 @@
-//! Second factors: an app that makes one-time codes, and the recovery codes that go with it.
+//! Second factors: an app that makes one-time codes, a passkey beside the password, and the recovery codes that go with
+//! either.
 //!
-//! An app counts once a code of it has confirmed that it was set up. Each code counts once. With every change
-//! of what a login needs the epoch grows: a login that was under way finds the account as it is now.
+//! An app counts once a code of it has confirmed that it was set up. Each code counts once. As soon as a login needs
+//! more than before, and when an app goes, the epoch grows: a login that was under way finds the account as it is now.
 
 mod enrolment;
 mod recovery_code;

@@ -74,12 +74,13 @@ impl Domain {
                 let methods = self.prove_second(&mut transaction, context, principal, shown).await?;
                 let methods = match methods {
                     Ok(methods) => methods,
-                    Err(reason) => {
+                    Err((reason, error)) => {
                         transaction.rollback().await.map_err(store::Error::from)?;
                         let event = Event::failure(EventKind::Reauthenticated, reason);
                         let event = event.subject(principal.user).session(principal.session);
                         self.record_alone(context, event).await?;
-                        return Err(Error::InvalidCode);
+                        // The guess stays counted: a right password would forgive those at the code.
+                        return Err(error);
                     }
                 };
                 self.give_back(&mut transaction, &admission).await?;
@@ -91,23 +92,26 @@ impl Domain {
     }
 
     /// By what the user has proven to be who they are, once the second factor that there may be is proven
-    /// too. The inner error is for the audit log.
+    /// too. The inner error is what the audit log says, and what the client is told.
     async fn prove_second(
         &self,
         transaction: &mut Transaction,
         context: &Context,
         principal: &Principal,
         shown: &Reauthentication<'_>,
-    ) -> Result<Result<Methods, &'static str>, Error> {
+    ) -> Result<Result<Methods, (&'static str, Error)>, Error> {
         // The user's row is taken, so that no factor comes or goes meanwhile.
         let steps = self.second_steps_in(transaction, principal.user).await?;
         match shown.second {
             _ if steps.is_empty() => Ok(Ok([Method::Password].into())),
-            None => Err(Error::SecondFactorMissing(steps)),
+            None => Ok(Err(("second_factor_missing", Error::SecondFactorMissing(steps)))),
             Some(proof) => {
                 let used = self.use_proof(transaction, principal.user, proof, context.now).await?;
                 self.tell_of(transaction, context, proof, principal.user, &principal.email).await?;
-                Ok(used.map(|()| [Method::Password, Method::OneTimeCode, Method::MultipleFactors].into()))
+                Ok(match used {
+                    Ok(()) => Ok([Method::Password, Method::OneTimeCode, Method::MultipleFactors].into()),
+                    Err(reason) => Err((reason, Error::InvalidCode)),
+                })
             }
         }
     }

@@ -8,7 +8,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use shared::{
     origin_check::return_to,
-    problem::{Kind, Problem},
+    problem::{Kind, Problem, SecondStep},
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -21,7 +21,7 @@ use super::{
     oauth::TokenAnswer,
     page::with_headers_of,
     problems,
-    second_step_page::SecondStepPage,
+    second_step_page::{SecondStepPage, Typed},
 };
 use crate::{
     app::App,
@@ -185,17 +185,19 @@ async fn by_form(app: &App, context: &Context, request: Request) -> Response {
     let attempt = Attempt { known_device, ..Attempt::new(&form.email, &form.password) };
     match log_in(app, context, &attempt).await {
         Ok(login) => sent_on(&login, form.return_to.as_deref()),
-        Err(problem) => match problem.second_step().and_then(|step| step.challenge.as_deref()) {
-            Some(challenge) => asked_for_more(challenge, form.return_to.as_deref()),
-            None => shown_again(app, &problem, Some(&form)),
+        Err(problem) => match problem.second_step() {
+            Some(SecondStep { challenge: Some(challenge), methods, .. }) => {
+                asked_for_more(challenge, Typed::among(methods), form.return_to.as_deref())
+            }
+            _ => shown_again(app, &problem, Some(&form)),
         },
     }
 }
 
 /// The form of the second step. Nothing went wrong, so it is a page like any other.
-fn asked_for_more(challenge: &str, wanted: Option<&str>) -> Response {
+fn asked_for_more(challenge: &str, typed: Typed, wanted: Option<&str>) -> Response {
     let wanted = wanted.and_then(return_to);
-    SecondStepPage { challenge, return_to: wanted.as_deref(), failure: None }.into_response()
+    SecondStepPage { challenge, typed, return_to: wanted.as_deref(), failure: None }.into_response()
 }
 
 /// The form once more, with what was wrong and all that was typed in but the password.

@@ -8,7 +8,7 @@ use axum::{
     Json as Answer,
     extract::{FromRequest as _, Request, State},
     http::StatusCode,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,12 +22,12 @@ use super::{
     id::Id,
     login::{self, LoginAnswer},
     oauth::TokenAnswer,
-    problems,
+    problems, second_factors,
     time::Time,
 };
 use crate::{
     app::App,
-    domain::passkeys::{Passkey, PasskeyAttempt},
+    domain::passkeys::{self, Passkey, PasskeyAttempt},
 };
 
 /// A passkey, as its owner sees it.
@@ -42,6 +42,20 @@ pub(super) struct PasskeyView {
     synchronised: bool,
     created_at: Time,
     last_used_at: Option<Time>,
+}
+
+/// A passkey that was registered.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RegisteredPasskey {
+    #[serde(flatten)]
+    passkey: PasskeyView,
+    /// With a first second factor: the recovery codes, shown once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<Vec<String>>,
+    /// For the header `x-csrf-token`, where the session's handle has changed: the one before goes with the
+    /// handle before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf_token: Option<String>,
 }
 
 /// My passkeys.
@@ -115,10 +129,14 @@ pub(super) async fn registration_options(
 }
 
 /// Register a passkey
+///
+/// From now on a login by password needs a second step. Where it needed none before, the answer has recovery codes, and
+/// all other sessions end; a browser's goes on under a new handle, set by the answer's cookies, and a token session by a
+/// refresh.
 #[utoipa::path(
     post, path = "/auth/passkeys", tag = "passkeys", request_body = NewPasskey,
     responses(
-        (status = 201, description = "Registered: a login by password needs a second step from now on.", body = PasskeyView),
+        (status = 201, description = "Registered.", body = RegisteredPasskey),
         (status = 422, description = "The browser's answer is not good, or is not to what was asked."),
     )
 )]
@@ -129,8 +147,18 @@ pub(super) async fn register(
 ) -> Result<Response, Problem> {
     let registered =
         app.domain.register_passkey(&context, &principal, &new.credential, new.label.as_deref()).await;
-    let passkey = registered.map_err(problems::of)?;
-    Ok((StatusCode::CREATED, Answer(PasskeyView::from(passkey))).into_response())
+    let passkeys::NewPasskey { passkey, enrolled } = registered.map_err(problems::of)?;
+    let credentials = enrolled.as_ref().and_then(|enrolled| enrolled.credentials.as_ref());
+    let answer = RegisteredPasskey {
+        passkey: passkey.into(),
+        recovery_codes: enrolled.as_ref().map(|enrolled| second_factors::texts(&enrolled.recovery_codes)),
+        csrf_token: credentials.map(|credentials| credentials.csrf_token.clone()),
+    };
+    let mut response = second_factors::once(StatusCode::CREATED, answer);
+    if let Some(credentials) = credentials {
+        cookies::set(response.headers_mut(), credentials);
+    }
+    Ok(response)
 }
 
 /// My passkeys

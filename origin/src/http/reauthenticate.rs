@@ -62,6 +62,7 @@ pub(super) enum Answer {
     responses(
         (status = 200, description = "The session tells of a login of now.", body = Answer),
         (status = 401, description = "Something of it is wrong, or the second factor is missing: `methods` says by what it can be shown."),
+        (status = 429, description = "Too many attempts; `Retry-After` says when the next is looked at."),
     )
 )]
 pub(super) async fn reauthenticate(

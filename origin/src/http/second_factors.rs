@@ -66,7 +66,7 @@ pub(super) struct Confirmation {
 /// Recovery codes, shown once.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RecoveryCodes {
-    /// Each counts once, in the place of a code of the app.
+    /// Each counts once, in the place of a code of the app or of a passkey.
     recovery_codes: Vec<String>,
     /// For the header `x-csrf-token`, where the session's handle has changed: the one before goes with the
     /// handle before.
@@ -150,11 +150,14 @@ pub(super) async fn replace_recovery_codes(
 
 /// Remove the app
 ///
-/// The recovery codes go with it. All other sessions end; a browser's goes on under a new handle, set by the answer's
-/// cookies, and a token session by a refresh.
+/// The recovery codes go with it, unless there are passkeys that they stand in for too. All other sessions end; a
+/// browser's goes on under a new handle, set by the answer's cookies, and a token session by a refresh.
 #[utoipa::path(
     delete, path = "/auth/second-factors/totp", tag = "second factors",
-    responses((status = 204, description = "The password alone is enough."), (status = 404, description = "There is none."))
+    responses(
+        (status = 204, description = "Removed. Where there is no passkey either, the password alone is enough."),
+        (status = 404, description = "There is none."),
+    )
 )]
 pub(super) async fn remove(
     FreshSecondFactor { principal, context }: FreshSecondFactor,
@@ -168,12 +171,13 @@ pub(super) async fn remove(
     Ok(response)
 }
 
-fn texts(codes: &[RecoveryCode]) -> Vec<String> {
+/// Recovery codes as they are shown, once.
+pub(super) fn texts(codes: &[RecoveryCode]) -> Vec<String> {
     codes.iter().map(RecoveryCode::to_text).collect()
 }
 
 /// An answer with what is shown once: nobody keeps a copy.
-fn once(status: StatusCode, body: impl Serialize) -> Response {
+pub(super) fn once(status: StatusCode, body: impl Serialize) -> Response {
     let mut response = (status, Json(body)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

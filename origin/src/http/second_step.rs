@@ -20,7 +20,7 @@ use super::{
     login::{LoginAnswer, counted, created, sent_on},
     oauth::TokenAnswer,
     page::with_headers_of,
-    second_step_page::SecondStepPage,
+    second_step_page::{SecondStepPage, Typed},
 };
 use crate::{
     app::App,
@@ -156,6 +156,8 @@ fn shown_again(problem: &Problem, form: Option<&SecondStepForm>) -> Response {
     let wanted = form.and_then(|form| form.return_to.as_deref()).and_then(return_to);
     let page = SecondStepPage {
         challenge: form.map_or("", |form| form.challenge.as_str()),
+        // Whoever was offered no field has sent no form.
+        typed: Typed::Code,
         return_to: wanted.as_deref(),
         failure: Some(problem.kind()),
     };

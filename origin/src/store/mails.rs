@@ -35,6 +35,8 @@ words! {
         SecondFactorAdded = "second_factor_added",
         /// A login needs no second step any more.
         SecondFactorRemoved = "second_factor_removed",
+        /// The app was removed, and there are passkeys, so that a login goes on to need a second step.
+        AppRemoved = "app_removed",
         /// A passkey was registered.
         PasskeyAdded = "passkey_added",
         /// A passkey was removed.

@@ -140,8 +140,18 @@ pub(super) fn write(kind: Kind, facts: Facts<'_>) -> Letter {
             "Your account has no second factor any more",
             vec![
                 Text(format!("Logging in to your account at {site_name} needs no code any more.")),
-                Text("If it was not you, choose another one:".to_owned()),
+                Text("If it was not you, choose another password:".to_owned()),
                 Link { label: "Choose a new password", url: to("/forgot") },
+            ],
+        ),
+        Kind::AppRemoved => (
+            "The app of your account was removed",
+            vec![
+                Text(format!(
+                    "The app that made codes for your account at {site_name} was removed. Who logs in with the \
+                     password needs one of your passkeys as well, or one of the recovery codes that are left."
+                )),
+                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
             ],
         ),
         Kind::PasskeyAdded => (
@@ -149,7 +159,7 @@ pub(super) fn write(kind: Kind, facts: Facts<'_>) -> Letter {
             vec![
                 Text(format!(
                     "A passkey was registered for your account at {site_name}. It logs in without the password, \
-                     and who logs in with the password needs it as well."
+                     and the password alone logs in no more."
                 )),
                 Text("If it was not you, ask whoever runs the site for help.".to_owned()),
             ],
@@ -239,7 +249,7 @@ fn in_words(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 14] = [
+    const KINDS: [Kind; 15] = [
         Kind::VerifyAddress,
         Kind::ResetPassword,
         Kind::ConfirmNewAddress,
@@ -249,6 +259,7 @@ mod tests {
         Kind::PasswordChanged,
         Kind::SecondFactorAdded,
         Kind::SecondFactorRemoved,
+        Kind::AppRemoved,
         Kind::PasskeyAdded,
         Kind::PasskeyRemoved,
         Kind::RecoveryCodeUsed,

@@ -151,8 +151,8 @@ impl Domain {
     /// Proves anew, by a passkey, who is signed in.
     ///
     /// # Errors
-    /// [`Error::InvalidPasskey`] when it is not good or another user's, [`Error::Unauthenticated`] when the
-    /// session is over.
+    /// [`Error::InvalidPasskey`] when it is not good or another user's, [`Error::TooManyAttempts`] when that happened
+    /// too often in this session, [`Error::Unauthenticated`] when the session is over.
     pub async fn reauthenticate_by_passkey(
         &self,
         context: &Context,
@@ -160,6 +160,8 @@ impl Domain {
         answer: &Value,
     ) -> Result<SteppedUp, Error> {
         let user = principal.user;
+        // Not among the guesses at the password: neither uses up the other's, nor forgives them.
+        let admission = self.admit(context, Budget::Code, Subject::Session(principal.session)).await?;
         let shown = self.shown(context, answer).await?;
         let reason = match shown {
             Err(reason) => reason,
@@ -170,6 +172,7 @@ impl Domain {
                 users::lock(&mut transaction, self.0.store.dialect(), user).await?;
                 match self.note_use(&mut transaction, &shown, context).await? {
                     Ok(()) => {
+                        self.give_back(&mut transaction, &admission).await?;
                         let methods = shown.methods();
                         return self.step_up(transaction, &keys, context, principal, &methods).await;
                     }

@@ -4,6 +4,7 @@
 use shared::{
     authentication::Method,
     id::{TokenId, UserId},
+    time::Timestamp,
 };
 use zeroize::Zeroizing;
 
@@ -13,9 +14,10 @@ use crate::{
         BrowserCredentials, Context, Domain, Error, Principal,
         administration::Act,
         audit::{Event, Kind},
+        keys::Keys,
     },
     store::{
-        self,
+        self, Transaction,
         mails::Kind as MailKind,
         passkeys, recovery_codes,
         revocations::Revocation,
@@ -33,7 +35,7 @@ pub struct TotpEnrolment {
     pub uri: Zeroizing<String>,
 }
 
-/// What a user gets when an app counts from now on.
+/// What a user gets with an app, or with whatever else makes a login need a second step from now on.
 #[derive(Debug)]
 pub struct Enrolled {
     /// The recovery codes, shown once.
@@ -81,20 +83,16 @@ impl Domain {
         let factor = found.filter(|factor| factor.confirmed.is_none()).ok_or(Error::NotFound)?;
         let Some(step) = self.step_of(&factor, code, now)? else {
             let event = Event::failure(Kind::SecondFactorEnrolled, "wrong_code");
-            self.record_alone(context, event.subject(principal.user).session(principal.session)).await?;
+            self.record_refused(context, event.subject(principal.user).session(principal.session)).await?;
             return Err(Error::InvalidCode);
         };
-        let codes = self.new_recovery_codes()?;
         let keys = self.latest_keys(now).await?;
         let mut transaction = self.0.store.begin().await?;
         let epoch = users::grow_epoch(&mut transaction, principal.user).await?.ok_or(Error::NotFound)?;
         if !factors::confirm(&mut transaction, &factor.id, step, now).await? {
             return Err(Error::NotFound);
         }
-        let digests: Vec<_> = codes.iter().map(RecoveryCode::digest).collect();
-        recovery_codes::replace(&mut transaction, principal.user, &digests, now).await?;
-        let (ended, credentials) =
-            self.end_others(&mut transaction, &keys, principal, EndReason::SecondFactorChanged, now).await?;
+        let (ended, enrolled) = self.want_second_step(&mut transaction, &keys, principal, now).await?;
         let event = self.event(Kind::SecondFactorEnrolled, principal).because(SecondStep::Totp.as_str());
         let event = event.detail("sessions_ended", ended);
         let rule = Revocation::UserBelow(principal.user, epoch);
@@ -102,7 +100,24 @@ impl Domain {
         self.post_notice(&mut transaction, context, notice, principal.user, &principal.email, None).await?;
         self.commit_revoking(transaction, context, event, rule).await?;
         self.hurry_mail();
-        Ok(Enrolled { recovery_codes: codes, credentials })
+        Ok(enrolled)
+    }
+
+    /// Makes recovery codes, and ends all sessions but this one: they began without the second step that a login needs
+    /// from now on. How many ended. The caller has grown the epoch, so that no login that is under way goes without.
+    pub(in crate::domain) async fn want_second_step(
+        &self,
+        transaction: &mut Transaction,
+        keys: &Keys,
+        principal: &Principal,
+        now: Timestamp,
+    ) -> Result<(u64, Enrolled), Error> {
+        let codes = self.new_recovery_codes()?;
+        let digests: Vec<_> = codes.iter().map(RecoveryCode::digest).collect();
+        recovery_codes::replace(transaction, principal.user, &digests, now).await?;
+        let reason = EndReason::SecondFactorChanged;
+        let (ended, credentials) = self.end_others(transaction, keys, principal, reason, now).await?;
+        Ok((ended, Enrolled { recovery_codes: codes, credentials }))
     }
 
     /// Makes new recovery codes; the old ones count no more.
@@ -128,8 +143,8 @@ impl Domain {
         Ok(codes)
     }
 
-    /// Forgets the app, and the recovery codes unless there are passkeys. All other sessions end, and this one is no longer one by two
-    /// factors; a browser's goes on under another handle.
+    /// Forgets the app, and the recovery codes unless there are passkeys. All other sessions end; this one goes on, a
+    /// browser's under another handle, and is no longer one by two factors if one of them was a code.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no app that counts, [`Error::Unauthenticated`] when the session
@@ -145,18 +160,23 @@ impl Domain {
         if !factors::remove(&mut transaction, principal.user).await? {
             return Err(Error::NotFound);
         }
-        if passkeys::of(&mut *transaction, principal.user).await?.is_empty() {
+        let has_passkeys = !passkeys::of(&mut *transaction, principal.user).await?.is_empty();
+        if !has_passkeys {
             recovery_codes::remove_all(&mut transaction, principal.user).await?;
         }
-        let methods = principal.authentication.methods.iter().filter(|method| !is_of_second_factor(*method));
-        sessions::set_methods(&mut transaction, principal.session, &methods.collect()).await?;
+        let methods = &principal.authentication.methods;
+        // A passkey is two factors by itself, and is still there.
+        if methods.contains(Method::OneTimeCode) {
+            let methods = methods.iter().filter(|method| !is_of_second_factor(*method)).collect();
+            sessions::set_methods(&mut transaction, principal.session, &methods).await?;
+        }
         let reason = EndReason::SecondFactorChanged;
         let (ended, credentials) =
             self.end_others(&mut transaction, &keys, principal, reason, context.now).await?;
         let event = self.event(Kind::SecondFactorRemoved, principal).because(SecondStep::Totp.as_str());
         let event = event.detail("sessions_ended", ended);
         let rule = Revocation::UserBelow(principal.user, epoch);
-        let notice = MailKind::SecondFactorRemoved;
+        let notice = if has_passkeys { MailKind::AppRemoved } else { MailKind::SecondFactorRemoved };
         self.post_notice(&mut transaction, context, notice, principal.user, &principal.email, None).await?;
         self.commit_revoking(transaction, context, event, rule).await?;
         self.hurry_mail();

@@ -1,6 +1,6 @@
 //! Second factors: what counts, how often, and what changes with them.
 
-use super::*;
+use super::{authentication::execute, passkeys::made_up, *};
 use crate::{
     domain::{Enrolled, Proof, RecoveryCode, SecondFactors, TotpSecret},
     store,
@@ -196,6 +196,32 @@ async fn what_is_removed_counts_no_more_and_ends_the_others() {
         w.tokens(1).await;
         // Nothing is left that would be in the way of another.
         w.domain.enrol_totp(&w.at(2), &me).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whoever_removes_the_app_and_has_a_passkey_keeps_what_belongs_to_the_passkey() {
+    for (before, after) in [
+        ("UPDATE sessions SET amr = 'hwk,user,mfa'", "hwk,user,mfa"),
+        ("UPDATE sessions SET amr = 'pwd,hwk,user,mfa'", "pwd,hwk,user,mfa"),
+        ("UPDATE sessions SET amr = 'pwd,otp,mfa'", "pwd"),
+    ] {
+        for w in World::each().await {
+            let app = app(&w).await;
+            let me = w.principal(0, &app.login).await;
+            w.domain.add_passkey(&w.at(0), &me, made_up(app.user, 1)).await.unwrap();
+            execute(&w, before).await;
+            let me = w.principal(1, &app.login).await;
+            let credentials = w.domain.remove_totp(&w.at(1), &me).await.unwrap().unwrap();
+            let me = w.by_handle(1, &credentials.handle).await.unwrap();
+            assert_eq!(me.authentication.methods.to_string(), after);
+            let factors = w.domain.second_factors(app.user).await.unwrap();
+            assert_eq!(factors, SecondFactors { totp: None, passkeys: 1, recovery_codes: 10 });
+            let mails = w.domain.take_mail(&w.at(1)).await.unwrap();
+            let told = |subject| mails.iter().any(|mail| mail.to == EMAIL && mail.letter.subject == subject);
+            assert!(told("The app of your account was removed"), "{mails:?}");
+            assert!(!told("Your account has no second factor any more"), "{mails:?}");
+        }
     }
 }
 

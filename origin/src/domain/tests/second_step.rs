@@ -309,7 +309,27 @@ async fn a_step_up_asks_for_what_a_login_asks_for() {
         };
         let me = w.by_handle(30, &now.handle).await.unwrap();
         assert_eq!(me.authentication.methods.to_string(), "pwd,otp,mfa");
-        assert_eq!(w.events("session.reauthenticated").await, ["failure used_code", "success"]);
+        let events = w.events("session.reauthenticated").await;
+        assert_eq!(events, ["failure second_factor_missing", "failure used_code", "success"]);
+    }
+}
+
+#[tokio::test]
+async fn a_right_password_in_a_session_forgives_no_guess_at_the_code() {
+    let limits = Limits { device: "3/1/60/60".parse().unwrap(), ..generous() };
+    for w in World::each_with(Settings { limits, ..settings() }).await {
+        let app = app(&w).await;
+        let me = w.principal(30, &app.login).await;
+        let step_up = async |second: Option<Proof<'_>>| {
+            let shown = Reauthentication { password: PASSWORD, second };
+            w.domain.reauthenticate(&w.at(30), &me, &shown).await
+        };
+        for _ in 0..2 {
+            assert!(matches!(step_up(Some(Proof::Code("000000"))).await, Err(Error::InvalidCode)));
+        }
+        assert!(matches!(step_up(None).await, Err(Error::SecondFactorMissing(_))));
+        let code = app.secret.code_at(time(30));
+        assert!(matches!(step_up(Some(Proof::Code(&code))).await, Err(Error::TooManyAttempts { .. })));
     }
 }
 

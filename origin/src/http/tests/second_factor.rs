@@ -176,6 +176,34 @@ async fn the_form_asks_for_the_code_on_a_second_page() {
 }
 
 #[tokio::test]
+async fn the_form_asks_whoever_has_a_passkey_for_nothing_that_they_do_not_have() {
+    let world = World::new().await;
+    let execute = async |statement: &'static str| {
+        let mut transaction = world.app.domain.store().begin().await.unwrap();
+        sqlx::query(statement).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+    };
+    execute(
+        "INSERT INTO passkeys (id, user_id, credential_id, credential, sign_count, synchronised, backed_up, label, \
+         created_at) SELECT '018f0000-0000-7000-8000-000000000000', id, x'00', '{}', 0, 0, 0, 'Phone', 0 FROM users",
+    )
+    .await;
+    let page = async || {
+        let fields = [("email", EMAIL), ("password", PASSWORD)];
+        let page = world.submit("/auth/sessions", &SAME_SITE, &fields).await;
+        assert_eq!(page.status, StatusCode::OK, "{page:?}");
+        page.text
+    };
+    let alone = page().await;
+    assert!(alone.contains("logs in with its passkey") && !alone.contains("<form"), "{alone}");
+    execute("INSERT INTO recovery_codes (user_id, digest, created_at) SELECT id, zeroblob(32), 0 FROM users")
+        .await;
+    let with_codes = page().await;
+    assert!(with_codes.contains("A recovery code") && with_codes.contains("name=\"code\""), "{with_codes}");
+    assert!(!with_codes.contains("Code of your app"), "{with_codes}");
+}
+
+#[tokio::test]
 async fn a_step_up_takes_the_second_factor_too() {
     let world = World::new().await;
     let app = App::enrolled(&world).await;
