@@ -15,7 +15,7 @@ use super::{
 };
 use crate::store::{
     self, Transaction,
-    mail_tokens::Purpose,
+    mail_tokens::{self, Purpose},
     mails::Kind as MailKind,
     revocations::Revocation,
     sessions::{self, EndReason},
@@ -166,7 +166,8 @@ impl Domain {
         Ok(Some(id))
     }
 
-    /// Disables an account and ends all its sessions. Of a disabled one nothing changes.
+    /// Disables an account and ends all its sessions. No link to another password or address that is out will be
+    /// good when it is enabled again. Of a disabled one nothing changes.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such user, [`Error::LastAdmin`] when nobody else administers.
@@ -177,6 +178,7 @@ impl Domain {
         };
         let ended =
             sessions::end_all(&mut transaction, user, None, EndReason::UserDisabled, context.now).await?;
+        mail_tokens::remove_but_verification(&mut transaction, user).await?;
         let event = Event::success(Kind::AccountDisabled).subject(user).detail("sessions_ended", ended);
         self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
         Ok(())

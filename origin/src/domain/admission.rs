@@ -1,5 +1,6 @@
 //! Admission: whether one more attempt is let through, counted in the database before anything is done for
-//! it. Whatever can be guessed at, and whatever sends mail because a stranger asks, passes here first.
+//! it. Whatever can be guessed at, and whatever sends mail because a stranger asks, passes here first; so does mail
+//! that tells of something, with what it tells of.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -22,6 +23,7 @@ use super::{
 use crate::store::{
     self, Transaction,
     attempts::{self, Counted, Refusal},
+    mails::Kind as MailKind,
     users,
 };
 
@@ -162,6 +164,23 @@ impl Domain {
             None => Subject::Address(account),
         };
         self.admit_to_hash(context, Budget::Password, subject).await
+    }
+
+    /// Counts a mail that tells of something, in the transaction of what it tells of. False when its recipient has
+    /// been told of so many of this kind that one more is left out; what it would have told of happens all the same.
+    ///
+    /// Nothing but the recipient counts: nobody else can use up what the owner of an account is told by.
+    pub(super) async fn admit_notice(
+        &self,
+        transaction: &mut Transaction,
+        context: &Context,
+        kind: MailKind,
+        to: &str,
+    ) -> Result<bool, Error> {
+        let key = key(Budget::Mail, kind.as_str(), to.to_ascii_lowercase().as_bytes());
+        // One row, and the user's before it: nobody waits for the other in a circle.
+        let counted = counted(key, &self.0.settings.limits.mail_recipient, None);
+        Ok(attempts::count(transaction, &[&counted], context.now).await?)
     }
 
     /// Takes an attempt back that was none, as a right password is none: in the transaction of what it

@@ -45,7 +45,10 @@ impl Domain {
         let guess = self.admit(context, Budget::Password, Subject::Session(principal.session)).await?;
         let proven = self.prove_current(context, principal, password, kind).await;
         self.unless_overloaded(&guess, proven).await?;
-        self.admit(context, Budget::Mail, Subject::Recipient(new.lookup(), kind)).await.map(drop)?;
+        // The old address is written to as well, where it is proven.
+        for (address, act) in [(&old, EventKind::EmailChangeConfirmed), (&new, kind)] {
+            self.admit(context, Budget::Mail, Subject::Recipient(address.lookup(), act)).await.map(drop)?;
+        }
         let is_taken = users::by_email(self.0.store.reads(), new.lookup()).await?.is_some();
 
         let mut transaction = self.0.store.begin().await?;

@@ -14,7 +14,6 @@ use super::{
     administration::Act,
     audit::{Event, Kind},
     email::EmailAddress,
-    principal::must_still_be_signed_in,
 };
 pub use crate::store::leaving::KeptMail;
 use crate::store::{
@@ -37,7 +36,7 @@ impl Domain {
         let context = Context { address: None, user_agent: None, ..context.clone() };
         let mut transaction = self.0.store.begin().await?;
         users::lock_admins(&mut transaction, self.0.store.dialect()).await?;
-        must_still_be_signed_in(&mut transaction, &context, principal).await?;
+        self.lock_signed_in(&mut transaction, &context, principal).await?;
         self.delete_in(transaction, &context, principal.user).await?;
         self.erase_at_once(&context, principal.user).await;
         Ok(())

@@ -236,7 +236,11 @@ impl Domain {
             self.must_be_verified(context, &admission, &proven.user).await?;
             if proven.has_second_factor {
                 let user = proven.user.id;
-                proven.hash = self.strengthen(context, user, attempt.password, proven.hash).await;
+                let hash = self.strengthen(context, user, attempt.password, proven.hash).await;
+                // The challenge stands for the hash that is the user's: where another was written meanwhile, perhaps
+                // by another login, all is read and judged again.
+                let Some(hash) = hash else { continue };
+                proven.hash = hash;
                 let asked = self.ask_second_step(context, &proven, &admission, kind, device).await?;
                 return Err(Error::SecondFactorRequired(Box::new(asked)));
             }
@@ -375,23 +379,24 @@ impl Domain {
     }
 
     /// Replaces a hash of older parameters, now that the password is at hand. The login counts without. The
-    /// hash that is the user's from now on.
+    /// hash that is the user's from now on; none when it was replaced by another meanwhile.
     async fn strengthen(
         &self,
         context: &Context,
         user: UserId,
         password: &str,
         verified: PasswordHash,
-    ) -> PasswordHash {
+    ) -> Option<PasswordHash> {
         if !self.0.passwords.is_outdated(&verified) {
-            return verified;
+            return Some(verified);
         }
         match self.rehash(context, user, password, &verified).await {
-            Ok(Some(stronger)) => return stronger,
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%user, %error, "the password's hash stays as it is"),
+            Ok(replaced) => replaced,
+            Err(error) => {
+                tracing::warn!(%user, %error, "the password's hash stays as it is");
+                Some(verified)
+            }
         }
-        verified
     }
 
     /// None when the hash was replaced by another meanwhile.

@@ -34,7 +34,10 @@ impl Domain {
         self.mail_settings()?;
         let address = EmailAddress::parse(email)?;
         self.admit(context, Budget::Mail, Subject::Recipient(address.lookup(), act)).await.map(drop)?;
-        let found = users::by_email(self.0.store.reads(), address.lookup()).await?;
+        let mut transaction = self.0.store.begin().await?;
+        // The user's row: an account that is deleted at this moment takes the mail along, or is nobody's by now.
+        users::lock_by_email(&mut transaction, self.0.store.dialect(), address.lookup()).await?;
+        let found = users::by_email(&mut *transaction, address.lookup()).await?;
         let reason = match &found {
             None => Some("unknown_address"),
             Some(user) if user.disabled_at.is_some() => Some("user_disabled"),
@@ -48,7 +51,6 @@ impl Domain {
         };
         let posted = if reason.is_none() { Posted::Sent } else { Posted::Never };
         let user = self.addressee(context, found.filter(|_| reason.is_none()))?;
-        let mut transaction = self.0.store.begin().await?;
         let link = Link::new(purpose, user, &address);
         self.post_link(&mut transaction, context, &link, posted).await?;
         self.commit(transaction, context, event).await?;

@@ -1,5 +1,5 @@
-//! Changing one's password: the current one is asked for, all other sessions end, the epoch grows, and
-//! the session that it is done in goes on with another handle.
+//! Changing one's password: the current one is asked for, all other sessions end, the epoch grows, links to
+//! another password or address are good no more, and the session that it is done in goes on with another handle.
 
 use super::{
     BrowserCredentials, Context, Domain, Error, Principal,
@@ -9,7 +9,7 @@ use super::{
     passwords::Password,
 };
 use crate::store::{
-    self,
+    self, mail_tokens,
     mails::Kind as MailKind,
     revocations::Revocation,
     sessions::EndReason,
@@ -103,6 +103,8 @@ impl Domain {
         // The session may have been ended while the passwords were hashed; then nothing changes.
         let (ended, credentials) =
             self.end_others(&mut transaction, &keys, principal, EndReason::PasswordChanged, now).await?;
+        // Whoever had the old password, or reads the mail, may have asked for them.
+        mail_tokens::remove_but_verification(&mut transaction, user).await?;
         self.give_back(&mut transaction, admission).await?;
         let event = Event::success(EventKind::PasswordChanged)
             .subject(user)

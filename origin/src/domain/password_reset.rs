@@ -1,5 +1,8 @@
 //! A new password for who has forgotten the old one: by a link in a mail, which counts once and not for long.
-//! It ends all sessions, and proves the address.
+//! It ends all sessions, and proves the address. Where nobody had proven that before, a stranger may have made the
+//! account: then nothing that they could log in with is left.
+
+use shared::id::UserId;
 
 use super::{
     Context, Domain, Error,
@@ -9,11 +12,13 @@ use super::{
     passwords::Password,
 };
 use crate::store::{
+    Transaction,
     mail_tokens::{self, Purpose},
     mails::Kind as MailKind,
+    passkeys, recovery_codes,
     revocations::Revocation,
     sessions::{self, EndReason},
-    users,
+    totp, users,
 };
 
 impl Domain {
@@ -29,7 +34,7 @@ impl Domain {
     }
 
     /// Sets a new password by the token of a link. All sessions end, and nothing that was asked for by mail
-    /// before holds any more.
+    /// before holds any more. Where this is the first that proves the address, second factors and passkeys go too.
     ///
     /// # Errors
     /// [`Error::InvalidLink`] when the token is not good, or no longer; those of [`Password::chosen`], which
@@ -59,10 +64,24 @@ impl Domain {
         mail_tokens::remove_of(&mut transaction, user.id).await?;
         let notice = MailKind::PasswordChanged;
         self.post_notice(&mut transaction, context, notice, user.id, &user.email, None).await?;
-        let event = Event::success(kind).subject(user.id).detail("sessions_ended", ended);
+        let mut event = Event::success(kind).subject(user.id).detail("sessions_ended", ended);
+        // Whoever set them up need not have been who has just proven that the address is theirs.
+        if user.verified_at.is_none() && remove_second_factors(&mut transaction, user.id).await? {
+            let notice = MailKind::SecondFactorRemoved;
+            self.post_notice(&mut transaction, context, notice, user.id, &user.email, None).await?;
+            event = event.detail("second_factors_removed", true);
+        }
         let rule = Revocation::UserBelow(user.id, epoch);
         self.commit_revoking(transaction, &context.by(user.id), event, rule).await?;
         self.hurry_mail();
         Ok(())
     }
+}
+
+/// Removes whatever a user logs in with beside the password. Whether there was anything. The caller has the user's row.
+async fn remove_second_factors(transaction: &mut Transaction, user: UserId) -> Result<bool, Error> {
+    let had_app = totp::remove(transaction, user).await?;
+    let codes = recovery_codes::remove_all(transaction, user).await?;
+    let passkeys = passkeys::remove_all(transaction, user).await?;
+    Ok(had_app || codes > 0 || passkeys > 0)
 }

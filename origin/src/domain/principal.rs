@@ -162,7 +162,7 @@ impl Domain {
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] when the session of who is signed in does not live any more.
-pub(super) async fn must_still_be_signed_in(
+async fn must_still_be_signed_in(
     transaction: &mut Transaction,
     context: &Context,
     principal: &Principal,

@@ -47,7 +47,8 @@ pub(super) struct Reset {
 
 /// Set a new password
 ///
-/// By the token of a link in a mail, which counts once. All sessions end, and the address counts as verified.
+/// By the token of a link in a mail, which counts once. All sessions end, and the address counts as verified. Where
+/// it did not before, second factors and passkeys go too: a stranger may have set them up.
 #[utoipa::path(
     post, path = "/auth/password/reset", tag = "mail",
     request_body(content((Reset = "application/json"), (Reset = "application/x-www-form-urlencoded"))),

@@ -151,6 +151,16 @@ pub async fn remove_of(transaction: &mut Transaction, user: UserId) -> Result<()
     Ok(())
 }
 
+/// Forgets all tokens of a user but the one that proves the address, which opens nothing.
+pub async fn remove_but_verification(transaction: &mut Transaction, user: UserId) -> Result<(), Error> {
+    sqlx::query("DELETE FROM mail_tokens WHERE user_id = $1 AND purpose <> $2")
+        .bind(user.to_string())
+        .bind(Purpose::Verify.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
 /// Forgets all tokens. How many.
 pub async fn remove_all(transaction: &mut Transaction) -> Result<u64, Error> {
     let deleted = sqlx::query("DELETE FROM mail_tokens").execute(&mut **transaction).await?;

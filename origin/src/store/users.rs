@@ -206,6 +206,20 @@ pub async fn lock(transaction: &mut Transaction, dialect: Dialect, id: UserId) -
     Ok(row.is_some())
 }
 
+/// The same of whoever has this address, in its lookup form, if anybody has.
+pub async fn lock_by_email(
+    transaction: &mut Transaction,
+    dialect: Dialect,
+    lookup: &str,
+) -> Result<bool, Error> {
+    let statement = match dialect {
+        Dialect::Sqlite => "SELECT id FROM users WHERE email_lookup = $1",
+        Dialect::Postgres => "SELECT id FROM users WHERE email_lookup = $1 FOR NO KEY UPDATE",
+    };
+    let row = sqlx::query(statement).bind(lookup).fetch_optional(&mut **transaction).await?;
+    Ok(row.is_some())
+}
+
 /// Takes the row of a user who is not disabled and still has the hash that was verified, so that neither
 /// changes before the transaction ends. False when it is not so any more.
 pub async fn holds(
@@ -400,8 +414,8 @@ pub async fn verify(transaction: &mut Transaction, id: UserId, now: Timestamp) -
 /// What an address runs against that somebody else takes at the same moment.
 pub const ADDRESS_UNIQUE: &str = "users_email_lookup_unique";
 
-/// Gives a user another address, which is proven, at a new epoch. The epoch; none when the address is
-/// somebody else's. A violation of [`ADDRESS_UNIQUE`] when it became that at this moment.
+/// Gives a user another address, which was proven at this moment or never, at a new epoch. The epoch; none when the
+/// address is somebody else's. A violation of [`ADDRESS_UNIQUE`] when it became that at this moment.
 pub async fn change_email(
     transaction: &mut Transaction,
     id: UserId,

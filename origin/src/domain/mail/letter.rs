@@ -60,7 +60,12 @@ pub(super) fn write(kind: Kind, facts: Facts<'_>) -> Letter {
                 Text(format!("An account at {site_name} has this e-mail address. Confirm that it is yours:")),
                 Link { label: "Confirm the address", url: with_token("/verify") },
                 Text(holds),
-                Text("If you have no account there, you need not do anything.".to_owned()),
+                Text(
+                    "If you neither made that account nor asked for this mail, do not confirm: somebody else may \
+                     have chosen its password. With a password of your own it is yours alone:"
+                        .to_owned(),
+                ),
+                Link { label: "Choose a new password", url: to("/forgot") },
             ],
         ),
         Kind::ResetPassword => (

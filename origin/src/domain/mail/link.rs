@@ -96,7 +96,9 @@ impl Domain {
         Ok(mails::insert(transaction, &mail).await?)
     }
 
-    /// Writes a mail without a link to a user.
+    /// Writes a mail without a link to a user, unless so many of this kind went to the address that one more is left
+    /// out: whoever is signed in could otherwise have any number sent, perhaps to somebody else's. The caller has
+    /// the user's row.
     pub(in crate::domain) async fn post_notice(
         &self,
         transaction: &mut Transaction,
@@ -106,7 +108,7 @@ impl Domain {
         to: &str,
         about: Option<&str>,
     ) -> Result<(), Error> {
-        if self.0.settings.mail.is_none() {
+        if self.0.settings.mail.is_none() || !self.admit_notice(transaction, context, kind, to).await? {
             return Ok(());
         }
         let id = MailId::new(context.now, self.0.random.bytes()?);

@@ -1,5 +1,6 @@
 //! Leaving: what is kept about somebody, and that nothing of it is left.
 
+use shared::id::MailId;
 use sqlx::Row as _;
 
 use super::*;
@@ -9,7 +10,11 @@ use crate::{
         administration::Act,
         audit::{Event, Kind},
     },
-    store::{Dialect, leaving::Erasure},
+    store::{
+        Dialect,
+        leaving::Erasure,
+        mail_tokens::{self, NewToken, Purpose},
+    },
 };
 
 const OTHER: &str = "Countess@example.test";
@@ -161,6 +166,51 @@ async fn nothing_in_the_database_names_who_has_left() {
         w.domain.upkeep(&w.at(9 * DAY)).await.unwrap();
         w.nothing_names(&[EMAIL, OTHER, "difference engine"]).await;
         w.is_verified().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_asked_for_while_the_account_is_deleted_leaves_nothing_that_names_its_owner() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        // Behind another token of the user's that is being written the link has to wait.
+        let mut holding = w.store.begin().await.unwrap();
+        let token = NewToken {
+            digest: Secret::new([1; 32]).digest(),
+            purpose: Purpose::Reset,
+            user,
+            mail: MailId::new(time(0), [1; 10]),
+            email_lookup: "",
+            new_email: None,
+            session: None,
+            created_at: time(0),
+            lifetime: Duration::from_secs(MINUTE),
+        };
+        mail_tokens::put(&mut holding, &token).await.unwrap();
+        let asking = tokio::spawn({
+            let w = w.clone();
+            async move { w.domain.request_password_reset(&w.at(1), EMAIL).await }
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let leaving = tokio::spawn({
+            let w = w.clone();
+            async move { w.domain.delete_account(&w.at(1), user).await }
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        holding.rollback().await.unwrap();
+        asking.await.unwrap().unwrap();
+        leaving.await.unwrap().unwrap();
+
+        // Long after all was looked at twice, the server refuses whatever it is given.
+        w.domain.upkeep(&w.at(HOUR)).await.unwrap();
+        let refused = crate::domain::mail::Failure { is_refusal: true, text: "550 no such user".to_owned() };
+        for hour in 2..10 {
+            for mail in w.domain.take_mail(&w.at(hour * HOUR)).await.unwrap() {
+                w.domain.mail_was_not_sent(&w.at(hour * HOUR), &mail, &refused).await.unwrap();
+            }
+        }
+        w.domain.upkeep(&w.at(9 * DAY)).await.unwrap();
+        w.nothing_names(&[EMAIL]).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Login, and everything that must not be one.
 
-use super::*;
+use super::{second_factors::app, *};
+use crate::domain::{Proof, SecondAttempt};
 
 #[tokio::test]
 async fn a_browser_gets_a_handle_that_nobody_has_seen() {
@@ -160,6 +161,28 @@ async fn a_hash_of_older_parameters_is_replaced_at_login() {
         assert_eq!(w.events("password.rehashed").await, ["success"]);
         // Nothing of it is a change of rights.
         assert_eq!(w.domain.find_user(user).await.unwrap().unwrap().epoch, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_logins_at_once_that_find_an_older_hash_each_goes_on_to_its_second_step() {
+    // All have verified the old hash long before the first has computed the new one.
+    let slower = Hashing { memory_kib: 16 * 1024, iterations: 8, parallel: 4, ..settings().hashing };
+    for w in World::each().await {
+        let app = app(&w).await;
+        let origin = Settings { hashing: slower.clone(), ..settings() };
+        let w = World { domain: open(&w.store, origin, MASTER_KEY, 1).await.unwrap(), ..w };
+        let asked = at_once(4, |_| {
+            let w = w.clone();
+            Box::pin(async move { w.domain.login_token(&w.at(1), &Attempt::new(EMAIL, PASSWORD)).await })
+        });
+        for (login, code) in asked.await.into_iter().zip(&app.codes) {
+            let Err(Error::SecondFactorRequired(asked)) = login else { panic!("{login:?}") };
+            let (challenge, code) = (asked.challenge(), code.to_text());
+            let attempt = SecondAttempt::new(&challenge, Proof::RecoveryCode(&code));
+            w.domain.second_step_token(&w.at(2), &attempt).await.unwrap();
+        }
+        assert_eq!(w.events("password.rehashed").await, ["success"]);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use sqlx::Row as _;
 
-use super::*;
-use crate::domain::{Confirmed, mail::Outgoing};
+use super::{second_factors::app, *};
+use crate::domain::{Confirmed, SecondFactors, mail::Outgoing};
 
 const OTHER: &str = "countess@example.test";
 
@@ -194,6 +194,45 @@ async fn a_reset_sets_the_password_ends_all_sessions_proves_the_address_and_says
     }
 }
 
+#[tokio::test]
+async fn whoever_proves_an_address_first_by_a_reset_has_the_account_alone() {
+    for is_proven in [false, true] {
+        for w in World::each().await {
+            // Perhaps by a stranger, who knew the address and no more.
+            let app = app(&w).await;
+            passkeys::registered(&w, app.user, 1).await;
+            if is_proven {
+                w.domain.mark_verified(&w.at(0), app.user).await.unwrap();
+            }
+            w.mail(0).await;
+            let (old_end, new_end) = w.ask_for(1, &w.principal(1, &app.login).await, OTHER).await;
+            w.forgot(2, EMAIL).await;
+            let reset = token(&w.one_mail(2).await);
+            w.reset(3, &reset, NEW_PASSWORD).await.unwrap();
+
+            let factors = w.domain.second_factors(app.user).await.unwrap();
+            let login = w.domain.login_token(&w.at(4), &Attempt::new(EMAIL, NEW_PASSWORD)).await;
+            if is_proven {
+                let kept = SecondFactors { totp: Some(time(0)), passkeys: 1, recovery_codes: 10 };
+                assert_eq!(factors, kept);
+                assert!(matches!(login, Err(Error::SecondFactorRequired(_))), "{login:?}");
+            } else {
+                assert_eq!(factors, SecondFactors::default());
+                assert!(login.is_ok(), "{login:?}");
+            }
+            assert!(w.by_handle(4, &app.login.credentials.handle).await.is_none());
+            assert!(is_refused(w.confirm(4, &old_end).await) && is_refused(w.confirm(4, &new_end).await));
+            let told = w.mail(4).await;
+            let says = |subject| told.iter().any(|mail| mail.letter.subject == subject);
+            assert!(says("Your password was changed"), "{told:?}");
+            assert_eq!(says("Your account has no second factor any more"), !is_proven, "{told:?}");
+            let log = w.log().await;
+            let event = log.iter().find(|event| event.kind == "password.reset").unwrap().details();
+            assert_eq!(event.contains_key("second_factors_removed"), !is_proven, "{event:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_use_a_link_at_once_one_does() {
     for w in World::each().await {
@@ -249,12 +288,14 @@ async fn an_account_that_was_disabled_meanwhile_takes_no_link() {
         w.domain.disable(&w.at(1), user).await.unwrap();
         assert!(is_refused(w.reset(1, &reset, NEW_PASSWORD).await));
         w.domain.enable(&w.at(2), user).await.unwrap();
+        assert!(is_refused(w.reset(3, &reset, NEW_PASSWORD).await), "nor afterwards");
         w.browser(3).await;
     }
 }
 
 impl World {
-    /// Asks for another address in a session of one's own: the tokens to the old and to the new one.
+    /// Asks for another address in a session of one's own: the tokens to the old and to the new one; an empty one
+    /// where nobody was asked.
     pub(super) async fn ask_for(&self, seconds: u64, me: &Principal, new: &str) -> (String, String) {
         self.domain.request_email_change(&self.at(seconds), me, new, PASSWORD).await.unwrap();
         let mails = self.mail(seconds).await;
@@ -393,5 +434,27 @@ async fn a_reset_and_a_second_request_take_back_what_was_asked_for_before() {
         w.reset(5, &reset, NEW_PASSWORD).await.unwrap();
         assert!(is_refused(w.confirm(6, &third).await));
         assert_eq!(w.me().await.email, EMAIL);
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_password_takes_back_what_was_asked_for_before() {
+    for w in World::each().await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        let verify = token(&w.one_mail(0).await);
+        let me = w.principal(0, &w.browser(0).await).await;
+        w.domain.mark_verified(&w.at(1), me.user).await.unwrap();
+        w.forgot(1, EMAIL).await;
+        let reset = token(&w.one_mail(1).await);
+        let (old, new) = w.ask_for(1, &me, OTHER).await;
+        w.confirm(2, &new).await.unwrap();
+        w.domain.change_password(&w.at(3), &me, PASSWORD, NEW_PASSWORD).await.unwrap();
+
+        assert!(is_refused(w.reset(4, &reset, "a password of a thief's").await));
+        assert!(is_refused(w.confirm(4, &old).await));
+        assert_eq!(w.me().await.email, EMAIL);
+        // What proves the address opens nothing.
+        assert_eq!(w.confirm(4, &verify).await.unwrap(), Confirmed::Address);
+        assert!(w.domain.login_token(&w.at(5), &Attempt::new(EMAIL, NEW_PASSWORD)).await.is_ok());
     }
 }

@@ -108,6 +108,28 @@ async fn whatever_ends_a_session_takes_the_users_row_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_just_being_shut_out_does_not_delete_the_account() {
+    for w in World::each().await {
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let me = w.principal(0, &w.browser(0).await).await;
+        let mut ending = w.store.begin().await.unwrap();
+        assert!(users::lock(&mut ending, w.store.dialect(), user).await.unwrap());
+        let reason = EndReason::PasswordChanged;
+        assert_eq!(sessions::end_all(&mut ending, user, None, reason, time(0)).await.unwrap(), 1);
+        let leaving = tokio::spawn({
+            let w = w.clone();
+            async move { w.domain.delete_own_account(&w.at(1), &me).await }
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!leaving.is_finished());
+        ending.commit().await.unwrap();
+        let left = leaving.await.unwrap();
+        assert!(matches!(left, Err(Error::Unauthenticated)), "{left:?}");
+        assert_eq!(w.users().await.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_login_and_a_password_change_each_waits_for_the_other() {
     for w in World::each().await {
         let user = w.user(EMAIL, &["viewer"]).await;
