@@ -11,6 +11,7 @@ mod listing;
 mod migrate;
 mod opened;
 mod operator;
+mod passkey;
 mod policy;
 mod report;
 mod role;
@@ -49,8 +50,8 @@ enum Command {
     Serve(serve::Serve),
     /// Create the schema, or bring it up to date.
     Migrate,
-    /// Users: list, find, show, create, import, disable, enable, verify, reset second factors,
-    /// export, delete.
+    /// Users: list, find, show, create, import, disable, enable, verify, set another address or password,
+    /// reset second factors, export, delete.
     #[command(subcommand)]
     User(user::User),
     /// Roles of users: list, grant, revoke.
@@ -62,6 +63,9 @@ enum Command {
     /// Service accounts, which are programs: list, create, roles, keys, disable, enable, delete.
     #[command(subcommand)]
     ServiceAccount(service_account::ServiceAccount),
+    /// Passkeys of everybody: forget them.
+    #[command(subcommand)]
+    Passkey(passkey::Passkey),
     /// Keys: list, rotate and withdraw those that sign, print the one that a service checks seals with.
     #[command(subcommand)]
     Key(key::Key),
@@ -117,6 +121,7 @@ impl Command {
             Self::Role(role) => role.run(source).await,
             Self::Session(session) => session.run(source, as_json).await,
             Self::ServiceAccount(account) => account.run(source, as_json).await,
+            Self::Passkey(passkey) => passkey.run(source).await,
             Self::Key(key) => key.run(source).await,
             Self::Audit(audit) => audit.run(source).await,
             Self::Database(database) => database.run(source).await,
@@ -130,6 +135,7 @@ impl Command {
 mod tests {
     mod given;
     mod place;
+    mod recovery;
 
     use clap::CommandFactory as _;
 

@@ -1,6 +1,7 @@
 //! What origin knows how to do: accounts, logins, sessions, refresh, keys and the audit log. It knows
 //! nothing of HTTP; every act takes a [`Context`] that says when, from where and by whom.
 
+mod account_recovery;
 pub mod accounts;
 mod administration;
 mod admission;
@@ -24,6 +25,7 @@ pub mod login;
 pub mod mail;
 mod mail_links;
 mod note;
+mod passkey_domain;
 pub mod passkeys;
 mod password_change;
 mod password_reset;
@@ -76,6 +78,7 @@ pub use self::{
     login::{BrowserCredentials, BrowserLogin},
     mail::MailSettings,
     note::{Note, UnusableNote},
+    passkey_domain::{ForgottenPasskeys, UselessPasskeys},
     passwords::HashingLoad,
     principal::Principal,
     restore::Restored,

@@ -150,7 +150,8 @@ impl From<domain::Error> for Failure {
             domain::Error::InvalidName | domain::Error::NameTaken | domain::Error::InvalidEnd => {
                 Self::new(error.to_string(), "give another")
             }
-            domain::Error::PasswordTooShort { .. }
+            domain::Error::InvalidEmail(_)
+            | domain::Error::PasswordTooShort { .. }
             | domain::Error::PasswordTooLong { .. }
             | domain::Error::PasswordUnusable
             | domain::Error::PasswordPredictable(_) => Self::new(error.to_string(), "give another"),

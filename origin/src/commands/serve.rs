@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Failure, Report, opened};
+use super::{Failure, Report, opened, passkey};
 use crate::{
     app::App,
     clock::Clock,
@@ -60,6 +60,10 @@ impl Serve {
         store.ready(clock.now()).await?;
         let mailer = config.smtp.as_ref().map(Mailer::new).transpose()?;
         let app = App::open(&config, store.clone(), clock).await?;
+        if let Some(useless) = app.domain.keep_passkey_domain().await? {
+            let set = app.domain.settings().passkeys.as_ref().map(|passkeys| passkeys.rp_id.as_str());
+            return Err(passkey::useless(&useless, set));
+        }
 
         let tasks = Tasks::start(&app, mailer);
         if tasks.delivery.is_none() {

@@ -1,5 +1,8 @@
-//! `origin user`: list, find, show, create, disable, enable, verify, reset second factors; `import` is in
-//! [`super::import`].
+//! `origin user`: list, find, show, create, disable, enable, reset second factors; `import` is in
+//! [`super::import`], what whoever leaves asks for in [`super::leaving`], another address or password in
+//! [`recovery`].
+
+mod recovery;
 
 use std::io::Read as _;
 
@@ -8,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use shared::{id::UserId, role::RoleName};
 
+use self::recovery::{SetEmail, SetPassword};
 use super::{
     Failure, Report,
     import::Import,
@@ -47,6 +51,12 @@ pub(super) enum User {
     Enable(Act),
     /// Take an account's address for verified, where its owner has proven it otherwise than by a mail.
     Verify(Act),
+    /// Give an account another address, for whoever reads no mail at the one until now; all its sessions end.
+    /// Make sure who asks for it: whoever reads mail there can choose the password.
+    SetEmail(SetEmail),
+    /// Give an account another password, for whoever cannot choose one by a mail; all its sessions end. Without more
+    /// said, one is made up and printed once. Make sure who asks for it.
+    SetPassword(SetPassword),
     /// Second factors of an account: reset.
     #[command(subcommand)]
     SecondFactor(SecondFactor),
@@ -146,11 +156,9 @@ impl User {
                 domain.enable(&context, user.id).await?;
                 Ok(done("enabled", &user))
             }
-            Self::Verify(act) => {
-                let (Opened { domain, context }, user) = act.begin(opened).await?;
-                domain.mark_verified(&context, user.id).await?;
-                Ok(done("the address is verified", &user).revoking(context.revoked.get()))
-            }
+            Self::Verify(act) => recovery::verify(act, opened).await,
+            Self::SetEmail(set) => set.run(opened).await,
+            Self::SetPassword(set) => set.run(opened).await,
             Self::Export(act) => leaving::export(act, opened).await,
             Self::Delete(delete) => delete.run(opened).await,
             Self::SecondFactor(SecondFactor::Reset(act)) => reset(act.begin(opened).await?).await,

@@ -104,7 +104,7 @@ words! {
         MailGivenUp = "mail.given_up",
         /// A link to a new password was asked for.
         PasswordResetRequested = "password.reset_requested",
-        /// A password was set by a link, or somebody tried to.
+        /// A password was set by a link or by an operator, or somebody tried to.
         PasswordReset = "password.reset",
         /// A link to verify an address was asked for.
         VerificationRequested = "email.verification_requested",

@@ -1,6 +1,9 @@
 //! A change of address: asked for with the password, and agreed to by whoever reads the old address and by
 //! whoever reads the new one, in either order. Then it changes in one statement, and all sessions end but the
 //! one that it was asked for in.
+//!
+//! An address that was never verified agrees to nothing: it may be mistyped, and whoever reads it a stranger.
+//! Whoever reads the new one suffices then, and the old one is told afterwards, as of any change.
 
 use shared::secret::Digest;
 
@@ -55,9 +58,12 @@ impl Domain {
         // The user's row: of two changes that are asked for at once, both ends are of the same one.
         self.lock_signed_in(&mut transaction, context, principal).await?;
         self.give_back(&mut transaction, &guess).await?;
+        let user = users::by_id(&mut *transaction, principal.user).await?.ok_or(Error::Unauthenticated)?;
         for (purpose, to) in [(Purpose::ChangeFrom, &old), (Purpose::ChangeTo, &new)] {
             let posted = match purpose {
                 Purpose::ChangeTo if is_taken => Posted::Instead(MailKind::AddressTaken),
+                // Nobody gets it, and it takes the place of one that somebody may have from before.
+                Purpose::ChangeFrom if user.verified_at.is_none() => Posted::Never,
                 _ => Posted::Sent,
             };
             let link = Link {
@@ -78,7 +84,8 @@ impl Domain {
         Ok(())
     }
 
-    /// Takes the agreement of one end. With the second one the address changes.
+    /// Takes the agreement of one end. With the second one the address changes, or with that of the new end
+    /// alone where the old one is not verified.
     pub(super) async fn confirm_one_end(
         &self,
         context: &Context,
@@ -96,13 +103,16 @@ impl Domain {
             Purpose::ChangeFrom => ("old", Purpose::ChangeTo),
             _ => ("new", Purpose::ChangeFrom),
         };
-        if !mail_tokens::is_used(&mut transaction, user.id, other).await? {
+        // As it is now: an address that was verified since the change was asked for is asked after all.
+        let suffices = token.purpose == Purpose::ChangeTo && user.verified_at.is_none();
+        if !suffices && !mail_tokens::is_used(&mut transaction, user.id, other).await? {
             let event = Event::success(EventKind::EmailChangeConfirmed).subject(user.id).because(end);
             self.commit(transaction, &context, event.detail("email", new.lookup())).await?;
             return Ok(Confirmed::OneEnd);
         }
         mail_tokens::remove_of(&mut transaction, user.id).await?;
-        let changed = users::change_email(&mut transaction, user.id, new.as_str(), new.lookup(), context.now);
+        let proven = Some(context.now);
+        let changed = users::change_email(&mut transaction, user.id, new.as_str(), new.lookup(), proven);
         let taken = || {
             let event = Event::failure(EventKind::EmailChanged, "address_taken").subject(user.id);
             event.detail("email", new.lookup())

@@ -41,11 +41,12 @@ impl Domain {
         let mut transaction = self.0.store.begin().await?;
         for account in accounts {
             let id = UserId::new(context.now, self.0.random.bytes()?);
+            let password_hash = account.password_hash.as_ref().map(as_kept);
             let user = NewUser {
                 id,
                 email: account.email.as_str(),
                 email_lookup: account.email.lookup(),
-                password_hash: account.password_hash.as_ref(),
+                password_hash: password_hash.as_ref(),
                 created_at: account.created_at,
                 verified_at: account.is_verified.then_some(context.now),
                 disabled_at: account.is_disabled.then_some(context.now),
@@ -63,4 +64,13 @@ impl Domain {
         transaction.commit().await.map_err(store::Error::from)?;
         Ok(made)
     }
+}
+
+/// The hash as it is kept until its owner logs in. One by argon2 could be this system's own, which are all made of NFC:
+/// with the name before it that Django puts there it is known for another's.
+fn as_kept(hash: &PasswordHash) -> PasswordHash {
+    if hash.expose().starts_with("$argon2") {
+        return PasswordHash::new(["argon2", hash.expose()].concat());
+    }
+    hash.clone()
 }

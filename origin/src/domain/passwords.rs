@@ -30,7 +30,11 @@ const PRODUCT: &str = "countersign";
 
 /// A password in Unicode NFC, whole. It does not print and is wiped when dropped.
 #[derive(Clone)]
-pub struct Password(Zeroizing<String>);
+pub struct Password {
+    normal: Zeroizing<String>,
+    /// As it came, where that is another form: what another system may have hashed.
+    received: Option<Zeroizing<String>>,
+}
 
 impl Password {
     /// A password that somebody presents. Only what could never have been accepted is refused.
@@ -47,7 +51,8 @@ impl Password {
         // Room for the whole from the start, so that growing leaves no copy behind.
         let mut normal = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
         normal.extend(text.nfc());
-        Ok(Self(normal))
+        let received = (normal.as_str() != text).then(|| Zeroizing::new(text.to_owned()));
+        Ok(Self { normal, received })
     }
 
     /// A password that the user of this address wants to have from now on.
@@ -59,12 +64,12 @@ impl Password {
     pub fn chosen(text: &str, address: &EmailAddress, settings: &Settings) -> Result<Self, Error> {
         let password = Self::presented(text)?;
         let minimum = settings.password_min_length;
-        if password.0.chars().count() < minimum {
+        if password.normal.chars().count() < minimum {
             return Err(Error::PasswordTooShort { minimum });
         }
         let (local, domain) = address.lookup().split_once('@').unwrap_or_default();
         let own = [PRODUCT, &settings.client_id, host(&settings.issuer), address.lookup(), local, domain];
-        match predictable::why(&password.0, &predictable::context(own)) {
+        match predictable::why(&password.normal, &predictable::context(own)) {
             Some(why) => Err(Error::PasswordPredictable(why)),
             None => Ok(password),
         }
@@ -156,14 +161,15 @@ impl Passwords {
     pub async fn hash_at(&self, place: Place, password: &Password) -> Result<PasswordHash, Error> {
         let salt = self.random.bytes::<16>()?;
         let (params, password) = (self.params.clone(), password.clone());
-        self.in_turn(place, move |memory| compute(&params, password.0.as_bytes(), &salt, memory)).await
+        self.in_turn(place, move |memory| compute(&params, password.normal.as_bytes(), &salt, memory)).await
     }
 
     /// Whether this is the password of the hash. Without a hash it is not, and that takes as long.
     ///
     /// A wrong password is never answered sooner than where there is no hash: against one that is imported or
     /// outdated, and may be cheaper, the dummy is computed as well. So the answer comes later by what that
-    /// hash costs, until its owner logs in and it is replaced.
+    /// hash costs, until its owner logs in and it is replaced: twice that where the password did not come in NFC,
+    /// since the system that made the hash may have taken it as it came.
     ///
     /// # Errors
     /// [`Error::Overloaded`] at once when too many are waiting.
@@ -185,11 +191,11 @@ impl Passwords {
         let outdated = hash.filter(|hash| self.is_outdated(hash)).cloned();
         let present = hash.filter(|_| outdated.is_none()).cloned();
         self.in_turn(place, move |memory| {
-            let password = password.0.as_bytes();
+            let normal = password.normal.as_bytes();
             match (&outdated, &present) {
-                (Some(outdated), _) if matches(password, outdated, memory)? => Ok(true),
-                (_, Some(present)) => matches(password, present, memory),
-                _ => matches(password, &dummy, memory).map(|_| false),
+                (Some(outdated), _) if matches_in_any_form(&password, outdated, memory)? => Ok(true),
+                (_, Some(present)) => matches(normal, present, memory),
+                _ => matches(normal, &dummy, memory).map(|_| false),
             }
         })
         .await
@@ -264,6 +270,15 @@ fn compute(
 
 fn matches(password: &[u8], hash: &PasswordHash, memory: &mut Memory) -> Result<bool, Error> {
     ImportedHash::parse(hash.expose()).map(|hash| hash.matches(password, memory)).map_err(failed)
+}
+
+/// The same in NFC, or else as it came.
+fn matches_in_any_form(password: &Password, hash: &PasswordHash, memory: &mut Memory) -> Result<bool, Error> {
+    if matches(password.normal.as_bytes(), hash, memory)? {
+        return Ok(true);
+    }
+    let received = password.received.as_ref();
+    received.map_or(Ok(false), |received| matches(received.as_bytes(), hash, memory))
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

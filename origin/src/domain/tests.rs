@@ -2,6 +2,7 @@
 //! `TEST_POSTGRES_URL` says where one is, in a schema of its own for each test.
 
 mod account_copy;
+mod account_recovery;
 mod accounts;
 mod administration;
 mod administrators;
@@ -28,6 +29,7 @@ mod mail_links;
 mod master_keys;
 mod ordering;
 mod outbox;
+mod passkey_domain;
 mod passkeys;
 mod passwords;
 mod permissions;

@@ -114,9 +114,9 @@ pub(super) struct EmailChange {
 
 /// Change the address
 ///
-/// Sends a link to the new address and one to the address until now. When both have been confirmed, the
-/// address changes and all other sessions end. The answer is alike whether or not the new address belongs to
-/// another account.
+/// Sends a link to the new address and, where the address until now is verified, one there. When all that were
+/// sent have been confirmed, the address changes and all other sessions end. The answer is alike whether or not
+/// the new address belongs to another account.
 #[utoipa::path(
     post, path = "/auth/email", tag = "mail", request_body = EmailChange,
     responses(

@@ -20,6 +20,9 @@ pub const AUDIT_HEAD: &str = "audit_head";
 /// The name of how much of what was signed away of the audit log has been removed, signed with every batch.
 pub const AUDIT_REMOVED: &str = "audit_removed";
 
+/// The name of the domain that passkeys are for.
+pub const PASSKEY_DOMAIN: &str = "passkey_domain";
+
 /// The name whose lock whoever takes an administrator away holds.
 pub const ADMINISTRATORS: &str = "administrators";
 

@@ -109,6 +109,20 @@ pub async fn remove(transaction: &mut Transaction, user: UserId, id: PasskeyId) 
     Ok(deleted.rows_affected() == 1)
 }
 
+/// How many there are.
+pub async fn count<'e>(executor: impl AnyExecutor<'e>) -> Result<u64, Error> {
+    sqlx::query("SELECT COUNT(*) AS passkeys FROM passkeys").fetch_one(executor).await?.count("passkeys")
+}
+
+/// Users who have a passkey, so many at most.
+pub async fn owners<'e>(executor: impl AnyExecutor<'e>, limit: u32) -> Result<Vec<UserId>, Error> {
+    let rows = sqlx::query("SELECT DISTINCT user_id FROM passkeys ORDER BY user_id LIMIT $1")
+        .bind(i64::from(limit))
+        .fetch_all(executor)
+        .await?;
+    rows.iter().map(|row| row.parsed("user_id")).collect()
+}
+
 /// Removes all passkeys of a user. How many.
 pub async fn remove_all(transaction: &mut Transaction, user: UserId) -> Result<u64, Error> {
     let deleted = sqlx::query("DELETE FROM passkeys WHERE user_id = $1")

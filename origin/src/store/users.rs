@@ -398,6 +398,22 @@ pub async fn reset_password(
     row.map(|row| row.count("epoch")).transpose()
 }
 
+/// Sets a password whatever there was, of a disabled user too, at a new epoch. The epoch; none when there is no such
+/// user.
+pub async fn set_password(
+    transaction: &mut Transaction,
+    id: UserId,
+    new: &PasswordHash,
+) -> Result<Option<u64>, Error> {
+    let row =
+        sqlx::query("UPDATE users SET password_hash = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch")
+            .bind(id.to_string())
+            .bind(new.expose())
+            .fetch_optional(&mut **transaction)
+            .await?;
+    row.map(|row| row.count("epoch")).transpose()
+}
+
 /// Takes the address for proven, at a new epoch. The epoch; none when it was proven already.
 pub async fn verify(transaction: &mut Transaction, id: UserId, now: Timestamp) -> Result<Option<u64>, Error> {
     let row = sqlx::query(
@@ -421,7 +437,7 @@ pub async fn change_email(
     id: UserId,
     email: &str,
     email_lookup: &str,
-    now: Timestamp,
+    verified_at: Option<Timestamp>,
 ) -> Result<Option<u64>, Error> {
     let row = sqlx::query(
         "UPDATE users SET email = $2, email_lookup = $3, verified_at = $4, epoch = epoch + 1 WHERE id = $1 \
@@ -430,7 +446,7 @@ pub async fn change_email(
     .bind(id.to_string())
     .bind(email)
     .bind(email_lookup)
-    .bind(now.millis())
+    .bind(verified_at.map(Timestamp::millis))
     .fetch_optional(&mut **transaction)
     .await?;
     row.map(|row| row.count("epoch")).transpose()

@@ -21,8 +21,10 @@ async fn each_command_leaves_who_ran_it_and_why() {
     let why = ["--reason", super::WHY];
     let made = told(system, &[&["user", "create", "--email", &email][..], &why].concat());
     let id = made["id"].as_str().expect("an id").to_owned();
-    let user = User { email: email.clone(), password: made["password"].as_str().expect("one").to_owned() };
-    let mut kinds = vec!["account.created"];
+    let set = told(system, &[&["user", "set-password", "--email", &email][..], &why].concat());
+    let user = User { email: email.clone(), password: set["password"].as_str().expect("one").to_owned() };
+    assert_ne!(made["password"], set["password"]);
+    let mut kinds = vec!["account.created", "password.reset"];
     for (command, kind) in [
         (&["user", "verify", "--email", &email][..], "email.verified"),
         (&["role", "grant", "--email", &email, "--role", "helpdesk"], "role.granted"),
@@ -37,6 +39,9 @@ async fn each_command_leaves_who_ran_it_and_why() {
     enrol(&mut Browser::of(&system.edge, &user).await).await;
     told(system, &[&["user", "second-factor", "reset", "--email", &email][..], &why].concat());
     kinds.push("second_factor.reset");
+    let (new, email) = (email, User::unknown().email);
+    told(system, &[&["user", "set-email", "--email", &new, &email][..], &why].concat());
+    kinds.push("email.changed");
     for kind in kinds {
         let event = newest(system, kind, Some(&id)).await;
         assert_eq!((event.outcome.as_str(), event.actor.as_deref()), ("success", None), "{event:?}");
@@ -47,6 +52,34 @@ async fn each_command_leaves_who_ran_it_and_why() {
         let refused = system.origin_command(&["user", "enable", "--email", &email, "--reason", reason]);
         assert!(refused.failed().contains("a reason"));
     }
+}
+
+#[tokio::test]
+async fn whom_no_mail_reaches_gets_another_password_and_another_address_by_command() {
+    let system = system().await;
+    let old = system.new_user().await;
+    let mut app = Mobile::of(&system.edge, &old).await;
+    let me = app.get("/auth/me").await.is(200).json();
+    let new = User { email: User::unknown().email, password: "a password that was agreed on".to_owned() };
+
+    let command = ["user", "set-password", "--email", &old.email, "--password-stdin"];
+    let short = system.origin_command_given("too short\n", &command).failed();
+    assert!(short.contains("at least 15 characters"), "{short}");
+    app.get("/auth/me").await.is(200);
+    let said = system.origin_command_given(&format!("{}\n", new.password), &command).succeeded();
+    assert!(!said.contains(&new.password), "{said}");
+    app.refresh().await.oauth_refused("invalid_grant");
+    Mobile::at(&system.edge).log_in(&old).await.refused(401, "invalid-credentials");
+    let mut app = Mobile::of(&system.edge, &User { email: old.email.clone(), ..new.clone() }).await;
+
+    system.origin_command(&["user", "set-email", "--email", &old.email, &new.email]).succeeded();
+    app.refresh().await.oauth_refused("invalid_grant");
+    system.mail_to(&old.email, "Your e-mail address was changed", 1).await;
+    let mail = system.mail_to(&new.email, "Confirm your e-mail address", 1).await;
+    let confirm = serde_json::json!({"token": mail.token()});
+    Mobile::at(&system.edge).post("/auth/email/verify").json(&confirm).send().await.is(204);
+    let now = Mobile::of(&system.edge, &new).await.get("/auth/me").await.is(200).json();
+    assert_eq!((&now["user"]["id"], &now["email_verified"]), (&me["user"]["id"], &true.into()));
 }
 
 #[tokio::test]
@@ -90,6 +123,8 @@ async fn a_mistake_gets_one_sentence_with_the_remedy() {
     for (command, remedy) in [
         (&["user", "show", "--id", nobody][..], "origin user list"),
         (&["user", "verify", "--email", "nobody@example.test"], "origin user list"),
+        (&["user", "set-email", "--id", nobody, "new@example.test"], "origin user list"),
+        (&["user", "set-password", "--id", nobody], "origin user list"),
         (&["role", "grant", "--id", nobody, "--role", "viewer"], "origin user list"),
         (&["session", "end", "--id", nobody], "ended"),
         (&["key", "withdraw", "no-such-key"], "--yes"),
@@ -98,9 +133,12 @@ async fn a_mistake_gets_one_sentence_with_the_remedy() {
         let said = system.origin_command(command).failed();
         assert!(said.lines().count() == 1 && said.contains(remedy), "{command:?}: {said}");
     }
-    for command in
-        [&["user", "show"][..], &["role", "grant", "--role", "viewer"], &["user", "list", "--state", "x"]]
-    {
+    for command in [
+        &["user", "show"][..],
+        &["user", "set-email", "new@example.test"],
+        &["role", "grant", "--role", "viewer"],
+        &["user", "list", "--state", "x"],
+    ] {
         let said = system.origin_command(command).failed();
         assert!(said.contains("--help"), "{command:?}: {said}");
     }

@@ -1,4 +1,4 @@
-//! An address changes when both ends have agreed.
+//! An address changes when both ends have agreed, or the new one where the old one was never verified.
 
 use serde_json::json;
 
@@ -14,6 +14,7 @@ async fn an_address_changes_when_both_ends_have_agreed_and_other_sessions_end() 
     for door in [Door::Edge, Door::Origin] {
         let site = system.at(door);
         let (user, new) = (system.new_user().await, User::unknown().email);
+        system.origin_command(&["user", "verify", "--email", &user.email]).succeeded();
         let mut other = Mobile::of(site, &user).await;
         let mut browser = Browser::of(site, &user).await;
         let change = |password: &str| json!({"email": new, "password": password});
@@ -41,9 +42,25 @@ async fn an_address_changes_when_both_ends_have_agreed_and_other_sessions_end() 
 }
 
 #[tokio::test]
+async fn whoever_reads_an_address_that_was_never_verified_is_not_asked() {
+    let system = System::shared().await;
+    let (user, new) = (system.new_user().await, User::unknown().email);
+    let mut browser = Browser::of(&system.edge, &user).await;
+    let change = json!({"email": new, "password": user.password});
+    browser.post("/auth/email", &change).await.is(202);
+    let confirm = json!({"token": system.mail_to(&new, TO_NEW, 1).await.token()});
+    Mobile::at(&system.edge).post("/auth/email/verify").json(&confirm).send().await.is(204);
+    let me = browser.get("/auth/me").await.is(200).json();
+    assert_eq!((&me["user"]["email"], &me["email_verified"]), (&json!(new), &json!(true)));
+    system.mail_to(&user.email, "Your e-mail address was changed", 1).await;
+    assert_eq!(system.mails_to(&user.email, TO_OLD).await.len(), 0);
+}
+
+#[tokio::test]
 async fn an_address_that_is_anothers_is_answered_alike_and_never_taken() {
     let system = System::shared().await;
     let (user, victim) = (system.new_user().await, system.new_user().await);
+    system.origin_command(&["user", "verify", "--email", &user.email]).succeeded();
     let mut browser = Browser::of(&system.edge, &user).await;
     let change = json!({"email": victim.email, "password": user.password});
     browser.post("/auth/email", &change).await.is(202);

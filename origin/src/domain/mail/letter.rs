@@ -97,8 +97,8 @@ pub(super) fn write(kind: Kind, facts: Facts<'_>) -> Letter {
                 Link { label: "Confirm the new address", url: with_token("/verify") },
                 Text(holds),
                 Text(
-                    "The address changes when the one until now has agreed as well. If you know nothing of \
-                     this, you need not do anything."
+                    "The address changes when the one until now, where that was confirmed, has agreed as well. If \
+                     you know nothing of this, you need not do anything."
                         .to_owned(),
                 ),
             ],
