@@ -2,23 +2,20 @@
 //! It ends all sessions, and proves the address. Where nobody had proven that before, a stranger may have made the
 //! account: then nothing that they could log in with is left.
 
-use shared::id::UserId;
-
 use super::{
     Context, Domain, Error,
     audit::{Event, Kind as EventKind},
     email::EmailAddress,
     mail::digest_of,
     passwords::Password,
+    second_factors,
 };
 use crate::store::{
-    Transaction,
     mail_tokens::{self, Purpose},
     mails::Kind as MailKind,
-    passkeys, recovery_codes,
     revocations::Revocation,
     sessions::{self, EndReason},
-    totp, users,
+    users,
 };
 
 impl Domain {
@@ -66,7 +63,7 @@ impl Domain {
         self.post_notice(&mut transaction, context, notice, user.id, &user.email, None).await?;
         let mut event = Event::success(kind).subject(user.id).detail("sessions_ended", ended);
         // Whoever set them up need not have been who has just proven that the address is theirs.
-        if user.verified_at.is_none() && remove_second_factors(&mut transaction, user.id).await? {
+        if user.verified_at.is_none() && second_factors::remove_all(&mut transaction, user.id).await? {
             let notice = MailKind::SecondFactorRemoved;
             self.post_notice(&mut transaction, context, notice, user.id, &user.email, None).await?;
             event = event.detail("second_factors_removed", true);
@@ -76,12 +73,4 @@ impl Domain {
         self.hurry_mail();
         Ok(())
     }
-}
-
-/// Removes whatever a user logs in with beside the password. Whether there was anything. The caller has the user's row.
-async fn remove_second_factors(transaction: &mut Transaction, user: UserId) -> Result<bool, Error> {
-    let had_app = totp::remove(transaction, user).await?;
-    let codes = recovery_codes::remove_all(transaction, user).await?;
-    let passkeys = passkeys::remove_all(transaction, user).await?;
-    Ok(had_app || codes > 0 || passkeys > 0)
 }

@@ -11,6 +11,7 @@ mod totp;
 use serde_json::Value;
 use shared::{id::UserId, time::Timestamp};
 
+pub(super) use self::enrolment::remove_all;
 use self::totp::Code;
 pub use self::{
     enrolment::{Enrolled, TotpEnrolment},

@@ -191,10 +191,7 @@ impl Domain {
     pub async fn reset_second_factors(&self, context: &Context, user: UserId) -> Result<u64, Error> {
         let mut transaction = self.administer(context, Act::Account(user)).await?;
         let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
-        let has_totp = factors::remove(&mut transaction, user).await?;
-        let had_codes = recovery_codes::remove_all(&mut transaction, user).await? > 0;
-        let had_passkeys = passkeys::remove_all(&mut transaction, user).await? > 0;
-        if !has_totp && !had_codes && !had_passkeys {
+        if !remove_all(&mut transaction, user).await? {
             return Err(Error::NotFound);
         }
         let reason = EndReason::SecondFactorChanged;
@@ -215,6 +212,17 @@ impl Domain {
     fn event(&self, kind: Kind, principal: &Principal) -> Event {
         Event::success(kind).subject(principal.user).session(principal.session)
     }
+}
+
+/// Forgets whatever a user logs in with beside the password. Whether there was anything. The caller has the user's row.
+pub(in crate::domain) async fn remove_all(
+    transaction: &mut Transaction,
+    user: UserId,
+) -> Result<bool, Error> {
+    let had_app = factors::remove(transaction, user).await?;
+    let codes = recovery_codes::remove_all(transaction, user).await?;
+    let passkeys = passkeys::remove_all(transaction, user).await?;
+    Ok(had_app || codes > 0 || passkeys > 0)
 }
 
 /// Whether a login can only be by this with an app that makes codes.
