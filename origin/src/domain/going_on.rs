@@ -40,7 +40,7 @@ impl Domain {
             roles: &holder.roles,
             epoch: holder.epoch,
             authentication: &holder.authentication,
-            ends: holder.idle_expires_at.min(holder.absolute_expires_at),
+            ends: holder.expires_at,
         };
         let credentials = handle
             .map(|handle| {

@@ -98,7 +98,7 @@ impl Domain {
         {
             return Ok(None);
         }
-        let expires = holder.idle_expires_at.min(holder.absolute_expires_at);
+        let expires = holder.expires_at;
         // With every login there is another handle, so this one tells of the last, also where the clock of another
         // origin is ahead.
         let issued = holder.authentication.at.map_or(now, |at| at.max(now));
@@ -120,7 +120,7 @@ impl Domain {
         let now = context.now;
         let holder = holders::by_id(self.0.store.reads(), session, now).await?;
         Ok(holder.filter(|holder| is_held_by(holder.kind, credential)).map(|holder| {
-            let expires = holder.idle_expires_at.min(holder.absolute_expires_at);
+            let expires = holder.expires_at;
             Principal::new(holder, credential, issued, expires)
         }))
     }

@@ -11,7 +11,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Error,
-    clauses::live,
+    clauses::{ends, live},
     row::Columns,
     sessions::Kind,
     users::{self, roles},
@@ -29,7 +29,7 @@ pub struct Holder {
     /// When it was last renewed or refreshed.
     pub last_seen_at: Timestamp,
     /// When it ends if nothing happens before.
-    pub idle_expires_at: Timestamp,
+    pub expires_at: Timestamp,
     /// When it ends whatever happens.
     pub absolute_expires_at: Timestamp,
     /// The user.
@@ -113,7 +113,7 @@ fn holder(row: &AnyRow) -> Result<Holder, Error> {
         kind: row.parsed("kind")?,
         handle: row.digest_or_null("handle_digest")?,
         last_seen_at: row.time("last_seen_at")?,
-        idle_expires_at: row.time("idle_expires_at")?,
+        expires_at: ends(row)?,
         absolute_expires_at: row.time("absolute_expires_at")?,
         user: row.parsed("id")?,
         email: row.text("email")?,
