@@ -204,7 +204,7 @@ impl Domain {
         user: UserId,
     ) -> Result<(), Error> {
         let found = users::by_id(&mut *transaction, user).await?.ok_or(Error::NotFound)?;
-        transaction.rollback().await.map_err(store::Error::from)?;
+        transaction.rollback().await?;
         if found.disabled_at.is_some() {
             return Ok(());
         }
@@ -214,7 +214,7 @@ impl Domain {
     /// Nothing was changed: because nothing had to be, or because there is nobody?
     pub(super) async fn must_exist(&self, mut transaction: Transaction, user: UserId) -> Result<(), Error> {
         let found = users::by_id(&mut *transaction, user).await?;
-        transaction.rollback().await.map_err(store::Error::from)?;
+        transaction.rollback().await?;
         found.map(|_| ()).ok_or(Error::NotFound)
     }
 

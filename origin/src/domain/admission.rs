@@ -21,7 +21,7 @@ use super::{
     passwords::Place,
 };
 use crate::store::{
-    self, Transaction,
+    Transaction,
     attempts::{self, Counted, Refusal},
     mails::Kind as MailKind,
     users,
@@ -206,7 +206,7 @@ impl Domain {
             // This one alone: it proves nothing of those before.
             let alone: Vec<_> = admission.0.iter().map(|it| Counted { source: None, ..*it }).collect();
             attempts::give_back(&mut transaction, &alone).await?;
-            transaction.commit().await.map_err(store::Error::from)?;
+            transaction.commit().await?;
         }
         outcome
     }
@@ -217,10 +217,10 @@ impl Domain {
         let mut transaction = self.0.store.begin().await?;
         let attempt: Vec<_> = applied.iter().map(|applied| &applied.counted).collect();
         if !attempts::count(&mut transaction, &attempt, context.now).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(false);
         }
-        transaction.commit().await.map_err(store::Error::from)?;
+        transaction.commit().await?;
         Ok(true)
     }
 
@@ -257,7 +257,7 @@ impl Domain {
         };
         let mut transaction = self.0.store.begin().await?;
         if !attempts::mark_recorded(&mut transaction, &refusal.key, context.now).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(());
         }
         let event = Event::failure(Kind::AttemptsRefused, limit.map_or("limit", |limit| limit.name))

@@ -99,7 +99,7 @@ impl Domain {
             return Ok(Some(renewed));
         }
         let found = renewal::find(&mut *transaction, handle).await?;
-        transaction.rollback().await.map_err(store::Error::from)?;
+        transaction.rollback().await?;
         self.refuse_renewal(context, found).await?;
         Ok(None)
     }

@@ -345,6 +345,6 @@ pub(super) async fn commit(
 ) -> Result<(), Error> {
     let events = events.into_iter().collect::<Result<Vec<_>, _>>()?;
     rows::insert(&mut transaction, &events).await?;
-    transaction.commit().await.map_err(store::Error::from)?;
+    transaction.commit().await?;
     Ok(())
 }

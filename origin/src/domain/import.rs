@@ -61,7 +61,7 @@ impl Domain {
             }
             made.push(is_new);
         }
-        transaction.commit().await.map_err(store::Error::from)?;
+        transaction.commit().await?;
         Ok(made)
     }
 }

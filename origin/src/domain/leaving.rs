@@ -69,7 +69,7 @@ impl Domain {
         let found = found.filter(|user| user.kind == UserKind::Person).ok_or(Error::NotFound)?;
         let now = context.now;
         let Some(epoch) = leaving::mark_deleted(&mut transaction, user, now).await? else {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return self.refuse(context, Some(user), Error::LastAdmin).await;
         };
         let reason = EndReason::UserDisabled;

@@ -254,7 +254,7 @@ impl Domain {
                 return Ok(opened);
             }
             // The password, the roles or the account changed meanwhile: all is read and judged again.
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             verified = Some(proven.hash);
         }
         Err(Error::Contended)
@@ -409,8 +409,8 @@ impl Domain {
     ) -> Result<Option<PasswordHash>, Error> {
         let stronger = self.0.passwords.hash(&Password::presented(password)?).await?;
         let mut transaction = self.0.store.begin().await?;
-        if !users::rehash(&mut transaction, user, verified, &stronger).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+        if !passwords::rehash(&mut transaction, user, verified, &stronger).await? {
+            transaction.rollback().await?;
             return Ok(None);
         }
         let event = Event::success(EventKind::PasswordRehashed).subject(user);

@@ -9,7 +9,7 @@ use super::{
     administration::Act,
     audit::{Event, Kind},
 };
-use crate::store::{self, mails::Kind as MailKind, meta, passkeys, recovery_codes, totp, users};
+use crate::store::{mails::Kind as MailKind, meta, passkeys, recovery_codes, totp, users};
 
 /// How many owners of passkeys are read at once.
 const BATCH: u32 = 500;
@@ -55,7 +55,7 @@ impl Domain {
         if let Some(set) = set.filter(|set| kept.as_deref() != Some(set)) {
             let mut transaction = self.0.store.begin().await?;
             meta::set(&mut transaction, meta::PASSKEY_DOMAIN, set).await?;
-            transaction.commit().await.map_err(store::Error::from)?;
+            transaction.commit().await?;
         }
         Ok(None)
     }

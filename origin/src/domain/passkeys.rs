@@ -114,7 +114,7 @@ impl Domain {
         let is_first_factor = self.second_steps_in(&mut transaction, user).await?.is_empty();
         let has_room = rows::of(&mut *transaction, user).await?.len() < MOST;
         if !has_room || !rows::insert(&mut transaction, &passkey).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             let reason = if has_room { "registered_already" } else { "too_many" };
             return self.refuse_registration(context, principal, reason).await;
         }
@@ -232,7 +232,7 @@ impl Domain {
         let ceremony = Ceremony { purpose, user, state, expires_at: context.now + WAIT };
         let mut transaction = self.0.store.begin().await?;
         ceremonies::insert(&mut transaction, digest, &ceremony).await?;
-        transaction.commit().await.map_err(store::Error::from)?;
+        transaction.commit().await?;
         Ok(options)
     }
 
@@ -246,7 +246,7 @@ impl Domain {
         let Some(challenge) = challenge_of(answer) else { return Ok(None) };
         let mut transaction = self.0.store.begin().await?;
         let ceremony = ceremonies::take(&mut transaction, challenge, purpose, context.now).await?;
-        transaction.commit().await.map_err(store::Error::from)?;
+        transaction.commit().await?;
         Ok(ceremony)
     }
 

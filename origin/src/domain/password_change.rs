@@ -9,11 +9,11 @@ use super::{
     passwords::Password,
 };
 use crate::store::{
-    self, mail_tokens,
+    mail_tokens,
     mails::Kind as MailKind,
+    passwords::{self, Credentials, PasswordHash},
     revocations::Revocation,
     sessions::EndReason,
-    users::{self, Credentials, PasswordHash},
 };
 
 /// How often a change is tried while the hash that was verified keeps being replaced.
@@ -96,8 +96,8 @@ impl Domain {
         let (user, session) = (principal.user, principal.session);
         let keys = self.latest_keys(now).await?;
         let mut transaction = self.0.store.begin().await?;
-        let Some(epoch) = users::change_password(&mut transaction, user, verified, hash).await? else {
-            transaction.rollback().await.map_err(store::Error::from)?;
+        let Some(epoch) = passwords::change_password(&mut transaction, user, verified, hash).await? else {
+            transaction.rollback().await?;
             return Ok(None);
         };
         // The session may have been ended while the passwords were hashed; then nothing changes.

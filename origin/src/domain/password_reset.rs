@@ -13,9 +13,9 @@ use super::{
 use crate::store::{
     mail_tokens::{self, Purpose},
     mails::Kind as MailKind,
+    passwords,
     revocations::Revocation,
     sessions::{self, EndReason},
-    users,
 };
 
 impl Domain {

@@ -234,7 +234,7 @@ impl Domain {
         issued: Timestamp,
     ) -> Result<Option<TokenGrant>, Error> {
         let Some(grant) = granted else {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(None);
         };
         self.commit(transaction, &context.by(grant.user), granting(kind, session, &grant)).await?;
@@ -284,7 +284,7 @@ impl Domain {
         let mut transaction = self.0.store.begin().await?;
         users::lock(&mut transaction, self.0.store.dialect(), read.user).await?;
         if !rotation::end_for_theft(&mut transaction, session, read, context.now).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(false);
         }
         let event = Event::failure(Kind::RefreshTheft, cause.as_str())

@@ -10,7 +10,7 @@ use shared::edge_state::{self, StateDocument, StateRequest, encode_rules};
 
 use super::{Context, Domain, Error, audit::Event};
 use crate::store::{
-    self, Transaction, audit,
+    Transaction, audit,
     revocations::{self, Extent, Position, Revocation},
 };
 
@@ -63,7 +63,7 @@ impl Domain {
         for revocation in revocations {
             number = Some(revocations::append(&mut transaction, *revocation, context.now).await?);
         }
-        transaction.commit().await.map_err(store::Error::from)?;
+        transaction.commit().await?;
         if let Some(number) = number {
             context.revoked.note(number);
         }
@@ -110,7 +110,7 @@ impl Domain {
         loop {
             let mut transaction = self.0.store.begin().await?;
             let removed = revocations::prune(&mut transaction, context.now, BATCH).await?;
-            transaction.commit().await.map_err(store::Error::from)?;
+            transaction.commit().await?;
             sum += removed;
             if removed < u64::from(BATCH) {
                 return Ok(sum);

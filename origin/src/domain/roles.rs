@@ -7,7 +7,7 @@ use super::{
     administration::Act,
     audit::{Event, Kind},
 };
-use crate::store::{self, revocations::Revocation, sessions, users};
+use crate::store::{revocations::Revocation, sessions, users};
 
 impl Domain {
     /// Gives a role. False when the user has it already.
@@ -20,7 +20,7 @@ impl Domain {
         // The user's row first: a login that read the old roles makes no session after this.
         let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
         if !users::insert_role(&mut transaction, user, role, context.now).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(false);
         }
         // Sessions that were made without the role keep no longer limits than those made with it.
@@ -44,7 +44,7 @@ impl Domain {
         let epoch = users::grow_epoch(&mut transaction, user).await?.ok_or(Error::NotFound)?;
         if !users::delete_role(&mut transaction, user, role).await? {
             let found = users::by_id(&mut *transaction, user).await?;
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             let has_role = found.is_some_and(|user| user.roles.contains(role));
             return if has_role {
                 self.refuse(context, Some(user), Error::LastAdmin).await

@@ -164,7 +164,7 @@ impl Domain {
         // Counted by itself and before the proof is looked at: parallel tries count like others.
         let mut transaction = self.0.store.begin().await?;
         let is_left = challenges::try_once(&mut transaction, challenge, TRIES, context.now).await?;
-        transaction.commit().await.map_err(store::Error::from)?;
+        transaction.commit().await?;
         if !is_left {
             return self.refuse_step(context, Some(user), "challenge_over").await;
         }
@@ -190,34 +190,26 @@ impl Domain {
         // The user's row first, as everywhere: this waits for whatever changes it, or is waited for.
         let device = waiting.device.as_deref();
         let opened = self.begin_session(&mut transaction, context, &proven.entrant(device), handle).await?;
-        let used = match (&opened, &shown) {
-            (None, _) => Err("challenge_outdated"),
-            (_, Some(shown)) => self.note_use(&mut transaction, shown, context).await?,
-            (_, None) => self.use_proof(&mut transaction, user, attempt.proof, context.now).await?,
+        let Some(opened) = opened else {
+            return self.undo_step(transaction, context, user, "challenge_outdated").await;
         };
-        let refused = match used {
-            Ok(()) if challenges::consume(&mut transaction, challenge).await? => Ok(()),
-            Ok(()) => Err("challenge_over"),
-            Err(reason) => Err(reason),
+        let used = match &shown {
+            Some(shown) => self.note_use(&mut transaction, shown, context).await?,
+            None => self.use_proof(&mut transaction, user, attempt.proof, context.now).await?,
         };
-        match (opened, refused) {
-            (Some(opened), Ok(())) => {
-                let email = &proven.user.email;
-                self.tell_of(&mut transaction, context, attempt.proof, user, email).await?;
-                let event = Event::success(EventKind::Login)
-                    .because(kind.as_str())
-                    .detail("second_step", attempt.proof.step().as_str());
-                self.commit_login(transaction, context, &admission, &opened, event).await?;
-                self.hurry_mail();
-                Ok(opened)
-            }
-            (_, refused) => {
-                // Neither the session nor the use of the proof happened.
-                transaction.rollback().await.map_err(store::Error::from)?;
-                let reason = refused.err().unwrap_or("challenge_outdated");
-                self.refuse_step(context, Some(user), reason).await
-            }
+        if let Err(reason) = used {
+            return self.undo_step(transaction, context, user, reason).await;
         }
+        if !challenges::consume(&mut transaction, challenge).await? {
+            return self.undo_step(transaction, context, user, "challenge_over").await;
+        }
+        self.tell_of(&mut transaction, context, attempt.proof, user, &proven.user.email).await?;
+        let event = Event::success(EventKind::Login)
+            .because(kind.as_str())
+            .detail("second_step", attempt.proof.step().as_str());
+        self.commit_login(transaction, context, &admission, &opened, attempt.held, event).await?;
+        self.hurry_mail();
+        Ok(opened)
     }
 
     /// Counts the guess that a second step is: on a device that the account knows, or elsewhere.

@@ -20,7 +20,7 @@ use super::{
     administration::Act,
     audit::{Event, Kind},
 };
-use crate::store::{self, Transaction, revocations::Revocation, service_accounts as rows, users};
+use crate::store::{Transaction, revocations::Revocation, service_accounts as rows, users};
 
 /// The longest name.
 const LONGEST_NAME: usize = 63;
@@ -92,7 +92,7 @@ impl Domain {
     pub async fn disable_service_account(&self, context: &Context, id: UserId) -> Result<(), Error> {
         let (mut transaction, _) = self.administer_service(context, id).await?;
         let Some(epoch) = rows::disable(&mut transaction, id, context.now).await? else {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(());
         };
         let event = Event::success(Kind::ServiceAccountDisabled).subject(id);
@@ -107,7 +107,7 @@ impl Domain {
     pub async fn enable_service_account(&self, context: &Context, id: UserId) -> Result<(), Error> {
         let (mut transaction, _) = self.administer_service(context, id).await?;
         if !users::enable(&mut transaction, id).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(());
         }
         self.commit(transaction, context, Event::success(Kind::ServiceAccountEnabled).subject(id)).await
@@ -127,7 +127,7 @@ impl Domain {
         let mut transaction = self.administer(context, Act::ServiceRole(id, role)).await?;
         let epoch = users::grow_epoch(&mut transaction, id).await?.ok_or(Error::NotFound)?;
         if !users::insert_role(&mut transaction, id, role, context.now).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(false);
         }
         let event = role_event(Kind::RoleGranted, id, role, epoch);
@@ -149,7 +149,7 @@ impl Domain {
         let epoch = users::grow_epoch(&mut transaction, id).await?.ok_or(Error::NotFound)?;
         // No service account is the last administrator: only people are counted.
         if !users::delete_role(&mut transaction, id, role).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(false);
         }
         let event = role_event(Kind::RoleRevoked, id, role, epoch);

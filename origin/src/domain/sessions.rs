@@ -12,7 +12,7 @@ use super::{
     administration::Act,
     audit::{Event, Kind},
 };
-use crate::store::{self, Transaction, revocations::Revocation, sessions, users};
+use crate::store::{Transaction, revocations::Revocation, sessions, users};
 
 impl Domain {
     /// The user's live sessions, the one seen last first.
@@ -148,7 +148,7 @@ impl Domain {
     ) -> Result<bool, Error> {
         users::lock(&mut transaction, self.0.store.dialect(), user).await?;
         if !sessions::end(&mut transaction, session, user, reason, context.now).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(false);
         }
         let event =

@@ -75,7 +75,7 @@ impl Domain {
                 let methods = match methods {
                     Ok(methods) => methods,
                     Err((reason, error)) => {
-                        transaction.rollback().await.map_err(store::Error::from)?;
+                        transaction.rollback().await?;
                         let event = Event::failure(EventKind::Reauthenticated, reason);
                         let event = event.subject(principal.user).session(principal.session);
                         self.record_alone(context, event).await?;
@@ -86,7 +86,7 @@ impl Domain {
                 self.give_back(&mut transaction, &admission).await?;
                 return self.step_up(transaction, &keys, context, principal, &methods).await;
             }
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
         }
         Err(Error::Contended)
     }

@@ -114,10 +114,11 @@ impl Domain {
 
     /// What waited in vain leaves no event: that it was asked for has one.
     async fn purge_challenges(&self, context: &Context) -> Result<(), Error> {
+        let dialect = self.0.store.dialect();
         for _ in 0..BATCHES {
             let mut transaction = self.0.store.begin().await?;
-            let removed = purge::unanswered(&mut transaction, context.now, BATCH).await?;
-            transaction.commit().await.map_err(store::Error::from)?;
+            let removed = purge::unanswered(&mut transaction, dialect, context.now, BATCH).await?;
+            transaction.commit().await?;
             if removed < u64::from(BATCH) {
                 break;
             }
@@ -130,9 +131,9 @@ impl Domain {
         let mut sum = 0;
         for _ in 0..BATCHES {
             let mut transaction = self.0.store.begin().await?;
-            let removed = purge::sessions(&mut transaction, before, BATCH).await?;
+            let removed = purge::sessions(&mut transaction, dialect, before, BATCH).await?;
             if removed == 0 {
-                transaction.rollback().await.map_err(store::Error::from)?;
+                transaction.rollback().await?;
                 break;
             }
             let event = Event::success(Kind::SessionsPurged).detail("sessions", removed);
@@ -146,8 +147,8 @@ impl Domain {
         let mut sum = 0;
         for _ in 0..BATCHES {
             let mut transaction = self.0.store.begin().await?;
-            let removed = purge::attempts(&mut transaction, context.now, BATCH).await?;
-            transaction.commit().await.map_err(store::Error::from)?;
+            let removed = purge::attempts(&mut transaction, dialect, context.now, BATCH).await?;
+            transaction.commit().await?;
             sum += removed;
             if removed < u64::from(BATCH) {
                 break;
@@ -161,13 +162,13 @@ impl Domain {
         let mut sum = 0;
         for _ in 0..BATCHES {
             let mut transaction = self.0.store.begin().await?;
-            let mails = purge::mails(&mut transaction, before, BATCH).await?;
-            let tokens = purge::mail_tokens(&mut transaction, before, BATCH).await?;
+            let mails = purge::mails(&mut transaction, dialect, before, BATCH).await?;
+            let tokens = purge::mail_tokens(&mut transaction, dialect, before, BATCH).await?;
             if mails + tokens == 0 {
-                transaction.rollback().await.map_err(store::Error::from)?;
+                transaction.rollback().await?;
                 break;
             }
-            transaction.commit().await.map_err(store::Error::from)?;
+            transaction.commit().await?;
             sum += mails + tokens;
         }
         Ok(sum)

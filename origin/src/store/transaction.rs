@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::{Any, AnyConnection};
 
-use super::writer::Turn;
+use super::{Error, writer::Turn};
 
 /// A transaction that may write. Dropped without [`commit`](Self::commit), nothing of it happened.
 #[derive(Debug)]
@@ -23,22 +23,24 @@ impl Transaction {
     ///
     /// # Errors
     /// When that cannot be done; then nothing of it happened.
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
+    pub async fn commit(self) -> Result<(), Error> {
         match self.0 {
-            Kind::Beside(transaction) => transaction.commit().await,
-            Kind::After(turn) => turn.keep().await,
+            Kind::Beside(transaction) => transaction.commit().await?,
+            Kind::After(turn) => turn.keep().await?,
         }
+        Ok(())
     }
 
     /// Undoes everything in it. When this returns, everybody sees what it saw of others.
     ///
     /// # Errors
     /// When the connection is lost, or what it saw of others was undone as well.
-    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+    pub async fn rollback(self) -> Result<(), Error> {
         match self.0 {
-            Kind::Beside(transaction) => transaction.rollback().await,
-            Kind::After(turn) => turn.undo().await,
+            Kind::Beside(transaction) => transaction.rollback().await?,
+            Kind::After(turn) => turn.undo().await?,
         }
+        Ok(())
     }
 }
 

@@ -67,12 +67,12 @@ impl Domain {
         }
         let mut transaction = self.0.store.begin().await?;
         if !rows::lead(&mut transaction, holder, now, now + LEASE).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(Linked::default());
         }
         let events = rows::unlinked(&mut transaction, BATCH).await?;
         let linked = link(&mut transaction, &self.0.recorder, &events, now).await?;
-        transaction.commit().await.map_err(store::Error::from)?;
+        transaction.commit().await?;
         Ok(linked)
     }
 

@@ -80,7 +80,7 @@ impl Recorder {
             let event = Event::success(Kind::KeyCreated).detail("purpose", AUDIT).detail("key", id);
             event.insert(&mut transaction, &context, &recorder).await?;
         }
-        transaction.commit().await.map_err(store::Error::from)?;
+        transaction.commit().await?;
         let missing = || Error::Key { kid: AUDIT.to_owned(), problem: "there is none".to_owned() };
         Self::read(store, vault, random).await?.ok_or_else(missing)
     }

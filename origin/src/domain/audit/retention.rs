@@ -104,7 +104,7 @@ impl Domain {
             self.commit(transaction, context, event).await
         } else {
             // Another origin was first.
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             Ok(())
         }
     }
@@ -126,7 +126,7 @@ impl Domain {
             let removed = removed.and_then(|removed| Removed::read(&removed, key));
             if removed.is_some_and(|Removed(removed)| removed.number >= mark) {
                 // Nothing is left. What stands there was put in, and stays for whoever verifies.
-                transaction.rollback().await.map_err(store::Error::from)?;
+                transaction.rollback().await?;
                 break;
             }
             let batch = match rows::last_of_batch(&mut transaction, mark, BATCH).await? {
@@ -143,12 +143,12 @@ impl Domain {
             let is_last = batch.number == mark;
             if is_last && rows::remove_apart(&mut transaction, mark, BATCH).await? == u64::from(BATCH) {
                 // There may be more of these alone.
-                transaction.commit().await.map_err(store::Error::from)?;
+                transaction.commit().await?;
                 continue;
             }
             let statement = Removed(batch).sign(&self.0.recorder)?.statement;
             meta::set(&mut transaction, meta::AUDIT_REMOVED, &statement).await?;
-            transaction.commit().await.map_err(store::Error::from)?;
+            transaction.commit().await?;
             if is_last {
                 break;
             }

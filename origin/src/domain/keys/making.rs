@@ -42,7 +42,7 @@ pub(super) async fn make_missing(
         maker.secret(&mut transaction, SERVICE).await?;
     }
     meta::insert(&mut *transaction, meta::INCARNATION, &maker.incarnation()?).await?;
-    transaction.commit().await.map_err(crate::store::Error::from)?;
+    transaction.commit().await?;
     Ok(())
 }
 

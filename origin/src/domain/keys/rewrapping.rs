@@ -8,7 +8,7 @@ use crate::{
         mail::mail_place,
         second_factors,
     },
-    store::{self, Transaction, keys::KeyState, mails, secrets, totp},
+    store::{Transaction, keys::KeyState, mails, secrets, totp},
 };
 
 /// How many second factors are read at once.
@@ -59,7 +59,7 @@ impl Domain {
             }
         }
         if count == 0 {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
         } else {
             let event = Event::success(Kind::KeysRewrapped).detail("count", count);
             self.commit(transaction, context, event).await?;

@@ -9,7 +9,7 @@ use crate::{
         administration::Act,
         audit::{Event, Kind},
     },
-    store::{self, Transaction, revocations},
+    store::{Transaction, revocations},
 };
 
 /// How long a key still verifies after the last token that it signed has expired: the clock tolerance of
@@ -107,7 +107,7 @@ impl Domain {
         let mut removed = rows::remove(&mut transaction, now, withdrawn_before).await?;
         removed.extend(self.remove_outlived_refresh_secret(&mut transaction, now).await?);
         if removed.is_empty() {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(removed);
         }
         let event = Event::success(Kind::KeysRemoved).detail("keys", removed.clone());

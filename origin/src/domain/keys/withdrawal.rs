@@ -12,7 +12,7 @@ use crate::{
         administration::Act,
         audit::{Event, Kind},
     },
-    store::{self, Transaction, revocations::Revocation, secrets},
+    store::{Transaction, revocations::Revocation, secrets},
 };
 
 /// How long whoever withdraws a key waits to be told whom it concerns.
@@ -43,7 +43,7 @@ impl Domain {
         let key = keys.iter().find(|key| key.kid == kid).ok_or(Error::NotFound)?;
         let oldest = context.now - self.longest_token(&mut transaction).await?;
         if !rows::withdraw(&mut transaction, kid, context.now).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Err(Error::NotFound);
         }
         let mut promoted = None;

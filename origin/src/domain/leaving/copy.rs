@@ -18,10 +18,7 @@ use crate::{
         passkeys::Passkey,
     },
     store::{
-        audit, leaving,
-        mails::Kind as MailKind,
-        passkeys, sessions,
-        users::{self, Kind as UserKind},
+        audit, leaving, mails::Kind as MailKind, passkeys, passwords, sessions, users::Kind as UserKind,
         words::words,
     },
 };

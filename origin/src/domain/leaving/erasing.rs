@@ -10,7 +10,7 @@ use shared::id::UserId;
 
 use crate::{
     domain::{Context, Domain, Error},
-    store::{self, leaving},
+    store::leaving,
 };
 
 /// How many sessions, and how many events, are looked at in one transaction.
@@ -78,7 +78,7 @@ impl Domain {
         let (now, dialect) = (context.now, self.0.store.dialect());
         let mut transaction = self.0.store.begin().await?;
         let Some(erasure) = leaving::take(&mut transaction, dialect, user, now).await? else {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(false);
         };
         let sessions = leaving::erase_rows(&mut transaction, user, limit).await?;
@@ -89,7 +89,7 @@ impl Domain {
             (true, false) => leaving::look_again(&mut transaction, user, now + SETTLING).await?,
             (true, true) => leaving::finish(&mut transaction, user).await?,
         }
-        transaction.commit().await.map_err(store::Error::from)?;
+        transaction.commit().await?;
         Ok(!is_all)
     }
 }

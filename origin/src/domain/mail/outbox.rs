@@ -154,7 +154,7 @@ impl Domain {
             Kind::AccountDeleted => mails::forget(&mut transaction, mail.id).await?,
             _ => drop(mails::sent(&mut transaction, mail.id, context.now).await?),
         }
-        transaction.commit().await.map_err(store::Error::from)?;
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -180,11 +180,11 @@ impl Domain {
             // One that was refused hurries nobody; there may yet be somebody who mends the server.
             let pause = if failure.is_refusal { LONGEST_PAUSE } else { pause_after(claim.attempts) };
             mails::put_back(&mut transaction, claim, failure.is_refusal, &text, now + pause).await?;
-            transaction.commit().await.map_err(store::Error::from)?;
+            transaction.commit().await?;
             return Ok(false);
         }
         if !mails::give_up(&mut transaction, claim, &text, now).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Ok(false);
         }
         let reason = if failure.is_refusal { "refused" } else { "unreachable" };

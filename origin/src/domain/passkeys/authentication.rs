@@ -116,25 +116,19 @@ impl Domain {
         };
         let mut transaction = self.0.store.begin().await?;
         let opened = self.begin_session(&mut transaction, context, &entrant, handle).await?;
-        let used = match &opened {
-            Some(_) => self.note_use(&mut transaction, &shown, context).await?,
-            None => Err("account_changed"),
+        let Some(opened) = opened else {
+            transaction.rollback().await?;
+            return self.refuse_passkey(context, Some(user.id), "account_changed").await;
         };
-        match (opened, used) {
-            (Some(opened), Ok(())) => {
-                let event = Event::success(Kind::Login)
-                    .because("passkey")
-                    .detail("passkey", shown.passkey.id.to_string());
-                self.commit_login(transaction, context, &admission, &opened, event).await?;
-                Ok(opened)
-            }
-            (_, used) => {
-                // Neither the session nor the use happened.
-                transaction.rollback().await.map_err(store::Error::from)?;
-                let reason = used.err().unwrap_or("account_changed");
-                self.refuse_passkey(context, Some(user.id), reason).await
-            }
+        if let Err(reason) = self.note_use(&mut transaction, &shown, context).await? {
+            // The session was not made either.
+            transaction.rollback().await?;
+            return self.refuse_passkey(context, Some(user.id), reason).await;
         }
+        let event =
+            Event::success(Kind::Login).because("passkey").detail("passkey", shown.passkey.id.to_string());
+        self.commit_login(transaction, context, &admission, &opened, attempt.held, event).await?;
+        Ok(opened)
     }
 
     async fn refuse_passkey<T>(
@@ -177,7 +171,7 @@ impl Domain {
                         return self.step_up(transaction, &keys, context, principal, &methods).await;
                     }
                     Err(reason) => {
-                        transaction.rollback().await.map_err(store::Error::from)?;
+                        transaction.rollback().await?;
                         reason
                     }
                 }

@@ -17,7 +17,7 @@ use crate::{
         keys::Keys,
     },
     store::{
-        self, Transaction,
+        Transaction,
         mails::Kind as MailKind,
         passkeys, recovery_codes,
         revocations::Revocation,
@@ -57,7 +57,7 @@ impl Domain {
         let sealed = self.0.keys.vault.seal(secret.expose(), &place(&id, user), random)?;
         let mut transaction = self.0.store.begin().await?;
         if !factors::enrol(&mut transaction, &id, user, &sealed, context.now).await? {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return Err(Error::SecondFactorExists);
         }
         let event = self.event(Kind::SecondFactorBegun, principal).because(SecondStep::Totp.as_str());

@@ -12,7 +12,7 @@ use crate::{
         audit::{Event, Kind},
         tokens::Speaker,
     },
-    store::{self, service_keys, users},
+    store::{service_keys, users},
 };
 
 /// What a service account gets for its key.
@@ -59,7 +59,7 @@ impl Domain {
         let mut transaction = self.0.store.begin().await?;
         let exchange = service_keys::exchange(&mut transaction, key, secret.digest(), account, now).await?;
         let Some(exchange) = exchange else {
-            transaction.rollback().await.map_err(store::Error::from)?;
+            transaction.rollback().await?;
             return self.refuse_key(context, &secret).await;
         };
         let event = Event::success(Kind::ServiceKeyExchanged).subject(account).session(key);
