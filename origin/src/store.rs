@@ -24,6 +24,7 @@ pub mod mail_tokens;
 pub mod mails;
 pub mod meta;
 pub mod passkeys;
+pub mod passwords;
 pub mod purge;
 pub mod recovery_codes;
 pub mod renewal;

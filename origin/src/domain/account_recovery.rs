@@ -15,6 +15,7 @@ use super::{
 use crate::store::{
     mail_tokens::{self, Purpose},
     mails::Kind as MailKind,
+    passwords,
     revocations::Revocation,
     sessions::{self, EndReason},
     users::{self, Kind as UserKind},
@@ -90,7 +91,7 @@ impl Domain {
         let hash = self.0.passwords.hash(&password).await?;
 
         let mut transaction = self.administer(context, Act::Account(user)).await?;
-        let epoch = users::set_password(&mut transaction, user, &hash).await?.ok_or(Error::NotFound)?;
+        let epoch = passwords::set_password(&mut transaction, user, &hash).await?.ok_or(Error::NotFound)?;
         let reason = EndReason::PasswordChanged;
         let ended = sessions::end_all(&mut transaction, user, None, reason, context.now).await?;
         mail_tokens::remove_of(&mut transaction, user).await?;
@@ -111,7 +112,7 @@ impl Domain {
     /// # Errors
     /// [`Error::Store`] when the database fails.
     pub async fn has_password(&self, user: UserId) -> Result<bool, Error> {
-        let found = users::credentials_by_id(self.0.store.reads(), user).await?;
+        let found = passwords::credentials_by_id(self.0.store.reads(), user).await?;
         Ok(found.is_some_and(|found| found.password_hash.is_some()))
     }
 }

@@ -14,12 +14,13 @@ use super::{
     passwords::Password,
 };
 use crate::store::{
-    self, Transaction,
+    Transaction,
     mail_tokens::{self, Purpose},
     mails::Kind as MailKind,
+    passwords::PasswordHash,
     revocations::Revocation,
     sessions::{self, EndReason},
-    users::{self, NewUser, PasswordHash},
+    users::{self, NewUser},
 };
 
 /// The role of an account that somebody made for themselves, if the policy has it.

@@ -8,8 +8,8 @@ use super::{
     email::EmailAddress,
 };
 use crate::store::{
-    self,
-    users::{self, NewUser, PasswordHash},
+    passwords::PasswordHash,
+    users::{self, NewUser},
 };
 
 /// An account as it was elsewhere.

@@ -311,7 +311,7 @@ impl Domain {
             return self.refuse_login(context, address.as_ref(), None, "unusable_password").await;
         };
         let found = match &address {
-            Some(address) => users::credentials_by_email(self.0.store.reads(), address.lookup()).await?,
+            Some(address) => passwords::credentials_by_email(self.0.store.reads(), address.lookup()).await?,
             None => None,
         };
         let has_second_factor = found.as_ref().is_some_and(|found| found.has_second_factor);

@@ -60,7 +60,7 @@ impl Domain {
         current: &str,
         act: EventKind,
     ) -> Result<PasswordHash, Error> {
-        let found = users::credentials_by_id(self.0.store.reads(), principal.user).await?;
+        let found = passwords::credentials_by_id(self.0.store.reads(), principal.user).await?;
         let hash = match found {
             Some(Credentials { user, .. }) if user.disabled_at.is_some() => {
                 return Err(Error::Unauthenticated);

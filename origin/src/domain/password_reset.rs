@@ -52,7 +52,8 @@ impl Domain {
             drop(transaction);
             return self.refuse_link(context, kind).await;
         };
-        let Some(epoch) = users::reset_password(&mut transaction, user.id, &hash, context.now).await? else {
+        let Some(epoch) = passwords::reset_password(&mut transaction, user.id, &hash, context.now).await?
+        else {
             drop(transaction);
             return self.refuse_link(context, kind).await;
         };

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 pub use self::predictable::Predictable;
 use self::{imported::ImportedHash, memory::Memory, threads::Threads};
 use super::{Error, Hashing, Settings, email::EmailAddress};
-use crate::{random::Random, store::users::PasswordHash};
+use crate::{random::Random, store::passwords::PasswordHash};
 
 /// The longest password that is hashed, in bytes as received: far more than the 64 characters that have
 /// to be accepted (NIST SP 800-63B-4 §3.1.1.2), and little enough to normalise without a thought.

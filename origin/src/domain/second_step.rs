@@ -231,7 +231,7 @@ impl Domain {
 
     /// Who the first step proved, if it would still prove them.
     async fn still_proven(&self, waiting: &WaitingLogin) -> Result<Option<Proven>, Error> {
-        let found = users::credentials_by_id(self.0.store.reads(), waiting.user).await?;
+        let found = passwords::credentials_by_id(self.0.store.reads(), waiting.user).await?;
         let Some(Credentials { user, password_hash: Some(hash), .. }) = found else { return Ok(None) };
         let holds = user.disabled_at.is_none()
             && user.epoch == waiting.epoch

@@ -70,7 +70,9 @@ impl Domain {
             let keys = self.latest_keys(context.now).await?;
             let mut transaction = self.0.store.begin().await?;
             // The user's row first. It has to have the very hash that was verified, as with a login.
-            if users::holds(&mut transaction, self.0.store.dialect(), principal.user, &verified).await? {
+            if passwords::lock_if_current(&mut transaction, self.0.store.dialect(), principal.user, &verified)
+                .await?
+            {
                 let methods = self.prove_second(&mut transaction, context, principal, shown).await?;
                 let methods = match methods {
                     Ok(methods) => methods,

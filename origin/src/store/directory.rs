@@ -11,8 +11,8 @@ use super::{
     Dialect, Error,
     clauses::live,
     row::Columns,
-    sessions::{self, Session},
-    users::{self, User, roles},
+    sessions::{self, Session, session_columns},
+    users::{self, User, user_columns},
 };
 
 /// What sorts after every address that begins with the same.
@@ -85,9 +85,8 @@ pub async fn users<'e>(
         if is_disabled { "u.disabled_at IS NOT NULL" } else { "u.disabled_at IS NULL" }.to_owned()
     }));
     let statement = format!(
-        "SELECT u.id, u.kind, u.email, u.epoch, u.created_at, u.verified_at, u.disabled_at, {} FROM {from} \
-         WHERE {} ORDER BY {order} LIMIT ${}",
-        roles!("u.id"),
+        "SELECT {} FROM {from} WHERE {} ORDER BY {order} LIMIT ${}",
+        user_columns!(),
         conditions.join(" AND "),
         bound.len() + 1,
     );
@@ -110,7 +109,9 @@ pub async fn live_sessions<'e>(
     macro_rules! page {
         ($of:literal) => {
             concat!(
-                "SELECT sessions.* FROM sessions WHERE ",
+                "SELECT ",
+                session_columns!(),
+                " FROM sessions WHERE ",
                 live!("$1"),
                 " AND sessions.id < $2 AND ",
                 $of,

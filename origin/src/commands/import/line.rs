@@ -5,7 +5,7 @@ use shared::{role::RoleName, time::Timestamp};
 
 use crate::{
     domain::{Domain, ImportedAccount, email::EmailAddress, passwords::imported::ImportedHash},
-    store::users::PasswordHash,
+    store::passwords::PasswordHash,
 };
 
 /// The members that an account can have.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::place::{MAIL, Place, json, text};
-use crate::store::{Store, users};
+use crate::store::{Store, passwords};
 
 const ADA: [&str; 2] = ["--email", "ada@example.com"];
 
@@ -55,7 +55,7 @@ async fn a_password_is_made_up_and_shown_once() {
     let (place, id) = with_ada(&[]).await;
     let hash = async || {
         let store = Store::connect(&place.database_url()).await.unwrap();
-        let found = users::credentials_by_id(store.reads(), id.parse().unwrap()).await.unwrap().unwrap();
+        let found = passwords::credentials_by_id(store.reads(), id.parse().unwrap()).await.unwrap().unwrap();
         store.close().await;
         found.password_hash
     };

@@ -108,7 +108,7 @@ impl Domain {
         after: Option<&str>,
     ) -> Result<AccountCopy, Error> {
         let reads = self.0.store.reads();
-        let found = users::credentials_by_id(reads, user).await?;
+        let found = passwords::credentials_by_id(reads, user).await?;
         let found = found.filter(|found| found.user.kind == UserKind::Person).ok_or(Error::NotFound)?;
         let keys = self.keys(context.now).await?;
         let from = match after {

@@ -11,7 +11,7 @@ use crate::{
         email::EmailAddress,
         passwords::{Password, Passwords},
     },
-    store::users::PasswordHash,
+    store::passwords::PasswordHash,
 };
 
 /// Decomposed, as some keyboards and files have it.

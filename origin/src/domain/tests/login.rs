@@ -143,7 +143,8 @@ async fn a_hash_of_older_parameters_is_replaced_at_login() {
     for w in World::each().await {
         let user = w.user(EMAIL, &["viewer"]).await;
         let hash = async || {
-            let found = crate::store::users::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
+            let found =
+                crate::store::passwords::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
             found.password_hash.unwrap().expose().to_owned()
         };
         let before = hash().await;

@@ -39,7 +39,7 @@ async fn insert(
 async fn a_session_is_made_only_on_what_still_holds() {
     for w in World::each().await {
         let user = w.user(EMAIL, &["viewer"]).await;
-        let found = users::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
+        let found = passwords::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
         let (hash, epoch) = (found.password_hash.unwrap(), found.user.epoch);
         let is_made = async |verified: &PasswordHash, epoch: u64| {
             let mut transaction = w.store.begin().await.unwrap();
@@ -67,7 +67,7 @@ async fn a_rehash_is_written_over_the_hash_it_was_made_from_alone() {
         let stale = PasswordHash::new("before the password changed".to_owned());
         let stronger = PasswordHash::new("stronger".to_owned());
         let mut transaction = w.store.begin().await.unwrap();
-        assert!(!users::rehash(&mut transaction, user, &stale, &stronger).await.unwrap());
+        assert!(!passwords::rehash(&mut transaction, user, &stale, &stronger).await.unwrap());
         transaction.commit().await.unwrap();
         w.tokens(0).await;
     }
@@ -133,7 +133,7 @@ async fn whoever_is_just_being_shut_out_does_not_delete_the_account() {
 async fn of_a_login_and_a_password_change_each_waits_for_the_other() {
     for w in World::each().await {
         let user = w.user(EMAIL, &["viewer"]).await;
-        let found = users::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
+        let found = passwords::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
         let (old, epoch) = (found.password_hash.unwrap(), found.user.epoch);
         let new = PasswordHash::new("new".to_owned());
 
@@ -144,7 +144,7 @@ async fn of_a_login_and_a_password_change_each_waits_for_the_other() {
             let (w, old, new) = (w.clone(), old.clone(), new.clone());
             async move {
                 let mut change = w.store.begin().await.unwrap();
-                users::change_password(&mut change, user, &old, &new).await.unwrap().unwrap();
+                passwords::change_password(&mut change, user, &old, &new).await.unwrap().unwrap();
                 let reason = EndReason::PasswordChanged;
                 let ended = sessions::end_all(&mut change, user, None, reason, time(0)).await.unwrap();
                 change.commit().await.unwrap();
@@ -158,7 +158,7 @@ async fn of_a_login_and_a_password_change_each_waits_for_the_other() {
 
         // The change came first and has not committed: the login waits, then makes no session.
         let mut change = w.store.begin().await.unwrap();
-        users::change_password(&mut change, user, &new, &old).await.unwrap().unwrap();
+        passwords::change_password(&mut change, user, &new, &old).await.unwrap().unwrap();
         let login = tokio::spawn({
             let w = w.clone();
             async move {

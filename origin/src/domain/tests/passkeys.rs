@@ -85,7 +85,7 @@ async fn beside_an_app_a_passkey_is_no_first_second_factor() {
 async fn a_login_that_read_the_account_before_its_first_passkey_makes_no_session() {
     for w in World::each().await {
         let user = w.user(EMAIL, &["viewer"]).await;
-        let found = users::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
+        let found = passwords::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
         assert!(!found.has_second_factor);
         let me = w.principal(0, &w.browser(0).await).await;
         w.domain.add_passkey(&w.at(0), &me, made_up(user, 1)).await.unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::passwords::{Password, Passwords},
-    store::users::PasswordHash,
+    store::passwords::PasswordHash,
 };
 
 fn passwords(parallel: usize, queue: usize) -> Passwords {

@@ -147,11 +147,11 @@ async fn a_session_that_is_over_is_not_stepped_up() {
 async fn a_password_that_changed_meanwhile_has_proven_nothing() {
     for w in World::each().await {
         let user = w.user(EMAIL, &["viewer"]).await;
-        let found = users::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
+        let found = passwords::credentials_by_id(w.store.reads(), user).await.unwrap().unwrap();
         let verified = found.password_hash.unwrap();
         let holds = async || {
             let mut transaction = w.store.begin().await.unwrap();
-            users::holds(&mut transaction, w.store.dialect(), user, &verified).await.unwrap()
+            passwords::lock_if_current(&mut transaction, w.store.dialect(), user, &verified).await.unwrap()
         };
         assert!(holds().await);
         let me = w.principal(1, &w.browser(0).await).await;
