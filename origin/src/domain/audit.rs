@@ -8,6 +8,7 @@ mod chains;
 mod erasure;
 mod evidence;
 pub mod export;
+mod halt;
 mod inspection;
 mod key;
 pub mod reading;
@@ -32,7 +33,7 @@ use super::{
     principal::Principal,
 };
 use crate::store::{
-    self, Transaction,
+    Transaction,
     audit::{self as rows, AuditRow, Record},
     words::words,
 };

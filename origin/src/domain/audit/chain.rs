@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::{Domain, Error},
     store::{
-        self, Transaction,
+        Transaction,
         audit::Record,
         audit_chain::{self as rows, Head, Link, Proof, Waiting},
         meta,

@@ -3,6 +3,7 @@
 
 use super::{
     evidence::Evidence,
+    halt::{Halt, split},
     reading::PAGE,
     statement::{Checkpoint, Removed, Restart, Retired, Statement as _},
     verification::{Fault, Verifier, at_number},
@@ -46,13 +47,13 @@ impl Domain {
     /// # Errors
     /// [`Error::Store`] when it cannot be read. What is wrong with it is the [`Fault`] within.
     pub async fn audit_restarts(&self) -> Result<Result<Vec<Restart>, Fault>, Error> {
-        let chains = self.audit_chains().await?;
+        let chains = split(self.audit_chains().await)?;
         Ok(chains.map(|chains| chains.closed.into_iter().map(|(_, restart)| restart).collect()))
     }
 
-    pub(super) async fn audit_chains(&self) -> Result<Result<Chains, Fault>, Error> {
+    pub(super) async fn audit_chains(&self) -> Result<Chains, Halt> {
         let (chains, fault) = self.signed_chains().await?;
-        Ok(fault.map_or(Ok(chains), Err))
+        fault.map_or(Ok(chains), |fault| Err(fault.into()))
     }
 
     /// The same as far as it is signed, and what is not.
@@ -88,40 +89,27 @@ impl Domain {
     }
 
     /// What verifies the chain that begins at the checkpoint of this number.
-    pub(super) async fn audit_verifier(
-        &self,
-        chains: &Chains,
-        number: u64,
-    ) -> Result<Result<Verifier, Fault>, Error> {
-        let Some(start) = chain::checkpoint(self.0.store.reads(), number).await? else {
-            return Ok(Err(at_number(number, "the checkpoint that the chain begins at is missing")));
-        };
-        let closing = chains.closed.iter().find(|(signed, _)| signed.number == number);
-        let verifier = Verifier::after(&start, self.0.recorder.public()).and_then(|verifier| {
-            if let Some((signed, _)) = closing {
-                verifier.closed(&signed.statement)?;
-            }
-            Ok(verifier.with(&self.0.recorder))
-        });
-        Ok(verifier)
+    pub(super) async fn audit_verifier(&self, chains: &Chains, number: u64) -> Result<Verifier, Halt> {
+        let start = chain::checkpoint(self.0.store.reads(), number)
+            .await?
+            .ok_or_else(|| at_number(number, "the checkpoint that the chain begins at is missing"))?;
+        let verifier = Verifier::after(&start, self.0.recorder.public())?;
+        if let Some((signed, _)) = chains.closed.iter().find(|(signed, _)| signed.number == number) {
+            verifier.closed(&signed.statement)?;
+        }
+        Ok(verifier.with(&self.0.recorder))
     }
 
     /// Takes all up to this number.
-    pub(super) async fn verify_up_to(
-        &self,
-        mut verifier: Verifier,
-        end: u64,
-    ) -> Result<Result<Verifier, Fault>, Error> {
+    pub(super) async fn verify_up_to(&self, mut verifier: Verifier, end: u64) -> Result<Verifier, Halt> {
         while verifier.number() < end {
             let part = self.audit_part(&verifier, end).await?;
-            if let Err(fault) = verifier.take(&part.links, &part.checkpoints) {
-                return Ok(Err(fault));
-            }
+            verifier.take(&part.links, &part.checkpoints)?;
             if part.links.is_empty() {
-                return Ok(Err(verifier.cut_off()));
+                return Err(verifier.cut_off().into());
             }
         }
-        Ok(Ok(verifier))
+        Ok(verifier)
     }
 
     /// Whether a closed chain, which began at the checkpoint of this number, is still what it was when it was closed.
@@ -130,21 +118,13 @@ impl Domain {
         chains: &Chains,
         begins: u64,
         restart: &Restart,
-    ) -> Result<Result<(), Fault>, Error> {
+    ) -> Result<(), Halt> {
         if let Some(good) = &restart.good {
-            let verifier = match self.audit_verifier(chains, begins).await? {
-                Ok(verifier) => self.verify_up_to(verifier, good.number).await?,
-                Err(fault) => Err(fault),
-            };
-            match verifier {
-                Ok(verifier) if verifier.last().hash == good.hash => {}
-                Ok(_) => {
-                    return Ok(Err(at_number(
-                        good.number,
-                        "the closed chain is not what it was when it was closed",
-                    )));
-                }
-                Err(fault) => return Ok(Err(fault)),
+            let verifier = self.audit_verifier(chains, begins).await?;
+            let verifier = self.verify_up_to(verifier, good.number).await?;
+            if verifier.last().hash != good.hash {
+                let problem = "the closed chain is not what it was when it was closed";
+                return Err(at_number(good.number, problem).into());
             }
         }
         let reads = self.0.store.reads();
@@ -158,7 +138,7 @@ impl Domain {
         if links.sealed() != restart.evidence {
             let problem =
                 format!("what was kept up to {} when the chain was closed was altered", restart.number);
-            return Ok(Err(at_number(restart.after + 1, &problem)));
+            return Err(at_number(restart.after + 1, &problem).into());
         }
         let (mut apart, mut above) = (Evidence::none(), 0);
         while let Some(last) =
@@ -168,18 +148,18 @@ impl Domain {
         }
         if apart.sealed() != restart.apart {
             let problem = "what was kept apart when the chain was closed here was altered";
-            return Ok(Err(at_number(restart.number, problem)));
+            return Err(at_number(restart.number, problem).into());
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// Whether nothing was put in where the log was signed away. While it is being removed, what is left of it is still
     /// what it was.
-    pub(super) async fn verify_signed_away(&self, chains: &Chains) -> Result<Result<(), Fault>, Error> {
+    pub(super) async fn verify_signed_away(&self, chains: &Chains) -> Result<(), Halt> {
         let (reads, key, mark) = (self.0.store.reads(), self.0.recorder.public(), chains.mark);
         let put_in = |number| {
             let problem = format!("was put in: all up to {mark} was signed away, and has gone");
-            Ok(Err(at_number(number, &problem)))
+            Err(at_number(number, &problem).into())
         };
         let lowest = retention::lowest(reads).await?.filter(|lowest| *lowest <= mark);
         let removed = meta::get(reads, meta::AUDIT_REMOVED).await?;
@@ -190,53 +170,42 @@ impl Domain {
         {
             let problem =
                 format!("an event (row {seq}) was put in: all up to {mark} was signed away, and has gone");
-            return Ok(Err(Fault { number: None, event: None, problem }));
+            return Err(Fault { number: None, event: None, problem }.into());
         }
-        let Some(lowest) = lowest else { return Ok(Ok(())) };
+        let Some(lowest) = lowest else { return Ok(()) };
         let verifier = match removed {
             Some(Removed(removed)) if lowest <= removed.number => return put_in(lowest),
             // It was not intact when it was closed.
-            _ if chains.closed.iter().any(|(_, restart)| restart.number == mark) => return Ok(Ok(())),
+            _ if chains.closed.iter().any(|(_, restart)| restart.number == mark) => return Ok(()),
             Some(Removed(removed)) => {
                 let Some(head) = removed.head() else { return put_in(lowest) };
                 // What came from an earlier version was judged when it was signed away.
                 Verifier::going_on(Checkpoint { at: removed.began_at, ..removed }, head, key)
             }
             None => match chain::checkpoint(reads, lowest.saturating_sub(1)).await? {
-                Some(start) => match Verifier::after(&start, key) {
-                    Ok(verifier) => verifier,
-                    Err(fault) => return Ok(Err(fault)),
-                },
+                Some(start) => Verifier::after(&start, key)?,
                 None => return put_in(lowest),
             },
         };
-        let verifier = match self.verify_links_up_to(verifier.with(&self.0.recorder), mark).await? {
-            Ok(verifier) => verifier,
-            Err(fault) => return Ok(Err(fault)),
-        };
-        let signed: Option<Head> = match self.audit_verifier(chains, mark).await? {
+        let verifier = self.verify_links_up_to(verifier.with(&self.0.recorder), mark).await?;
+        // Where the end is not in order it signs for nothing.
+        let signed: Option<Head> = match split(self.audit_verifier(chains, mark).await)? {
             Ok(end) => Some(*end.head()),
             Err(_) => None,
         };
-        if signed == Some(*verifier.head()) { Ok(Ok(())) } else { put_in(lowest) }
+        if signed == Some(*verifier.head()) { Ok(()) } else { put_in(lowest) }
     }
 
     /// The same without checkpoints, which go before the links do.
-    async fn verify_links_up_to(
-        &self,
-        mut verifier: Verifier,
-        end: u64,
-    ) -> Result<Result<Verifier, Fault>, Error> {
+    async fn verify_links_up_to(&self, mut verifier: Verifier, end: u64) -> Result<Verifier, Halt> {
         while verifier.number() < end {
             let mut links = chain::links(self.0.store.reads(), verifier.number(), PAGE).await?;
             links.retain(|(link, _)| link.number <= end);
-            if let Err(fault) = verifier.take(&links, &[]) {
-                return Ok(Err(fault));
-            }
+            verifier.take(&links, &[])?;
             if links.is_empty() {
-                return Ok(Err(verifier.cut_off()));
+                return Err(verifier.cut_off().into());
             }
         }
-        Ok(Ok(verifier))
+        Ok(verifier)
     }
 }

@@ -5,9 +5,10 @@ use shared::time::Timestamp;
 use super::{
     canonical,
     chains::Chains,
+    halt::{Halt, split},
     reading::Part,
     statement::{Checkpoint, End, Exported, Opening, Statement as _, encode},
-    verification::{Fault, Verifier, at_number},
+    verification::{Fault, Verifier, at_number, not_signed},
 };
 use crate::{
     domain::{Domain, Error},
@@ -58,33 +59,26 @@ impl Domain {
     /// [`Error::Store`] when it cannot be read, [`Error::NotFound`] when there is no such chain, or nothing of it could
     /// be verified when it was closed. What is wrong with it is the [`Fault`] within.
     pub async fn export_audit(&self, wanted: Wanted, now: Timestamp) -> Result<Result<Export, Fault>, Error> {
+        split(self.begin_export(wanted, now).await)
+    }
+
+    async fn begin_export(&self, wanted: Wanted, now: Timestamp) -> Result<Export, Halt> {
         let reads = self.0.store.reads();
         // Before the chain is read, which reaches at least there then.
         let (head, end) = rows::end(reads).await?;
-        let chains = match self.audit_chains().await? {
-            Ok(chains) => chains,
-            Err(fault) => return Ok(Err(fault)),
-        };
+        let chains = self.audit_chains().await?;
         let last = chains.closed.len() as u64 + 1;
         let (begins, ends) = match wanted.chain.filter(|chain| *chain != last) {
             None => (chains.last_begins(), None),
             Some(chain) => chains.closed_one(chain).ok_or(Error::NotFound)?,
         };
-        let mut verifier = match self.audit_verifier(&chains, begins).await? {
-            Ok(verifier) => verifier,
-            Err(fault) => return Ok(Err(fault)),
-        };
+        let mut verifier = self.audit_verifier(&chains, begins).await?;
         // A closed chain is handed out as far as it was good; the last one as far as it is signed for.
         let ends = match ends {
             Some(ends) => ends,
             None => {
-                verifier = match verifier.reaching(end.as_deref()) {
-                    Ok(verifier) => verifier,
-                    Err(fault) => return Ok(Err(fault)),
-                };
-                if let Err(fault) = verifier.nothing_after(head.as_ref(), end.as_deref()) {
-                    return Ok(Err(fault));
-                }
+                verifier = verifier.reaching(end.as_deref())?;
+                verifier.nothing_after(head.as_ref(), end.as_deref())?;
                 let end = end.and_then(|end| End::read(&end, self.0.recorder.public()));
                 end.map_or(begins, |End(end)| end.number)
             }
@@ -95,10 +89,7 @@ impl Domain {
             && (begins..=ends).contains(&later.number)
             && later.number > begins
         {
-            verifier = match verifier.starting_at(&later) {
-                Ok(verifier) => verifier,
-                Err(fault) => return Ok(Err(fault)),
-            };
+            verifier = verifier.starting_at(&later)?;
             start = later;
         }
         let until = match wanted.until {
@@ -116,7 +107,7 @@ impl Domain {
         let opening = opening.sign(&self.0.recorder)?.statement;
         let restart = chains.closed.iter().find(|(signed, _)| signed.number == start.number);
         let restart = restart.map(|(signed, _)| signed.statement.clone());
-        Ok(Ok(Export { start, restart, opening, end: until, is_whole, verifier }))
+        Ok(Export { start, restart, opening, end: until, is_whole, verifier })
     }
 
     /// The next part of an export, which is in order; an empty one at its end.
@@ -125,18 +116,20 @@ impl Domain {
     /// [`Error::Store`] when it cannot be read. What is wrong with it is the [`Fault`] within; nothing of that part
     /// should be handed out then.
     pub async fn export_audit_part(&self, export: &mut Export) -> Result<Result<Part, Fault>, Error> {
+        split(self.next_of_export(export).await)
+    }
+
+    async fn next_of_export(&self, export: &mut Export) -> Result<Part, Halt> {
         if export.number() >= export.end {
-            return Ok(Ok(Part::default()));
+            return Ok(Part::default());
         }
         let part = self.audit_part(&export.verifier, export.end).await?;
-        if let Err(fault) = export.verifier.take(&part.links, &part.checkpoints) {
-            return Ok(Err(fault));
-        }
+        export.verifier.take(&part.links, &part.checkpoints)?;
         if part.links.is_empty() {
             let problem = format!("and all up to {} are missing", export.end);
-            return Ok(Err(at_number(export.number() + 1, &problem)));
+            return Err(at_number(export.number() + 1, &problem).into());
         }
-        Ok(Ok(part))
+        Ok(part)
     }
 
     /// Signs for the end of an export, where all of it was handed out.
@@ -144,15 +137,13 @@ impl Domain {
     /// # Errors
     /// [`Error::Signing`] when it cannot be signed. The [`Fault`] within, when the chain does not reach where it was
     /// signed to end.
-    pub fn sign_audit_export(
-        &self,
-        mut export: Export,
-        now: Timestamp,
-    ) -> Result<Result<String, Fault>, Error> {
-        if export.is_whole
-            && let Err(fault) = export.verifier.ends_as_signed()
-        {
-            return Ok(Err(fault));
+    pub fn sign_audit_export(&self, export: Export, now: Timestamp) -> Result<Result<String, Fault>, Error> {
+        split(self.end_export(export, now))
+    }
+
+    fn end_export(&self, mut export: Export, now: Timestamp) -> Result<String, Halt> {
+        if export.is_whole {
+            export.verifier.ends_as_signed()?;
         }
         let end = Exported {
             number: export.number(),
@@ -161,7 +152,7 @@ impl Domain {
             is_whole: export.is_whole,
             opening: Some(encode(&canonical::statement(&export.opening))),
         };
-        Ok(Ok(end.sign(&self.0.recorder)?.statement))
+        Ok(end.sign(&self.0.recorder)?.statement)
     }
 }
 
@@ -181,12 +172,10 @@ impl Chains {
 impl Verifier {
     /// Begins after a later checkpoint of the same chain instead, which must be signed.
     fn starting_at(self, later: &Signed) -> Result<Self, Fault> {
-        let Some(last) = Checkpoint::read(&later.statement, self.key()) else {
-            return Err(at_number(later.number, "the checkpoint is not signed by the audit key"));
+        let read = Checkpoint::read(&later.statement, self.key()).filter(|read| read.number == later.number);
+        let Some((last, head)) = read.and_then(|last| last.head().map(|head| (last, head))) else {
+            return Err(not_signed(later));
         };
-        match last.head().filter(|head| head.number == later.number) {
-            Some(head) => Ok(self.behind(last, head)),
-            None => Err(at_number(later.number, "the checkpoint is not signed by the audit key")),
-        }
+        Ok(self.behind(last, head))
     }
 }

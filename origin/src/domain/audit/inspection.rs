@@ -2,6 +2,7 @@
 
 use super::{
     chains::Chains,
+    halt::{Halt, split},
     statement::Checkpoint,
     verification::{Fault, Verified, Verifier, at_number},
 };
@@ -73,15 +74,8 @@ impl Domain {
     ) -> Result<Result<Verified, Failed>, Error> {
         // Before the chain is read, which reaches at least there then.
         let end = meta::get(self.0.store.reads(), meta::AUDIT_HEAD).await?;
-        let chains = match self.audit_chains().await? {
-            Ok(chains) => chains,
-            Err(fault) => return Ok(Err(fault.into())),
-        };
-        if let Err(fault) = self.inspect_closed(&chains).await? {
-            return Ok(Err(fault.into()));
-        }
-        let verifier = match self.audit_verifier(&chains, chains.last_begins()).await? {
-            Ok(verifier) => verifier,
+        let (chains, verifier) = match split(self.inspect_before_last().await)? {
+            Ok(begun) => begun,
             Err(fault) => return Ok(Err(fault.into())),
         };
         let start = verifier.last().clone();
@@ -89,28 +83,31 @@ impl Domain {
             Ok(verifier) => verifier,
             Err(fault) => return Ok(Err(Failed { fault, good: Some(start) })),
         };
-        let walked = self.inspect_last(&mut verifier, chains.last_begins(), progress).await?;
+        let walked = split(self.inspect_last(&mut verifier, chains.last_begins(), progress).await)?;
         let good = Some(verifier.last().clone());
         Ok(walked.and_then(|()| verifier.finish()).map_err(|fault| Failed { fault, good }))
     }
 
-    /// What is before the last chain.
-    async fn inspect_closed(&self, chains: &Chains) -> Result<Result<(), Fault>, Error> {
+    /// What is before the last chain, and what verifies that one.
+    async fn inspect_before_last(&self) -> Result<(Chains, Verifier), Halt> {
+        let chains = self.audit_chains().await?;
+        self.inspect_closed(&chains).await?;
+        let verifier = self.audit_verifier(&chains, chains.last_begins()).await?;
+        Ok((chains, verifier))
+    }
+
+    async fn inspect_closed(&self, chains: &Chains) -> Result<(), Halt> {
         let there = chains.still_there();
         // Where nothing could be verified when it was closed, what had been put in there is part of it.
-        if there.first().is_none_or(|(_, restart)| restart.good.is_some())
-            && let Err(fault) = self.verify_signed_away(chains).await?
-        {
-            return Ok(Err(fault));
+        if there.first().is_none_or(|(_, restart)| restart.good.is_some()) {
+            self.verify_signed_away(chains).await?;
         }
         let mut begins = chains.mark;
         for (_, restart) in there {
-            if let Err(fault) = self.verify_closed(chains, begins, restart).await? {
-                return Ok(Err(fault));
-            }
+            self.verify_closed(chains, begins, restart).await?;
             begins = restart.number;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// The last chain, and what stands beside it but was not kept apart up to this number.
@@ -119,14 +116,10 @@ impl Domain {
         verifier: &mut Verifier,
         apart: u64,
         progress: &mut impl FnMut(u64, u64),
-    ) -> Result<Result<(), Fault>, Error> {
+    ) -> Result<(), Halt> {
         let first = verifier.number();
-        if let Err(fault) = self.inspect_links(verifier, first, progress).await? {
-            return Ok(Err(fault));
-        }
-        if let Err(fault) = self.inspect_beside(verifier, apart).await? {
-            return Ok(Err(fault));
-        }
+        self.inspect_links(verifier, first, progress).await?;
+        self.inspect_beside(verifier, apart).await?;
         // What was linked between the two was seen by neither.
         self.inspect_links(verifier, first, progress).await
     }
@@ -137,45 +130,41 @@ impl Domain {
         verifier: &mut Verifier,
         first: u64,
         progress: &mut impl FnMut(u64, u64),
-    ) -> Result<Result<(), Fault>, Error> {
+    ) -> Result<(), Halt> {
         let reads = self.0.store.reads();
         let total = rows::head(reads).await?.map_or(0, |head| head.number);
         loop {
             let part = self.audit_part(verifier, u64::MAX).await?;
-            if let Err(fault) = verifier.take(&part.links, &part.checkpoints) {
-                return Ok(Err(fault));
-            }
+            verifier.take(&part.links, &part.checkpoints)?;
             progress(verifier.number() - first, total.max(verifier.number()) - first);
             if part.links.is_empty() {
                 break;
             }
         }
         let (head, end) = rows::end(reads).await?;
-        Ok(verifier.nothing_after(head.as_ref(), end.as_deref()))
+        Ok(verifier.nothing_after(head.as_ref(), end.as_deref())?)
     }
 
     /// What has no link.
-    async fn inspect_beside(&self, verifier: &mut Verifier, apart: u64) -> Result<Result<(), Fault>, Error> {
+    async fn inspect_beside(&self, verifier: &mut Verifier, apart: u64) -> Result<(), Halt> {
         let reads = self.0.store.reads();
         if let Some(seq) = chain::waiting_for_nothing(reads, 1).await?.first() {
             let problem = format!("an event (row {seq}) that waited to be linked is missing");
-            return Ok(Err(Fault { number: None, event: None, problem }));
+            return Err(Fault { number: None, event: None, problem }.into());
         }
         if let Some(seq) = chain::below_one(reads).await? {
             let problem = format!("an event (row {seq}) was inserted: no origin counts like that");
-            return Ok(Err(Fault { number: None, event: None, problem }));
+            return Err(Fault { number: None, event: None, problem }.into());
         }
-        let Some(highest) = chain::highest(reads).await? else { return Ok(Ok(())) };
+        let Some(highest) = chain::highest(reads).await? else { return Ok(()) };
         let mut after = 0;
         while let Some(until) = chain::stretch(reads, after, highest, STRETCH).await? {
             for (seq, record, is_waiting) in chain::without_link(reads, after, until, apart).await? {
-                if let Err(fault) = verifier.unlinked(seq, &record, is_waiting) {
-                    return Ok(Err(fault));
-                }
+                verifier.unlinked(seq, &record, is_waiting)?;
             }
             after = until;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// Whether the log was what a checkpoint says that was kept elsewhere.
@@ -183,14 +172,18 @@ impl Domain {
     /// # Errors
     /// [`Error::Store`] when it cannot be read. What is wrong with it is the [`Fault`] within.
     pub async fn verify_kept_checkpoint(&self, statement: &str) -> Result<Result<(), Fault>, Error> {
+        split(self.was_as_kept(statement).await)
+    }
+
+    async fn was_as_kept(&self, statement: &str) -> Result<(), Halt> {
         use super::statement::Statement as _;
         let Some(kept) = Checkpoint::read(statement, self.0.recorder.public()) else {
             let problem = "the checkpoint that was kept is not signed by the audit key of this database";
-            return Ok(Err(Fault { number: None, event: None, problem: problem.to_owned() }));
+            return Err(Fault { number: None, event: None, problem: problem.to_owned() }.into());
         };
-        let fault = |problem: &str| Ok(Err(at_number(kept.number, problem)));
+        let fault = |problem: &str| Err(at_number(kept.number, problem).into());
         match chain::checkpoint(self.0.store.reads(), kept.number).await? {
-            Some(there) if there.statement == statement => Ok(Ok(())),
+            Some(there) if there.statement == statement => Ok(()),
             Some(_) => fault("the log was set back: something else was signed here than what was kept"),
             None => fault(
                 "the checkpoint that was kept is not there: the log was set back, or that part signed away",

@@ -24,7 +24,7 @@ use crate::{
     },
     random::Random,
     store::{
-        self, Store,
+        Store,
         audit::{self as event_rows, Record},
         audit_chain as chain, keys as key_rows,
         secrets::{self, SecretRow},

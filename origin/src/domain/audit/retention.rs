@@ -7,13 +7,13 @@ use shared::time::Timestamp;
 use super::{
     Event, Kind,
     chains::Chains,
+    halt::{Halt, split},
     statement::{Checkpoint, Removed, Retired, Statement as _, encode},
     verification::Fault,
 };
 use crate::{
     domain::{Context, Domain, Error},
     store::{
-        self,
         audit_chain::{self as chain_rows, Signed},
         audit_reading as chain, audit_retention as rows, meta,
     },
@@ -39,11 +39,11 @@ impl Domain {
         context: &Context,
     ) -> Result<(u64, Option<Fault>), Error> {
         let Some(retention) = self.0.settings.audit_retention else { return Ok((0, None)) };
-        let mut chains = match self.audit_chains().await? {
+        let mut chains = match split(self.audit_chains().await)? {
             Ok(chains) => chains,
             Err(fault) => return Ok((0, Some(fault))),
         };
-        match self.old_enough(&chains, context.now - retention).await? {
+        match split(self.old_enough(&chains, context.now - retention).await)? {
             Ok(None) => {}
             Ok(Some(number)) => {
                 self.sign_away(context, number).await?;
@@ -51,7 +51,7 @@ impl Domain {
             }
             Err(fault) => {
                 // Unless another origin was first, and what is missing has gone as it should.
-                let is_so = self.audit_chains().await?.is_ok_and(|now| now.mark == chains.mark);
+                let is_so = split(self.audit_chains().await)?.is_ok_and(|now| now.mark == chains.mark);
                 return Ok((0, is_so.then_some(fault)));
             }
         }
@@ -64,27 +64,21 @@ impl Domain {
 
     /// The number of the checkpoint up to which everything may go: it is in order, and was signed before this time. A
     /// closed chain goes as a whole, so long after it was closed.
-    async fn old_enough(
-        &self,
-        chains: &Chains,
-        before: Timestamp,
-    ) -> Result<Result<Option<u64>, Fault>, Error> {
+    async fn old_enough(&self, chains: &Chains, before: Timestamp) -> Result<Option<u64>, Halt> {
         if let Some((_, restart)) = chains.still_there().first() {
             if Timestamp::from_millis(restart.at) >= before {
-                return Ok(Ok(None));
+                return Ok(None);
             }
-            let closed = self.verify_closed(chains, chains.mark, restart).await?;
-            return Ok(closed.map(|()| Some(restart.number)));
+            self.verify_closed(chains, chains.mark, restart).await?;
+            return Ok(Some(restart.number));
         }
-        let verifier = match self.audit_verifier(chains, chains.mark).await? {
-            Ok(verifier) => verifier,
-            Err(fault) => return Ok(Err(fault)),
-        };
+        let verifier = self.audit_verifier(chains, chains.mark).await?;
         let old = chain::checkpoint_of(self.0.store.reads(), before, chains.mark + MOST).await?;
         let Some(end) = old.and_then(|end| self.worth_it(verifier.last(), &end, before)) else {
-            return Ok(Ok(None));
+            return Ok(None);
         };
-        Ok(self.verify_up_to(verifier, end).await?.map(|_| Some(end)))
+        self.verify_up_to(verifier, end).await?;
+        Ok(Some(end))
     }
 
     /// What counts is when it was signed: the column beside it is anybody's who can write there.
@@ -115,7 +109,7 @@ impl Domain {
         if mark == 0 {
             return Ok(0);
         }
-        let Ok(end) = self.audit_verifier(chains, mark).await? else { return Ok(0) };
+        let Ok(end) = split(self.audit_verifier(chains, mark).await)? else { return Ok(0) };
         let end = end.last().clone();
         let mut sum = 0;
         for _ in 0..BATCHES {

@@ -2,20 +2,22 @@
 //! from the database, or from a file on another machine.
 
 mod exported;
+mod link;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use shared::jwt::keys::PublicKey;
 
+use self::link::at_link;
 use super::{
-    Recorder, canonical,
+    Recorder,
     chain::is_upgrading,
-    statement::{Checkpoint, End, PersonErased, Statement as _, encode},
+    statement::{Checkpoint, End, Statement as _, encode},
 };
 use crate::store::{
     audit::Record,
-    audit_chain::{Head, Link, Proof, Signed},
+    audit_chain::{Head, Link, Signed},
 };
 
 /// What is wrong, and where.
@@ -153,69 +155,12 @@ impl Verifier {
     /// # Errors
     /// A [`Fault`] when it is not what follows.
     pub fn link(&mut self, link: &Link, record: Option<&Record>) -> Result<(), Fault> {
-        let next = self.head.number + 1;
-        let fault =
-            |problem: &str| Err(Fault { event: Some(link.event.clone()), ..at_number(link.number, problem) });
-        if link.number != next {
-            let last = link.number.saturating_sub(1);
-            let what = if last == next {
-                "is missing".to_owned()
-            } else {
-                format!("and all up to {last} are missing")
-            };
-            return Err(at_number(next, &what));
-        }
-        let Some(record) = record else { return fault("the event is missing") };
-        if record.id != link.event {
-            return fault("the event has another id, or another one was put into its place");
-        }
-        let is_erased = link.salt.is_none();
-        match &link.salt {
-            Some(salt) if canonical::personal_digest(record, salt).as_slice() != link.personal_digest => {
-                return fault("what names a person in the event was altered, or erased without its salt");
-            }
-            None if names_somebody(record) => {
-                return fault("what names a person in the event was put in after it had been erased");
-            }
-            _ => {}
-        }
-        let hash = canonical::link(link, record, &self.head.hash);
-        if hash.as_slice() != link.hash {
-            return fault("the event was altered, or stands in another place than it was linked in");
-        }
-        match link.proof.parse() {
-            Ok(Proof::Mac) => {
-                if let Some(recorder) = &self.recorder
-                    && !is_erased
-                    && !recorder.wrote(record)
-                {
-                    return fault(
-                        "the event was altered, or was not written by origin, and the chain was made anew",
-                    );
-                }
-            }
-            Ok(Proof::EarlierVersion) if !self.is_upgraded() => self.found.earlier_version += 1,
-            _ => {
-                return fault(
-                    "the event was inserted, or altered before it was linked: origin did not write it",
-                );
-            }
-        }
-        if is_erased {
-            if !self.is_told_of(link) {
-                return fault("what names a person in the event was erased, and origin did not do it");
-            }
-            self.found.erased += 1;
-        }
-        if let Some(end) = &self.end
-            && end.number == link.number
-            && end.hash != encode(&hash)
-        {
-            let after = self.last.number;
-            return fault(&format!(
-                "the chain was made anew: after {after} and up to here it is not what was signed"
-            ));
-        }
+        self.is_next(link)?;
+        let record = record.ok_or_else(|| at_link(link, "the event is missing"))?;
+        let hash = self.hash_of(link, record)?;
+        self.check_proof(link, record)?;
+        self.check_erasure(link)?;
+        self.agrees_with_end(link, &hash)?;
         self.head = Head { number: link.number, hash };
         self.found.number = link.number;
         // One that was waiting is linked by now: they are in the order in which they came.
@@ -249,13 +194,9 @@ impl Verifier {
     pub fn checkpoint(&mut self, signed: &Signed) -> Result<(), Fault> {
         let fault = |problem: &str| Err(at_number(signed.number, problem));
         let read = Checkpoint::read(&signed.statement, &self.key).filter(|read| read.number == signed.number);
-        let Some(checkpoint) = read else { return fault("the checkpoint is not signed by the audit key") };
+        let checkpoint = read.ok_or_else(|| not_signed(signed))?;
         if checkpoint.number > self.head.number {
-            let next = self.head.number + 1;
-            return Err(at_number(
-                next,
-                &format!("and all up to {} are missing: they were signed for", signed.number),
-            ));
+            return Err(self.signed_and_missing(checkpoint.number));
         }
         if checkpoint.previous != Some(self.last.number) || checkpoint.began_at != self.last.began_at {
             return fault(&format!(
@@ -264,10 +205,7 @@ impl Verifier {
             ));
         }
         if checkpoint.hash != encode(&self.head.hash) {
-            let after = self.last.number;
-            return fault(&format!(
-                "the chain was made anew: after {after} and up to here it is not what was signed"
-            ));
+            return fault(&self.made_anew());
         }
         self.found.checkpoints += 1;
         self.found.signed = checkpoint.number;
@@ -318,11 +256,7 @@ impl Verifier {
     pub(super) fn ends_as_signed(&mut self) -> Result<(), Fault> {
         if let Some(end) = &self.end {
             if end.number > self.head.number {
-                let next = self.head.number + 1;
-                return Err(at_number(
-                    next,
-                    &format!("and all up to {} are missing: they were signed for", end.number),
-                ));
+                return Err(self.signed_and_missing(end.number));
             }
             if end.previous.is_some_and(|previous| previous > self.last.number) {
                 return Err(at_number(end.previous.unwrap_or_default(), "the last checkpoint is missing"));
@@ -334,25 +268,30 @@ impl Verifier {
         Ok(())
     }
 
+    /// What is wrong where the chain and what was signed differ.
+    fn made_anew(&self) -> String {
+        let after = self.last.number;
+        format!("the chain was made anew: after {after} and up to here it is not what was signed")
+    }
+
+    /// What is wrong where the chain does not reach this number, which was signed for.
+    fn signed_and_missing(&self, number: u64) -> Fault {
+        let problem = format!("and all up to {number} are missing: they were signed for");
+        at_number(self.head.number + 1, &problem)
+    }
+
     /// Whether no origin of an earlier version can have been running any more.
     fn is_upgraded(&self) -> bool {
         !is_upgrading(&self.last, self.last.time())
     }
-
-    /// Whether origin has signed that it erased this very event.
-    fn is_told_of(&self, link: &Link) -> bool {
-        let told = link.erasure.as_deref().and_then(|told| PersonErased::read(told, &self.key));
-        told.is_some_and(|told| told.number == link.number && told.event == link.event)
-    }
-}
-
-fn names_somebody(record: &Record) -> bool {
-    let is_unparted = record.version == 0 && record.detail.is_some();
-    record.address.is_some() || record.user_agent.is_some() || record.personal.is_some() || is_unparted
 }
 
 pub(super) fn at_number(number: u64, problem: &str) -> Fault {
     Fault { number: Some(number), event: None, problem: problem.to_owned() }
+}
+
+pub(super) fn not_signed(checkpoint: &Signed) -> Fault {
+    at_number(checkpoint.number, "the checkpoint is not signed by the audit key")
 }
 
 impl fmt::Display for Fault {
