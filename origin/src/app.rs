@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use shared::{
     axum::{NoncePolicy, SealVerifier},
     mac::MacKeys,
-    policy::Policy,
+    policy::{ORIGIN, Policy},
     seal::Tag,
 };
 
@@ -18,9 +18,6 @@ use crate::{
     random::Random,
     store::{self, Store},
 };
-
-/// The name that the policy knows origin by, and that its seal key derives from.
-const UPSTREAM: &str = "origin";
 
 /// Everything a request is answered with. Clones are the same.
 #[derive(Clone)]
@@ -88,7 +85,7 @@ impl App {
             own_origins: config.own_origins.clone(),
             trusted_proxies: config.trusted_proxies,
             request_time: config.request_time,
-            seals: verifier(secrets.seal_keys(UPSTREAM), Tag::Request),
+            seals: verifier(secrets.seal_keys(ORIGIN), Tag::Request),
             edge_calls: verifier(secrets.edge_call_keys(), Tag::EdgeCall),
             edge_call_keys: secrets.edge_call_keys(),
             edge_state_keys: secrets.edge_state_keys(),

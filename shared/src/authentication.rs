@@ -30,8 +30,8 @@ pub struct Authentication {
 }
 
 impl Authentication {
-    /// As much of it as a credential of this moment tells: nothing of a login that came later, for which its owner has
-    /// got another credential. Whoever has copied the one before gains nothing by it.
+    /// What a credential of this moment may tell. A login that was proven later is left out: its owner has got another
+    /// credential for it, and whoever has copied this one gains nothing.
     #[must_use]
     pub fn told_by(self, issued: Timestamp) -> Self {
         let is_later = self.at.is_some_and(|at| issued.seconds() < at.seconds());

@@ -205,8 +205,8 @@ impl MacKeys {
         self.iter().find(|key| key.id == id)
     }
 
-    /// Of these, the key from the same secret as that of `others` with this id: whoever has just used the
-    /// one holds the other, on whichever side a new secret arrived first.
+    /// The key among these that derives from the same root secret as the key of this id among `others`. A peer that
+    /// has just used that one holds this one too, on whichever side a new secret arrived first.
     #[must_use]
     pub fn beside(&self, others: &Self, id: &str) -> Option<&MacKey> {
         if others.current.id == id {

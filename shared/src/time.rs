@@ -39,6 +39,12 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
     }
+
+    /// How far apart two moments are, whichever came first.
+    #[must_use]
+    pub fn distance(self, other: Self) -> Duration {
+        self.since(other).max(other.since(self))
+    }
 }
 
 impl Add<Duration> for Timestamp {

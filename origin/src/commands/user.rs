@@ -245,7 +245,7 @@ async fn reset((Opened { domain, context }, user): (Opened, Account)) -> Result<
     }
 }
 
-/// That nobody is told by mail of an act that its owner is told of, where no mail is sent.
+/// A note that the owner was not told by mail, where no mail server is set.
 pub(super) fn untold(domain: &Domain) -> Option<&'static str> {
     const UNTOLD: &str = "the owner of the account is not told by mail: COUNTERSIGN_SMTP_URL is not set here";
     (!domain.sends_mail()).then_some(UNTOLD)

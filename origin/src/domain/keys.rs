@@ -131,7 +131,7 @@ impl KeyRing {
     async fn get(&self, store: &Store, now: Timestamp) -> Result<Arc<Keys>, Error> {
         let checked_at = self.checked_at.load(Ordering::Acquire);
         let checked = Timestamp::from_millis(checked_at);
-        let is_fresh = now.since(checked).max(checked.since(now)) < CHECK;
+        let is_fresh = now.distance(checked) < CHECK;
         let mine = || {
             let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
             self.checked_at.compare_exchange(checked_at, now.millis(), success, failure).is_ok()

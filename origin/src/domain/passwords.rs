@@ -127,6 +127,8 @@ pub struct HashingLoad {
 }
 
 impl Passwords {
+    /// Prepares hashing with these parameters.
+    ///
     /// # Errors
     /// [`Error::Hashing`] when argon2 does not take these parameters.
     pub(super) fn new(hashing: &Hashing, random: Random) -> Result<Self, Error> {

@@ -16,9 +16,9 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::Note;
 
 /// The most entries on a page.
-const LARGEST_PAGE: u32 = 200;
+pub(in crate::http) const LARGEST_PAGE: u32 = 200;
 /// How many there are when nobody says.
-const USUAL_PAGE: u32 = 50;
+pub(in crate::http) const USUAL_PAGE: u32 = 50;
 
 /// Why something is done, of a call with a body.
 #[derive(Deserialize, ToSchema)]

@@ -14,6 +14,7 @@ use shared::{
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    admin::{LARGEST_PAGE, USUAL_PAGE},
     guard::{AuditRead, Permitted},
     problems,
     time::Time,
@@ -22,9 +23,6 @@ use crate::{
     app::App,
     domain::{AuditRow, AuditSearch},
 };
-
-/// The most events on a page.
-const LARGEST_PAGE: u32 = 200;
 
 /// Which events, and which page of them.
 #[derive(Deserialize, IntoParams)]
@@ -168,7 +166,7 @@ impl Page {
         if self.kind.as_ref().is_some_and(|kind| kind.contains('\0')) {
             return None;
         }
-        let limit = self.limit.unwrap_or(50);
+        let limit = self.limit.unwrap_or(USUAL_PAGE);
         let search = AuditSearch {
             kind: self.kind,
             actor: id(self.actor)?,

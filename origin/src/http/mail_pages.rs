@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use super::{
     guard::Anyone,
-    page::{Page, alert, with_headers_of},
+    page::{Page, alert, status, with_headers_of},
 };
 use crate::markup::Escaped;
 
@@ -119,9 +119,7 @@ pub(super) fn shown(form: Form<'_>, problem: Option<&Problem>) -> Response {
         let detail = problem.detail().unwrap_or_default();
         format!("{}. {detail}", problem.kind().title())
     });
-    let status = problem.map_or(StatusCode::OK, |problem| {
-        StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    });
+    let status = problem.map_or(StatusCode::OK, |problem| status(problem.kind()));
     let body = message.as_deref().map(|text| alert(text.trim_end())).unwrap_or_default() + &form.html();
     let response = Page { title: form.title(), body, status, referrer: REFERRER }.into_response();
     match problem {

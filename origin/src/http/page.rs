@@ -6,7 +6,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64ct::{Base64, Encoding as _};
-use shared::{problem::Problem, secret::Digest};
+use shared::{
+    problem::{Kind, Problem},
+    secret::Digest,
+};
 
 use crate::markup::Escaped;
 
@@ -57,6 +60,11 @@ impl IntoResponse for Page<'_> {
         }
         response
     }
+}
+
+/// The status of a problem, on whatever tells of it.
+pub(super) fn status(problem: Kind) -> StatusCode {
+    StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// What went wrong, at the head of a page.

@@ -5,7 +5,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Error, Transaction,
-    audit::{Record, record},
+    audit::{Record, event_columns, record},
     meta,
     row::{Columns, as_number},
     values::places,
@@ -66,7 +66,7 @@ pub struct Signed {
 /// What there is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// How many events wait to be linked, at most [`MOST_COUNTED`].
+    /// How many events wait to be linked; where there are more than ten thousand, that many.
     pub count: u64,
     /// When the oldest of them happened.
     pub since: Option<Timestamp>,
@@ -79,9 +79,6 @@ pub struct Waiting {
     /// Until when they are left alone.
     pub leads_until: Timestamp,
 }
-
-/// More than this are not counted.
-pub const MOST_COUNTED: u64 = 10_000;
 
 /// What there is to do, and whose task it is.
 pub async fn waiting<'e>(executor: impl AnyExecutor<'e>) -> Result<Waiting, Error> {
@@ -138,10 +135,12 @@ pub async fn lock(transaction: &mut Transaction) -> Result<(), Error> {
 /// At most so many of the events that wait, with their numbers, the lowest first.
 pub async fn unlinked(transaction: &mut Transaction, limit: u32) -> Result<Vec<(u64, Record)>, Error> {
     // Where it begins is said, or PostgreSQL may well read the whole log up to there to merge it with what waits.
-    let rows = sqlx::query(
-        "SELECT audit_events.* FROM audit_unlinked JOIN audit_events ON audit_events.seq = audit_unlinked.seq \
-         WHERE audit_events.seq >= (SELECT MIN(seq) FROM audit_unlinked) ORDER BY audit_unlinked.seq LIMIT $1",
-    )
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM audit_unlinked JOIN audit_events ON audit_events.seq = audit_unlinked.seq ",
+        "WHERE audit_events.seq >= (SELECT MIN(seq) FROM audit_unlinked) ORDER BY audit_unlinked.seq LIMIT $1"
+    ))
     .bind(i64::from(limit))
     .fetch_all(&mut **transaction)
     .await?;

@@ -43,6 +43,8 @@ impl Jwk {
 impl TryFrom<&Jwk> for PublicKey {
     type Error = InvalidKey;
 
+    /// Reads a public key.
+    ///
     /// # Errors
     /// [`InvalidKey`] names the member that is wrong: everything that is there has to fit together, and a
     /// `kid` has to be the key's thumbprint.

@@ -179,12 +179,6 @@ impl KeySet {
     pub fn iter(&self) -> impl Iterator<Item = &PublicKey> {
         self.0.iter()
     }
-
-    /// The set as JSON (RFC 7517 §5).
-    #[must_use]
-    pub fn to_jwks(&self) -> Jwks {
-        Jwks { keys: self.0.iter().map(PublicKey::to_jwk).collect() }
-    }
 }
 
 impl FromIterator<PublicKey> for KeySet {
@@ -196,6 +190,8 @@ impl FromIterator<PublicKey> for KeySet {
 impl TryFrom<&[Jwk]> for KeySet {
     type Error = InvalidKey;
 
+    /// Reads all keys.
+    ///
     /// # Errors
     /// [`InvalidKey`] of the first key that is not one.
     fn try_from(keys: &[Jwk]) -> Result<Self, InvalidKey> {
@@ -230,6 +226,7 @@ mod tests {
             assert_eq!(keys.get(key.id()), Some(key));
         }
         assert_eq!(keys.get(&"unknown".parse().unwrap()), None);
-        assert_eq!(KeySet::try_from(keys.to_jwks().keys.as_slice()), Ok(keys));
+        let written: Vec<Jwk> = keys.iter().map(PublicKey::to_jwk).collect();
+        assert_eq!(KeySet::try_from(written.as_slice()), Ok(keys));
     }
 }

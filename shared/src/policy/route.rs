@@ -219,7 +219,7 @@ impl Route {
         self.methods.as_ref().is_some_and(|named| named.iter().any(|name| name == method))
     }
 
-    /// The methods as they are written: `GET, POST`, or `any`.
+    /// The methods for a person to read: `GET, POST`, or `any method`.
     #[must_use]
     pub fn methods_text(&self) -> String {
         self.methods.as_ref().map_or_else(|| "any method".to_owned(), |methods| methods.join(", "))

@@ -293,3 +293,25 @@ pub enum SealError {
     #[error("the identity is malformed")]
     InvalidIdentity,
 }
+
+impl SealError {
+    /// Every reason, for whoever counts them.
+    pub const ALL: [Self; 16] = [
+        Self::Missing,
+        Self::Malformed,
+        Self::DuplicateHeader,
+        Self::MissingHeader,
+        Self::UnsignedHeader,
+        Self::Unprintable,
+        Self::UnknownKey,
+        Self::WrongAlgorithm,
+        Self::WrongTag,
+        Self::BadSignature,
+        Self::LifetimeTooLong,
+        Self::NotYetValid,
+        Self::Expired,
+        Self::Replayed,
+        Self::WrongBody,
+        Self::InvalidIdentity,
+    ];
+}

@@ -1,5 +1,5 @@
 //! Signing ES256 by ring, which has assembly for it: a signature in pure Rust took a quarter of all that a refresh costs.
-//! Made, kept and checked are these keys by jwt-simple, like the others.
+//! jwt-simple still makes, keeps and checks these keys, as it does the others.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use jwt_simple::prelude::{ECDSAP256KeyPairLike as _, ES256KeyPair};

@@ -45,167 +45,192 @@ use Paragraph::{Link, Text};
 
 /// Writes a letter.
 pub(super) fn write(kind: Kind, facts: Facts<'_>) -> Letter {
-    let Facts { site, token, about, .. } = facts;
-    let site_name = site.split_once("://").map_or(site, |(_, name)| name);
-    let to = |path: &str| format!("{site}{path}");
-    let with_token = |path: &str| format!("{site}{path}?token={token}");
-    let holds = match facts.lifetime {
-        Some(lifetime) => format!("The link is good for {} and counts once.", in_words(lifetime)),
-        None => "The link is no longer good.".to_owned(),
-    };
-    let (subject, paragraphs) = match kind {
+    let (subject, paragraphs) = content(kind, facts);
+    Letter { subject, text: as_text(&paragraphs), html: as_html(subject, &paragraphs) }
+}
+
+/// What a letter of each kind says.
+fn content(kind: Kind, facts: Facts<'_>) -> (&'static str, Vec<Paragraph>) {
+    let about = facts.about;
+    let site = facts.name();
+    let ask_for_help = || text("If it was not you, ask whoever runs the site for help.");
+    let choose_a_password = || facts.link("Choose a new password", "/forgot");
+    match kind {
         Kind::VerifyAddress => (
             "Confirm your e-mail address",
             vec![
-                Text(format!("An account at {site_name} has this e-mail address. Confirm that it is yours:")),
-                Link { label: "Confirm the address", url: with_token("/verify") },
-                Text(holds),
-                Text(
+                text(format!("An account at {site} has this e-mail address. Confirm that it is yours:")),
+                facts.link_with_token("Confirm the address", "/verify"),
+                facts.validity(),
+                text(
                     "If you neither made that account nor asked for this mail, do not confirm: somebody else may \
-                     have chosen its password. With a password of your own it is yours alone:"
-                        .to_owned(),
+                     have chosen its password. With a password of your own it is yours alone:",
                 ),
-                Link { label: "Choose a new password", url: to("/forgot") },
+                choose_a_password(),
             ],
         ),
         Kind::ResetPassword => (
             "Choose a new password",
             vec![
-                Text(format!("Somebody, probably you, asked for a new password at {site_name}:")),
-                Link { label: "Choose a new password", url: with_token("/reset") },
-                Text(holds),
-                Text("If it was not you, you need not do anything. Your password stays as it is.".to_owned()),
+                text(format!("Somebody, probably you, asked for a new password at {site}:")),
+                facts.link_with_token("Choose a new password", "/reset"),
+                facts.validity(),
+                text("If it was not you, you need not do anything. Your password stays as it is."),
             ],
         ),
         Kind::Invitation => (
             "An account was made for you",
             vec![
-                Text(format!("Somebody who runs {site_name} made an account there for this e-mail address.")),
-                Text("Choose its password:".to_owned()),
-                Link { label: "Choose the password", url: with_token("/reset") },
-                Text(holds),
-                Text("After that another link can be asked for:".to_owned()),
-                Link { label: "Ask for another link", url: to("/forgot") },
+                text(format!("Somebody who runs {site} made an account there for this e-mail address.")),
+                text("Choose its password:"),
+                facts.link_with_token("Choose the password", "/reset"),
+                facts.validity(),
+                text("After that another link can be asked for:"),
+                facts.link("Ask for another link", "/forgot"),
             ],
         ),
         Kind::ConfirmNewAddress => (
             "Confirm your new e-mail address",
             vec![
-                Text(format!(
-                    "An account at {site_name} is to have this e-mail address. Confirm that it is yours:"
+                text(format!(
+                    "An account at {site} is to have this e-mail address. Confirm that it is yours:"
                 )),
-                Link { label: "Confirm the new address", url: with_token("/verify") },
-                Text(holds),
-                Text(
+                facts.link_with_token("Confirm the new address", "/verify"),
+                facts.validity(),
+                text(
                     "The address changes when the one until now, where that was confirmed, has agreed as well. If \
-                     you know nothing of this, you need not do anything."
-                        .to_owned(),
+                     you know nothing of this, you need not do anything.",
                 ),
             ],
         ),
         Kind::ConfirmOldAddress => (
             "Confirm the change of your e-mail address",
             vec![
-                Text(format!(
-                    "The e-mail address of your account at {site_name} is to change from this one to {about}."
+                text(format!(
+                    "The e-mail address of your account at {site} is to change from this one to {about}."
                 )),
-                Text("If you asked for that, agree to it:".to_owned()),
-                Link { label: "Agree to the change", url: with_token("/verify") },
-                Text(holds),
-                Text("If it was not you, somebody knows your password. Choose another one:".to_owned()),
-                Link { label: "Choose a new password", url: to("/forgot") },
+                text("If you asked for that, agree to it:"),
+                facts.link_with_token("Agree to the change", "/verify"),
+                facts.validity(),
+                text("If it was not you, somebody knows your password. Choose another one:"),
+                choose_a_password(),
             ],
         ),
         Kind::AddressChanged => (
             "Your e-mail address was changed",
             vec![
-                Text(format!("The e-mail address of your account at {site_name} is {about} from now on.")),
-                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
+                text(format!("The e-mail address of your account at {site} is {about} from now on.")),
+                ask_for_help(),
             ],
         ),
         Kind::PasswordChanged => (
             "Your password was changed",
             vec![
-                Text(format!("The password of your account at {site_name} was changed.")),
-                Text("If it was not you, choose another one:".to_owned()),
-                Link { label: "Choose a new password", url: to("/forgot") },
+                text(format!("The password of your account at {site} was changed.")),
+                text("If it was not you, choose another one:"),
+                choose_a_password(),
             ],
         ),
         Kind::SecondFactorAdded => (
             "Your account has a second factor",
             vec![
-                Text(format!(
-                    "An app that makes codes was set up for your account at {site_name}. Logging in needs a \
-                     code of it from now on, or one of the recovery codes."
+                text(format!(
+                    "An app that makes codes was set up for your account at {site}. Logging in needs a code of it \
+                     from now on, or one of the recovery codes."
                 )),
-                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
+                ask_for_help(),
             ],
         ),
         Kind::SecondFactorRemoved => (
             "Your account has no second factor any more",
             vec![
-                Text(format!("Logging in to your account at {site_name} needs no code any more.")),
-                Text("If it was not you, choose another password:".to_owned()),
-                Link { label: "Choose a new password", url: to("/forgot") },
+                text(format!("Logging in to your account at {site} needs no code any more.")),
+                text("If it was not you, choose another password:"),
+                choose_a_password(),
             ],
         ),
         Kind::AppRemoved => (
             "The app of your account was removed",
             vec![
-                Text(format!(
-                    "The app that made codes for your account at {site_name} was removed. Who logs in with the \
-                     password needs one of your passkeys as well, or one of the recovery codes that are left."
+                text(format!(
+                    "The app that made codes for your account at {site} was removed. Who logs in with the password \
+                     needs one of your passkeys as well, or one of the recovery codes that are left."
                 )),
-                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
+                ask_for_help(),
             ],
         ),
         Kind::PasskeyAdded => (
             "A passkey was added to your account",
             vec![
-                Text(format!(
-                    "A passkey was registered for your account at {site_name}. It logs in without the password, \
-                     and the password alone logs in no more."
+                text(format!(
+                    "A passkey was registered for your account at {site}. It logs in without the password, and the \
+                     password alone logs in no more."
                 )),
-                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
+                ask_for_help(),
             ],
         ),
         Kind::PasskeyRemoved => (
             "A passkey of your account was removed",
             vec![
-                Text(format!("A passkey of your account at {site_name} was removed and logs in no more.")),
-                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
+                text(format!("A passkey of your account at {site} was removed and logs in no more.")),
+                ask_for_help(),
             ],
         ),
         Kind::RecoveryCodeUsed => (
             "A recovery code was used",
             vec![
-                Text(format!("One of the recovery codes of your account at {site_name} was used.")),
-                Text("If it was not you, somebody knows your password too. Choose another one:".to_owned()),
-                Link { label: "Choose a new password", url: to("/forgot") },
+                text(format!("One of the recovery codes of your account at {site} was used.")),
+                text("If it was not you, somebody knows your password too. Choose another one:"),
+                choose_a_password(),
             ],
         ),
         Kind::AccountDeleted => (
             "Your account was deleted",
             vec![
-                Text(format!("Your account at {site_name} was deleted, with all that was kept in it.")),
-                Text("If it was not you, ask whoever runs the site for help.".to_owned()),
+                text(format!("Your account at {site} was deleted, with all that was kept in it.")),
+                ask_for_help(),
             ],
         ),
         Kind::AddressTaken => (
             "You have an account already",
             vec![
-                Text(format!(
-                    "Somebody, probably you, wanted to use this e-mail address for an account at {site_name}. \
-                     There is one already."
+                text(format!(
+                    "Somebody, probably you, wanted to use this e-mail address for an account at {site}. There is \
+                     one already."
                 )),
-                Link { label: "Log in", url: to("/login") },
-                Text("If you have forgotten the password, choose a new one:".to_owned()),
-                Link { label: "Choose a new password", url: to("/forgot") },
-                Text("If it was not you, you need not do anything.".to_owned()),
+                facts.link("Log in", "/login"),
+                text("If you have forgotten the password, choose a new one:"),
+                choose_a_password(),
+                text("If it was not you, you need not do anything."),
             ],
         ),
-    };
-    Letter { subject, text: as_text(&paragraphs), html: as_html(subject, &paragraphs) }
+    }
+}
+
+fn text(text: impl Into<String>) -> Paragraph {
+    Text(text.into())
+}
+
+impl Facts<'_> {
+    /// The site as people call it.
+    fn name(&self) -> &str {
+        self.site.split_once("://").map_or(self.site, |(_, name)| name)
+    }
+
+    fn link(&self, label: &'static str, path: &str) -> Paragraph {
+        Link { label, url: format!("{}{path}", self.site) }
+    }
+
+    fn link_with_token(&self, label: &'static str, path: &str) -> Paragraph {
+        Link { label, url: format!("{}{path}?token={}", self.site, self.token) }
+    }
+
+    fn validity(&self) -> Paragraph {
+        match self.lifetime {
+            Some(lifetime) => text(format!("The link is good for {} and counts once.", in_words(lifetime))),
+            None => text("The link is no longer good."),
+        }
+    }
 }
 
 fn as_text(paragraphs: &[Paragraph]) -> String {

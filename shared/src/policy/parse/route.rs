@@ -9,7 +9,9 @@ use super::{
 use crate::{
     assurance::Assurance,
     origin_check::is_origin,
-    policy::{Allow, Credentials, Csrf, Freshness, Pattern, RESERVED, Route, UpstreamName, is_routable},
+    policy::{
+        Allow, Credentials, Csrf, Freshness, ORIGIN, Pattern, RESERVED, Route, UpstreamName, is_routable,
+    },
     role::Permission,
 };
 
@@ -123,7 +125,7 @@ fn check_reserved(pattern: &At<Pattern>, upstream: Option<&UpstreamName>, faults
                 format!("the path {path} is never routed: {reserved} are not reached through the edge");
             faults.add(&pattern.place, message, "remove the route");
         }
-        None if upstream.is_some_and(|name| name.as_str() == "origin") && !path.segments().is_empty() => {
+        None if upstream.is_some_and(|name| name.as_str() == ORIGIN) && !path.segments().is_empty() => {
             let message = format!("the path {path} would lead to {reserved} of origin");
             faults.add(&pattern.place, message, "begin it with a literal segment, such as \"/auth/**\"");
         }
