@@ -7,7 +7,7 @@ use shared::{
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
-    Error, Transaction,
+    Dialect, Error, Transaction,
     row::{Columns, as_number},
     values::{padded, places},
 };
@@ -92,6 +92,17 @@ impl AuditRow {
     }
 }
 
+/// What [`record`] reads, with the event's number, by name: see `session_columns`.
+macro_rules! event_columns {
+    () => {
+        "audit_events.seq, audit_events.version, audit_events.id, audit_events.at, audit_events.kind, \
+         audit_events.outcome, audit_events.reason, audit_events.actor, audit_events.subject, audit_events.session, \
+         audit_events.address, audit_events.user_agent, audit_events.request_id, audit_events.detail, \
+         audit_events.personal, audit_events.mac"
+    };
+}
+pub(super) use event_columns;
+
 /// Appends events. They count when the transaction commits, together with what they tell of.
 pub async fn insert(transaction: &mut Transaction, events: &[Record]) -> Result<(), Error> {
     if events.is_empty() {
@@ -140,11 +151,15 @@ pub async fn list<'e>(
     after: u64,
     limit: u32,
 ) -> Result<Vec<(u64, AuditRow)>, Error> {
-    let rows = sqlx::query("SELECT * FROM audit_events WHERE seq > $1 ORDER BY seq LIMIT $2")
-        .bind(as_number(after))
-        .bind(i64::from(limit))
-        .fetch_all(executor)
-        .await?;
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM audit_events WHERE seq > $1 ORDER BY seq LIMIT $2"
+    ))
+    .bind(as_number(after))
+    .bind(i64::from(limit))
+    .fetch_all(executor)
+    .await?;
     rows.iter().map(|row| Ok((row.count("seq")?, event(row)?))).collect()
 }
 
@@ -155,14 +170,55 @@ pub async fn of_subject<'e>(
     after: u64,
     limit: u32,
 ) -> Result<Vec<(u64, AuditRow)>, Error> {
-    let rows =
-        sqlx::query("SELECT * FROM audit_events WHERE subject = $1 AND seq > $2 ORDER BY seq LIMIT $3")
-            .bind(subject.to_string())
-            .bind(as_number(after))
-            .bind(i64::from(limit))
-            .fetch_all(executor)
-            .await?;
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM audit_events WHERE subject = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+    ))
+    .bind(subject.to_string())
+    .bind(as_number(after))
+    .bind(i64::from(limit))
+    .fetch_all(executor)
+    .await?;
     rows.iter().map(|row| Ok((row.count("seq")?, event(row)?))).collect()
+}
+
+/// The newest successes about a user of a kind of which there are few, whomever they are about.
+pub async fn rare<'e>(
+    executor: impl AnyExecutor<'e>,
+    dialect: Dialect,
+    kind: &str,
+    subject: UserId,
+    limit: u32,
+) -> Result<Vec<AuditRow>, Error> {
+    let rows = sqlx::query(rare_by_kind(dialect))
+        .bind(kind)
+        .bind(subject.to_string())
+        .bind(i64::from(limit))
+        .fetch_all(executor)
+        .await?;
+    rows.iter().map(event).collect()
+}
+
+/// By which [`rare`] finds those of the kind `$1` about `$2`.
+#[must_use]
+pub const fn rare_by_kind(dialect: Dialect) -> &'static str {
+    macro_rules! rare {
+        ($subject:literal) => {
+            concat!(
+                "SELECT ",
+                event_columns!(),
+                " FROM audit_events WHERE kind = $1 AND ",
+                $subject,
+                " = $2 AND outcome = 'success' ORDER BY at DESC, seq DESC LIMIT $3"
+            )
+        };
+    }
+    match dialect {
+        // It knows nothing of how many there are, and would read all that ever happened to the user.
+        Dialect::Sqlite => rare!("+subject"),
+        Dialect::Postgres => rare!("subject"),
+    }
 }
 
 /// What is looked for in the log. What is not said does not matter.
@@ -228,8 +284,10 @@ pub async fn search<'e>(
     }
     let limit = place(i64::from(limit));
     let conditions = if conditions.is_empty() { "1 = 1".to_owned() } else { conditions.join(" AND ") };
-    let statement =
-        format!("SELECT * FROM audit_events WHERE {conditions} ORDER BY at DESC, seq DESC LIMIT {limit}");
+    let statement = format!(
+        "SELECT {} FROM audit_events WHERE {conditions} ORDER BY at DESC, seq DESC LIMIT {limit}",
+        event_columns!()
+    );
     let query = sqlx::query(sqlx::AssertSqlSafe(statement));
     let query = words.into_iter().fold(query, |query, word| query.bind(word));
     let query = numbers.into_iter().fold(query, |query, number| query.bind(number));

@@ -5,7 +5,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Error,
-    audit::{Record, record},
+    audit::{Record, event_columns, record},
     audit_chain::{Link, Signed, numbered, signed},
     row::{Columns, as_number},
 };
@@ -16,12 +16,13 @@ pub async fn links<'e>(
     after: u64,
     limit: u32,
 ) -> Result<Vec<(Link, Option<Record>)>, Error> {
-    let rows = sqlx::query(
-        "SELECT audit_links.number, audit_links.seq AS link_seq, audit_links.event, audit_links.proof, \
-         audit_links.salt, audit_links.personal_digest, audit_links.hash, audit_links.erasure, audit_events.* \
-         FROM audit_links LEFT JOIN audit_events ON audit_events.seq = audit_links.seq \
-         WHERE audit_links.number > $1 ORDER BY audit_links.number LIMIT $2",
-    )
+    let rows = sqlx::query(concat!(
+        "SELECT audit_links.number, audit_links.seq AS link_seq, audit_links.event, audit_links.proof, ",
+        "audit_links.salt, audit_links.personal_digest, audit_links.hash, audit_links.erasure, ",
+        event_columns!(),
+        " FROM audit_links LEFT JOIN audit_events ON audit_events.seq = audit_links.seq ",
+        "WHERE audit_links.number > $1 ORDER BY audit_links.number LIMIT $2"
+    ))
     .bind(as_number(after))
     .bind(i64::from(limit))
     .fetch_all(executor)
@@ -120,14 +121,16 @@ pub async fn without_link<'e>(
     until: u64,
     apart_until: u64,
 ) -> Result<Vec<(u64, Record, bool)>, Error> {
-    let rows = sqlx::query(
-        "SELECT audit_events.*, audit_unlinked.seq AS waiting FROM audit_events \
-         LEFT JOIN audit_unlinked ON audit_unlinked.seq = audit_events.seq \
-         WHERE audit_events.seq > $1 AND audit_events.seq <= $2 \
-         AND NOT EXISTS (SELECT 1 FROM audit_links WHERE audit_links.seq = audit_events.seq) \
-         AND NOT EXISTS (SELECT 1 FROM audit_apart WHERE audit_apart.seq = audit_events.seq AND restart <= $3) \
-         ORDER BY audit_events.seq",
-    )
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        event_columns!(),
+        ", audit_unlinked.seq AS waiting FROM audit_events ",
+        "LEFT JOIN audit_unlinked ON audit_unlinked.seq = audit_events.seq ",
+        "WHERE audit_events.seq > $1 AND audit_events.seq <= $2 ",
+        "AND NOT EXISTS (SELECT 1 FROM audit_links WHERE audit_links.seq = audit_events.seq) ",
+        "AND NOT EXISTS (SELECT 1 FROM audit_apart WHERE audit_apart.seq = audit_events.seq AND restart <= $3) ",
+        "ORDER BY audit_events.seq"
+    ))
     .bind(as_number(after))
     .bind(as_number(until))
     .bind(as_number(apart_until))

@@ -4,7 +4,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Error, Transaction,
-    audit::{Record, record},
+    audit::{Record, event_columns, record},
     audit_chain::{Signed, signed},
     row::{Columns, as_number, corrupt},
 };
@@ -73,12 +73,13 @@ pub async fn apart<'e>(
     above: u64,
     limit: u32,
 ) -> Result<Vec<(u64, Option<Record>)>, Error> {
-    let rows = sqlx::query(
-        "SELECT audit_apart.seq AS apart, audit_events.* FROM audit_apart \
-         LEFT JOIN audit_events ON audit_events.seq = audit_apart.seq \
-         WHERE audit_apart.restart > $1 AND audit_apart.restart <= $2 AND audit_apart.seq > $3 \
-         ORDER BY audit_apart.seq LIMIT $4",
-    )
+    let rows = sqlx::query(concat!(
+        "SELECT audit_apart.seq AS apart, ",
+        event_columns!(),
+        " FROM audit_apart LEFT JOIN audit_events ON audit_events.seq = audit_apart.seq ",
+        "WHERE audit_apart.restart > $1 AND audit_apart.restart <= $2 AND audit_apart.seq > $3 ",
+        "ORDER BY audit_apart.seq LIMIT $4"
+    ))
     .bind(as_number(after))
     .bind(as_number(until))
     .bind(as_number(above))

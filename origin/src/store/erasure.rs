@@ -4,7 +4,7 @@
 
 use super::{
     Error, Transaction,
-    audit::Record,
+    audit::{Record, event_columns},
     audit_chain::{Signed, numbered},
     row::{Columns, as_number},
 };
@@ -113,7 +113,8 @@ pub async fn unlinked(
     range: Range,
 ) -> Result<Vec<(u64, Record)>, Error> {
     let statement = format!(
-        "SELECT * FROM audit_events WHERE {} AND seq IN (SELECT seq FROM audit_unlinked) ORDER BY seq",
+        "SELECT {} FROM audit_events WHERE {} AND seq IN (SELECT seq FROM audit_unlinked) ORDER BY seq",
+        event_columns!(),
         about.within()
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(statement))

@@ -57,12 +57,19 @@ pub async fn insert(transaction: &mut Transaction, passkey: &Passkey) -> Result<
     Ok(inserted.rows_affected() == 1)
 }
 
+/// What [`passkey`] reads, by name: see `session_columns`.
+macro_rules! passkey_columns {
+    () => {
+        "id, user_id, credential_id, credential, sign_count, synchronised, backed_up, label, created_at, last_used_at"
+    };
+}
+
 /// The passkey of this credential id.
 pub async fn by_credential<'e>(
     executor: impl AnyExecutor<'e>,
     credential_id: &[u8],
 ) -> Result<Option<Passkey>, Error> {
-    let row = sqlx::query("SELECT * FROM passkeys WHERE credential_id = $1")
+    let row = sqlx::query(concat!("SELECT ", passkey_columns!(), " FROM passkeys WHERE credential_id = $1"))
         .bind(credential_id.to_vec())
         .fetch_optional(executor)
         .await?;
@@ -71,10 +78,11 @@ pub async fn by_credential<'e>(
 
 /// The passkeys of a user, in the order in which they were registered.
 pub async fn of<'e>(executor: impl AnyExecutor<'e>, user: UserId) -> Result<Vec<Passkey>, Error> {
-    let rows = sqlx::query("SELECT * FROM passkeys WHERE user_id = $1 ORDER BY id")
-        .bind(user.to_string())
-        .fetch_all(executor)
-        .await?;
+    let rows =
+        sqlx::query(concat!("SELECT ", passkey_columns!(), " FROM passkeys WHERE user_id = $1 ORDER BY id"))
+            .bind(user.to_string())
+            .fetch_all(executor)
+            .await?;
     rows.iter().map(passkey).collect()
 }
 

@@ -13,8 +13,8 @@ use sqlx::any::{AnyExecutor, AnyRow};
 use super::{
     Dialect, Error, Transaction,
     clauses::{ends, key_generation, live},
+    passwords::PasswordHash,
     row::{Columns, as_number, corrupt},
-    users::PasswordHash,
     words::words,
 };
 
@@ -187,9 +187,20 @@ pub async fn insert(
     inserted.map(|row| row.text("key_generation")).transpose()
 }
 
+/// What [`session`] reads, by name: a column that a later version adds must not change what a prepared statement
+/// returns, or PostgreSQL refuses it from then on.
+macro_rules! session_columns {
+    () => {
+        "sessions.id, sessions.user_id, sessions.kind, sessions.device, sessions.address, sessions.user_agent, \
+         sessions.created_at, sessions.last_seen_at, sessions.idle_expires_at, sessions.absolute_expires_at, \
+         sessions.ended_at, sessions.end_reason"
+    };
+}
+pub(super) use session_columns;
+
 /// The session of this id, whether alive or not.
 pub async fn by_id<'e>(executor: impl AnyExecutor<'e>, id: SessionId) -> Result<Option<Session>, Error> {
-    let row = sqlx::query("SELECT sessions.* FROM sessions WHERE sessions.id = $1")
+    let row = sqlx::query(concat!("SELECT ", session_columns!(), " FROM sessions WHERE sessions.id = $1"))
         .bind(id.to_string())
         .fetch_optional(executor)
         .await?;
@@ -203,7 +214,9 @@ pub async fn live_of<'e>(
     now: Timestamp,
 ) -> Result<Vec<Session>, Error> {
     let rows = sqlx::query(concat!(
-        "SELECT sessions.* FROM sessions WHERE sessions.user_id = $1 AND ",
+        "SELECT ",
+        session_columns!(),
+        " FROM sessions WHERE sessions.user_id = $1 AND ",
         live!("$2"),
         " ORDER BY sessions.last_seen_at DESC, sessions.id DESC"
     ))
@@ -221,10 +234,11 @@ pub async fn all_of<'e>(
     after: Option<SessionId>,
     limit: u32,
 ) -> Result<Vec<Session>, Error> {
-    let rows = sqlx::query(
-        "SELECT sessions.* FROM sessions WHERE sessions.user_id = $1 AND sessions.id > $2 \
-         ORDER BY sessions.id LIMIT $3",
-    )
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        session_columns!(),
+        " FROM sessions WHERE sessions.user_id = $1 AND sessions.id > $2 ORDER BY sessions.id LIMIT $3"
+    ))
     .bind(user.to_string())
     .bind(after.map(|id| id.to_string()).unwrap_or_default())
     .bind(i64::from(limit))

@@ -56,9 +56,16 @@ pub async fn enrol(
     Ok(kept.rows_affected() == 1)
 }
 
+/// What [`factor`] reads, by name: see `session_columns`.
+macro_rules! factor_columns {
+    () => {
+        "id, user_id, sealed, created_at, confirmed_at, last_step"
+    };
+}
+
 /// The user's app, confirmed or not.
 pub async fn of<'e>(executor: impl AnyExecutor<'e>, user: UserId) -> Result<Option<TotpFactor>, Error> {
-    let row = sqlx::query("SELECT * FROM totp_factors WHERE user_id = $1")
+    let row = sqlx::query(concat!("SELECT ", factor_columns!(), " FROM totp_factors WHERE user_id = $1"))
         .bind(user.to_string())
         .fetch_optional(executor)
         .await?;
@@ -126,11 +133,15 @@ pub async fn remove(transaction: &mut Transaction, user: UserId) -> Result<bool,
 
 /// Apps in the order of their ids, from after the given one.
 pub async fn list(transaction: &mut Transaction, after: &str, limit: u32) -> Result<Vec<TotpFactor>, Error> {
-    let rows = sqlx::query("SELECT * FROM totp_factors WHERE id > $1 ORDER BY id LIMIT $2")
-        .bind(after)
-        .bind(i64::from(limit))
-        .fetch_all(&mut **transaction)
-        .await?;
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        factor_columns!(),
+        " FROM totp_factors WHERE id > $1 ORDER BY id LIMIT $2"
+    ))
+    .bind(after)
+    .bind(i64::from(limit))
+    .fetch_all(&mut **transaction)
+    .await?;
     rows.iter().map(factor).collect()
 }
 
