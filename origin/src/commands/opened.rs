@@ -74,6 +74,7 @@ impl From<store::Error> for Failure {
                 "is it running, and is COUNTERSIGN_DATABASE_URL its address (for SQLite: the directory is there and \
                  writable, and the URL ends in ?mode=rwc where the file is to be created)?"
             }
+            store::Error::Contended(_) => "try again",
             store::Error::Address => "set COUNTERSIGN_DATABASE_URL",
             // Its text names the remedy.
             store::Error::SchemaBehind { .. } => "",

@@ -46,8 +46,9 @@ impl Domain {
         )
         .await?;
         // What was used, or went out, after the backup was made would be good, or go out, again.
-        mail_tokens::remove_all(&mut transaction).await?;
+        // Mails first, as whoever hands them over takes them.
         let mails = mails::give_all_up(&mut transaction, "the database was restored", context.now).await?;
+        mail_tokens::remove_all(&mut transaction).await?;
         let audit_number = audit_chain::head(&mut *transaction).await?.map_or(0, |head| head.number);
         let incarnation = maker.incarnation()?;
         meta::set(&mut transaction, meta::INCARNATION, &incarnation).await?;
@@ -95,7 +96,7 @@ impl Domain {
         self.must_be_current(context.now).await
     }
 
-    /// Whether what the database says may be relied on.
+    /// Asks the database whether what it says may be relied on.
     ///
     /// # Errors
     /// [`Error::WentBack`] when it was restored and nobody said so.
@@ -103,7 +104,8 @@ impl Domain {
         self.latest_keys(now).await.map(|_| ())
     }
 
-    /// The same as far as is known since a second ago, for every request to ask.
+    /// Like [`must_be_current`](Self::must_be_current), by what was known at most about a second ago: cheap enough for
+    /// every request.
     ///
     /// # Errors
     /// Those of [`must_be_current`](Self::must_be_current).

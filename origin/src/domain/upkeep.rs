@@ -8,10 +8,7 @@ use super::{
     audit::{Event, Kind},
     mail::MAIL_RETENTION,
 };
-use crate::{
-    store::{self, purge},
-    telemetry,
-};
+use crate::{store::purge, telemetry};
 
 /// How many rows are removed in one transaction.
 const BATCH: u32 = 500;
@@ -127,7 +124,7 @@ impl Domain {
     }
 
     async fn purge_sessions(&self, context: &Context) -> Result<u64, Error> {
-        let before = context.now - self.0.settings.session_retention;
+        let (before, dialect) = (context.now - self.0.settings.session_retention, self.0.store.dialect());
         let mut sum = 0;
         for _ in 0..BATCHES {
             let mut transaction = self.0.store.begin().await?;
@@ -144,6 +141,7 @@ impl Domain {
     }
 
     async fn forget_attempts(&self, context: &Context) -> Result<u64, Error> {
+        let dialect = self.0.store.dialect();
         let mut sum = 0;
         for _ in 0..BATCHES {
             let mut transaction = self.0.store.begin().await?;
@@ -158,7 +156,7 @@ impl Domain {
     }
 
     async fn purge_mails(&self, context: &Context) -> Result<u64, Error> {
-        let before = context.now - MAIL_RETENTION;
+        let (before, dialect) = (context.now - MAIL_RETENTION, self.0.store.dialect());
         let mut sum = 0;
         for _ in 0..BATCHES {
             let mut transaction = self.0.store.begin().await?;

@@ -93,6 +93,10 @@ pub(super) fn of(error: Error) -> Problem {
         }
         Error::Overloaded => Kind::Overloaded.into(),
         Error::Contended => Problem::new(Kind::Unavailable).with_detail("Try again."),
+        Error::Store(store::Error::Contended(_)) => {
+            tracing::warn!(error = %telemetry::causes(&error), "two waited for each other in the database");
+            Problem::new(Kind::Unavailable).with_detail("Try again.")
+        }
         Error::Store(store::Error::Unreachable(_)) => {
             tracing::error!(error = %telemetry::causes(&error), "the database cannot be reached");
             Kind::Unavailable.into()
@@ -119,4 +123,15 @@ fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
     format!("{first}{}.", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_the_database_gave_up_for_the_sake_of_others_is_told_to_come_back() {
+        let given_up = store::Error::Contended(sqlx::Error::RowNotFound);
+        assert_eq!(of(given_up.into()).kind(), Kind::Unavailable);
+    }
 }

@@ -13,6 +13,9 @@ pub enum Error {
     /// Nothing answers, or no connection was free in time.
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
+    /// The database undid it for the sake of others who did something at the same moment: two waited for each other.
+    #[error("the database gave a statement up for the sake of others")]
+    Contended(#[source] sqlx::Error),
     /// The schema lacks migrations that this origin needs.
     #[error("the database's schema is at version {found}, this origin needs {needed}: run `origin migrate`")]
     SchemaBehind {
@@ -62,6 +65,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Option<Cow<'_, str>> {
         let (Self::Unreachable(cause)
+        | Self::Contended(cause)
         | Self::Database(cause)
         | Self::Migration(MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _))) = self
         else {
@@ -89,6 +93,9 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Database(ref cause) if is_unavailability(cause.code().as_deref()) => {
                 Self::Unreachable(error)
             }
+            sqlx::Error::Database(ref cause) if is_contention(cause.code().as_deref()) => {
+                Self::Contended(error)
+            }
             _ => Self::Database(error),
         }
     }
@@ -108,6 +115,11 @@ fn is_unavailability(code: Option<&str>) -> bool {
     }
 }
 
+/// `SQLSTATE` class 40, as of a deadlock: nothing is wrong with the statement, and done once more it succeeds.
+fn is_contention(code: Option<&str>) -> bool {
+    code.is_some_and(|code| code.len() == 5 && code.starts_with("40"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +137,24 @@ mod tests {
         assert_eq!(Error::Migration(MigrateError::Execute(refused().await)).code(), read_only);
         assert_eq!(Error::Migration(MigrateError::ExecuteMigration(refused().await, 1)).code(), read_only);
         assert_eq!(Error::Unreachable(sqlx::Error::PoolTimedOut).code(), None);
+    }
+
+    #[tokio::test]
+    async fn a_deadlock_is_worth_another_try() {
+        let Ok(url) = std::env::var("TEST_POSTGRES_URL") else { return };
+        let store = Store::connect(&url).await.unwrap();
+        let refused = async |code: &str| {
+            let raise = format!("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$");
+            let refused = sqlx::raw_sql(sqlx::AssertSqlSafe(raise)).execute(store.reads()).await;
+            Error::from(refused.unwrap_err())
+        };
+        for code in ["40P01", "40001"] {
+            let error = refused(code).await;
+            assert_eq!(error.code().as_deref(), Some(code));
+            assert!(matches!(error, Error::Contended(_)), "{error:?}");
+        }
+        assert!(matches!(refused("53300").await, Error::Unreachable(_)));
+        assert!(matches!(refused("23505").await, Error::Database(_)));
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use sqlx::Row as _;
 
 use super::*;
-use crate::domain::administration::Act;
+use crate::{
+    domain::administration::Act,
+    store::{Dialect, purge},
+};
 
 /// Long enough for everything that is over to go: the retention time, and a little.
 const GONE: u64 = 30 * DAY + 1;
@@ -67,6 +70,75 @@ async fn many_go_in_batches_while_origins_share_the_work() {
         assert_eq!(sessions_kept(&w).await, 1);
         assert!(w.events("sessions.purged").await.len() >= 3, "in batches");
         assert!(w.refresh(GONE, &live.refresh_token).await.is_ok());
+    }
+}
+
+/// Who waits for a row while holding others could be waited for in turn.
+#[tokio::test]
+async fn what_somebody_has_in_hand_is_left_to_the_next_purge() {
+    for w in World::each().await {
+        // Of one writer after the other nobody has anything in hand.
+        if w.store.dialect() == Dialect::Sqlite {
+            continue;
+        }
+        let user = w.user(EMAIL, &["viewer"]).await;
+        let user = user.to_string();
+        let mut transaction = w.store.begin().await.unwrap();
+        for (n, id) in
+            [(1_u8, "00000000-0000-4000-8000-000000000001"), (2, "00000000-0000-4000-8000-000000000002")]
+        {
+            for statement in [
+                "INSERT INTO attempts (limit_key, forgiven_at, allowed_at, recorded_at, source_streak) \
+                 SELECT $1, 0, 0, 0, 0 WHERE $2 <> $3",
+                "INSERT INTO login_challenges (digest, user_id, kind, verified, epoch, created_at, expires_at, tries) \
+                 SELECT $1, $2, 'token', $1, 1, 0, 0, 0 WHERE $2 <> $3",
+                "INSERT INTO passkey_ceremonies (digest, purpose, state, expires_at) \
+                 SELECT $1, 'authentication', '', 0 WHERE $2 <> $3",
+                "INSERT INTO mail_tokens (digest, purpose, user_id, mail_id, email_lookup, created_at, lifetime, \
+                 expires_at) SELECT $1, 'reset', $3, $2, '', 0, 0, 0 WHERE $2 <> $3",
+                "INSERT INTO mails (id, kind, recipient, created_at, due_at, attempts, closed_at, outcome, sealed_token) \
+                 SELECT $3, 'reset_password', '', 0, 0, 1, 0, 'sent', $1 WHERE $2 <> $3",
+                "INSERT INTO sessions (id, user_id, kind, created_at, last_seen_at, idle_limit, idle_expires_at, \
+                 absolute_expires_at, ended_at, end_reason, handle_digest) \
+                 SELECT $3, $2, 'browser', 0, 0, 1, 0, 0, 0, 'logout', $1",
+            ] {
+                let insert = sqlx::query(statement).bind(vec![n; 32]).bind(&user).bind(id);
+                insert.execute(&mut *transaction).await.unwrap();
+            }
+        }
+        transaction.commit().await.unwrap();
+
+        let mut holding = w.store.begin().await.unwrap();
+        let tables = [
+            "attempts WHERE limit_key",
+            "login_challenges WHERE digest",
+            "passkey_ceremonies WHERE digest",
+            "mail_tokens WHERE digest",
+            "mails WHERE sealed_token",
+            "sessions WHERE handle_digest",
+        ];
+        for table in tables {
+            let lock = sqlx::AssertSqlSafe(format!("SELECT 1 AS held FROM {table} = $1 FOR UPDATE"));
+            sqlx::query(lock).bind(vec![1_u8; 32]).fetch_one(&mut *holding).await.unwrap();
+        }
+        let purge = async || {
+            let (dialect, now) = (w.store.dialect(), time(0));
+            let mut purging = w.store.begin().await.unwrap();
+            let removed = [
+                purge::attempts(&mut purging, dialect, now, 10).await.unwrap(),
+                purge::unanswered(&mut purging, dialect, now, 10).await.unwrap(),
+                purge::mail_tokens(&mut purging, dialect, now, 10).await.unwrap(),
+                purge::mails(&mut purging, dialect, now, 10).await.unwrap(),
+                purge::sessions(&mut purging, dialect, now, 10).await.unwrap(),
+            ];
+            purging.commit().await.unwrap();
+            removed
+        };
+        let removed =
+            tokio::time::timeout(Duration::from_secs(5), purge()).await.expect("it waits for nobody");
+        assert_eq!(removed, [1, 2, 1, 1, 1]);
+        holding.rollback().await.unwrap();
+        assert_eq!(purge().await, [1, 2, 1, 1, 1]);
     }
 }
 
