@@ -17,7 +17,7 @@ use super::{
 };
 pub use crate::store::leaving::KeptMail;
 use crate::store::{
-    self, Transaction, erasure, leaving, mail_tokens,
+    Dialect, Transaction, audit as log, erasure, leaving, mail_tokens,
     mails::Kind as MailKind,
     revocations::Revocation,
     sessions,
@@ -64,7 +64,8 @@ impl Domain {
         user: UserId,
     ) -> Result<(), Error> {
         // The user's row first: a login that is under way makes no session after this.
-        users::lock(&mut transaction, self.0.store.dialect(), user).await?;
+        let dialect = self.0.store.dialect();
+        users::lock(&mut transaction, dialect, user).await?;
         let found = users::by_id(&mut *transaction, user).await?;
         let found = found.filter(|user| user.kind == UserKind::Person).ok_or(Error::NotFound)?;
         let now = context.now;
@@ -76,7 +77,7 @@ impl Domain {
         let ended = sessions::end_all(&mut transaction, user, None, reason, now).await?;
         leaving::delete_mail(&mut transaction, user, &found.email).await?;
         mail_tokens::remove_of(&mut transaction, user).await?;
-        let former = former_addresses(&mut transaction, user).await?;
+        let former = former_addresses(&mut transaction, dialect, user).await?;
         leaving::begin(&mut transaction, user, &names_in_events(&found.email, &former), now).await?;
         self.post_notice(&mut transaction, context, MailKind::AccountDeleted, user, &found.email, None)
             .await?;
@@ -115,16 +116,15 @@ impl Domain {
 const FORMER: u32 = 100;
 
 /// The addresses that a user had before, the last first, as far as the audit log knows.
-async fn former_addresses(transaction: &mut Transaction, user: UserId) -> Result<Vec<String>, Error> {
-    let changes = store::audit::Search {
-        kind: Some(Kind::EmailChanged.as_str().to_owned()),
-        subject: Some(user),
-        success: Some(true),
-        ..store::audit::Search::default()
-    };
-    let changes = store::audit::search(&mut **transaction, &changes, FORMER).await?;
+async fn former_addresses(
+    transaction: &mut Transaction,
+    dialect: Dialect,
+    user: UserId,
+) -> Result<Vec<String>, Error> {
+    let kind = Kind::EmailChanged.as_str();
+    let changes = log::rare(&mut **transaction, dialect, kind, user, FORMER).await?;
     let before = |event: &AuditRow| event.details().get("before")?.as_str().map(str::to_owned);
-    Ok(changes.iter().filter_map(|(_, event)| before(event)).collect())
+    Ok(changes.iter().filter_map(before).collect())
 }
 
 /// What names a user in events that know no user, which an origin of the version before has written.

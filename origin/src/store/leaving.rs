@@ -52,16 +52,18 @@ pub async fn mark_deleted(
 /// Forgets all mail of a user, whether it waits or has left: whatever was written for them, to whichever of their
 /// addresses, and what went to the one that they have and was no other user's. How many.
 pub async fn delete_mail(transaction: &mut Transaction, id: UserId, email: &str) -> Result<u64, Error> {
-    let deleted = sqlx::query(
-        "DELETE FROM mails WHERE user_id = $1 OR (user_id IS NULL AND LOWER(recipient) = LOWER($2)) \
-         OR id IN (SELECT mail_id FROM mail_tokens WHERE user_id = $1)",
-    )
-    .bind(id.to_string())
-    .bind(email)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(deleted.rows_affected())
+    let id = id.to_string();
+    let theirs = sqlx::query(MAIL_OF_USER).bind(&id).bind(email).execute(&mut **transaction).await?;
+    let with_links = sqlx::query(MAIL_WITH_LINKS_OF_USER).bind(&id).execute(&mut **transaction).await?;
+    Ok(theirs.rows_affected() + with_links.rows_affected())
 }
+
+/// By which [`delete_mail`] finds what was written for the user `$1`, or went to the address `$2`.
+pub const MAIL_OF_USER: &str =
+    "DELETE FROM mails WHERE user_id = $1 OR (user_id IS NULL AND LOWER(recipient) = LOWER($2))";
+/// By which it finds the rest. PostgreSQL would read all mail if this were one more condition of the other.
+pub const MAIL_WITH_LINKS_OF_USER: &str =
+    "DELETE FROM mails WHERE id IN (SELECT mail_id FROM mail_tokens WHERE user_id = $1)";
 
 /// Notes that what is kept of a user is to be erased, from now on.
 pub async fn begin(
