@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use shared::id::RequestId;
 use tokio::{
-    sync::Notify,
-    task::{JoinHandle, JoinSet},
+    sync::{Notify, watch},
+    task::{JoinError, JoinHandle, JoinSet},
     time::{Instant, timeout_at},
 };
 
@@ -14,7 +14,7 @@ use crate::{
     app::App,
     domain::{
         self, Context,
-        mail::{Failure, Outgoing},
+        mail::{Failure, Outgoing, Turn},
     },
     mailer::Mailer,
     metrics, telemetry,
@@ -22,6 +22,10 @@ use crate::{
 
 /// How often it is asked for mail that is due. What an act of this origin writes is looked for at once.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How many mails of each turn are handed over at once. One whose recipient's server keeps everybody waiting has one of
+/// these places, and however many such there are, they have none of those for mail that is new.
+const PLACES: usize = 8;
 
 /// The delivery under way.
 #[derive(Debug)]
@@ -65,30 +69,52 @@ impl Delivery {
 }
 
 async fn deliver(app: App, mailer: Mailer, stop: Arc<Notify>) {
-    let stop = stop.notified();
-    tokio::pin!(stop);
+    let (stopping, stopped) = watch::channel(());
+    tokio::join!(
+        hand_over(&app, &mailer, Turn::First, stopped.clone()),
+        hand_over(&app, &mailer, Turn::Again, stopped),
+        async {
+            stop.notified().await;
+            stopping.send_replace(());
+        }
+    );
+}
+
+/// Hands over the mail whose turn it is, as much at once as there are places, until it is to stop; then what is under
+/// way arrives.
+async fn hand_over(app: &App, mailer: &Mailer, turn: Turn, mut stopped: watch::Receiver<()>) {
+    let mut under_way = JoinSet::new();
     loop {
-        let done = round(&app, &mailer).await;
-        if let Err(error) = &done {
+        let taken = fill(&mut under_way, app, mailer, turn).await;
+        if let Err(error) = &taken {
             tracing::error!(error = %telemetry::causes(error), "mail cannot be taken out of the outbox");
         }
-        // There may be more where there was some.
-        let pause = if matches!(done, Ok(1..)) { Duration::ZERO } else { INTERVAL };
+        let has_places = under_way.len() < PLACES;
         tokio::select! {
             biased;
-            () = &mut stop => return,
-            () = tokio::time::sleep(pause) => {}
-            () = app.domain.mail_is_written(), if done.is_ok() => {}
+            _ = stopped.changed() => break,
+            Some(done) = under_way.join_next() => tell(done),
+            () = tokio::time::sleep(INTERVAL), if has_places => {}
+            () = app.domain.mail_is_written(), if has_places && taken.is_ok() && turn == Turn::First => {}
         }
+    }
+    while let Some(done) = under_way.join_next().await {
+        tell(done);
     }
 }
 
-/// Hands over a batch of the mail that is due. How many were tried.
-async fn round(app: &App, mailer: &Mailer) -> Result<usize, domain::Error> {
-    let mails = app.domain.take_mail(&context(app)?).await?;
-    let count = mails.len();
-    let mut under_way = JoinSet::new();
-    for mail in mails {
+/// Gives the places that are free to mails that are due.
+async fn fill(
+    under_way: &mut JoinSet<()>,
+    app: &App,
+    mailer: &Mailer,
+    turn: Turn,
+) -> Result<(), domain::Error> {
+    let free = u32::try_from(PLACES.saturating_sub(under_way.len())).unwrap_or_default();
+    if free == 0 {
+        return Ok(());
+    }
+    for mail in app.domain.take_due_mail(&context(app)?, turn, free).await? {
         let (app, mailer) = (app.clone(), mailer.clone());
         under_way.spawn(async move {
             let result = mailer.send(&mail).await;
@@ -98,13 +124,14 @@ async fn round(app: &App, mailer: &Mailer) -> Result<usize, domain::Error> {
             }
         });
     }
-    while let Some(done) = under_way.join_next().await {
-        // It is tried again like one that an origin took which then died, and holds up no other.
-        if done.is_err() {
-            tracing::error!("the delivery of a mail ended in a panic");
-        }
+    Ok(())
+}
+
+/// A mail that nobody could note anything of is tried again like one that an origin took which then died.
+fn tell(done: Result<(), JoinError>) {
+    if done.is_err() {
+        tracing::error!("the delivery of a mail ended in a panic");
     }
-    Ok(count)
 }
 
 async fn note(app: &App, mail: &Outgoing, result: &Result<(), Failure>) -> Result<(), domain::Error> {

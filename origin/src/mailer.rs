@@ -12,7 +12,7 @@ use lettre::{
         header::{HeaderName, HeaderValue},
     },
     transport::smtp::{
-        self,
+        self, PoolConfig,
         authentication::Credentials,
         client::{Tls, TlsParameters},
         extension::ClientId,
@@ -26,12 +26,15 @@ use crate::{
     telemetry,
 };
 
-/// How long the server may take for one answer.
-const ANSWER_TIME: Duration = Duration::from_secs(30);
+#[cfg(test)]
+pub(crate) mod tests;
+
+/// How long it may take until the server is connected to.
+const CONNECT_TIME: Duration = Duration::from_secs(30);
 /// How long one mail may take in all. Nobody else tries it meanwhile.
 const MAIL_TIME: Duration = Duration::from_secs(90);
 
-/// Hands mail over, over connections that are used again. Clones share them.
+/// Hands mail over, each over a connection of its own.
 #[derive(Clone)]
 pub struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -58,7 +61,10 @@ impl Mailer {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
             .port(settings.port)
             .tls(tls)
-            .timeout(Some(ANSWER_TIME))
+            .timeout(Some(CONNECT_TIME))
+            // None is kept for the next mail. What took too long is broken off with an answer outstanding, which the next
+            // one would wait for, and take for its own.
+            .pool_config(PoolConfig::new().max_size(0))
             .hello_name(ClientId::Domain(settings.from.email.domain().to_owned()));
         if let (Some(user), Some(password)) = (&settings.user, &settings.password) {
             builder =
@@ -72,8 +78,11 @@ impl Mailer {
     /// # Errors
     /// Why it did not.
     pub async fn send(&self, mail: &Outgoing) -> Result<(), Failure> {
-        let message = self.message(mail)?;
-        match tokio::time::timeout(MAIL_TIME, self.transport.send(message)).await {
+        self.hand_over(self.message(mail)?, MAIL_TIME).await
+    }
+
+    async fn hand_over(&self, message: Message, patience: Duration) -> Result<(), Failure> {
+        match tokio::time::timeout(patience, self.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(failure(&error)),
             Err(_) => Err(Failure { is_refusal: false, text: "it took too long".to_owned() }),

@@ -7,7 +7,7 @@ mod outbox;
 
 use std::time::Duration;
 
-pub use self::outbox::{Failure, MailWaiting, Outgoing};
+pub use self::outbox::{Failure, MailWaiting, Outgoing, Turn};
 pub(super) use self::{
     link::{Link, Posted, digest_of},
     outbox::{MAIL_RETENTION, mail_place},

@@ -1,6 +1,7 @@
 //! Origin's answers, asked for without a socket, on a database of its own for each test.
 
 mod browser;
+mod delivery;
 mod guards;
 mod hanging_up;
 mod login_form;

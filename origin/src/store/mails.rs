@@ -72,6 +72,24 @@ pub struct NewMail<'a> {
     pub is_pretence: bool,
 }
 
+/// Whose turn it is: each is looked for by itself, so that neither waits for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Mails that nobody has tried to send yet.
+    First,
+    /// Those that somebody has, and that are tried once more.
+    Again,
+}
+
+impl Turn {
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::First => "attempts = 0",
+            Self::Again => "attempts > 0",
+        }
+    }
+}
+
 /// That a mail is its holder's alone for now: what is known of it even where the rest cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -134,49 +152,49 @@ pub async fn insert(transaction: &mut Transaction, mail: &NewMail<'_>) -> Result
     Ok(())
 }
 
-/// Whether any mail is due.
-pub async fn is_any_due<'e>(executor: impl AnyExecutor<'e>, now: Timestamp) -> Result<bool, Error> {
-    let row = sqlx::query("SELECT id FROM mails WHERE closed_at IS NULL AND due_at <= $1 LIMIT 1")
-        .bind(now.millis())
-        .fetch_optional(executor)
-        .await?;
-    Ok(row.is_some())
+/// Whether any mail is due whose turn it is.
+pub async fn is_any_due<'e>(
+    executor: impl AnyExecutor<'e>,
+    turn: Turn,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let statement = format!(
+        "SELECT id FROM mails WHERE closed_at IS NULL AND due_at <= $1 AND {} LIMIT 1",
+        turn.condition()
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(now.millis());
+    Ok(query.fetch_optional(executor).await?.is_some())
 }
 
-/// Takes at most so many mails that are due: until `until` nobody else does. One that this origin cannot
+/// Takes at most so many mails that are due and whose turn it is: until `until` nobody else does. One that this origin cannot
 /// read, perhaps because a newer one wrote it, is an error by itself.
 pub async fn claim(
     transaction: &mut Transaction,
     dialect: Dialect,
-    now: Timestamp,
-    until: Timestamp,
-    batch: u32,
+    turn: Turn,
+    (now, until): (Timestamp, Timestamp),
+    limit: u32,
 ) -> Result<Vec<(Claim, Result<ClaimedMail, Error>)>, Error> {
-    macro_rules! claim {
-        ($lock:literal) => {
-            // Looked for once, whatever the plan: PostgreSQL might lock other rows each time that it looks, which those
-            // who come at the same time then leave alone.
-            concat!(
-                "WITH due AS MATERIALIZED (SELECT id FROM mails ",
-                "WHERE closed_at IS NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $3",
-                $lock,
-                ") UPDATE mails SET due_at = $2, attempts = attempts + 1 ",
-                "WHERE closed_at IS NULL AND due_at <= $1 AND id IN (SELECT id FROM due) ",
-                "RETURNING id, kind, recipient, about, sealed_token, created_at, attempts, refusals, user_id, ",
-                // As it was written: the settings may be others by now.
-                "(SELECT lifetime FROM mail_tokens WHERE mail_id = mails.id AND used_at IS NULL) AS lifetime"
-            )
-        };
-    }
-    let statement = match dialect {
-        Dialect::Sqlite => claim!(""),
+    let free = match dialect {
+        Dialect::Sqlite => "",
         // What another origin is taking is left to it, without waiting.
-        Dialect::Postgres => claim!(" FOR UPDATE SKIP LOCKED"),
+        Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
     };
-    let rows = sqlx::query(statement)
+    // Looked for once, whatever the plan: PostgreSQL might lock other rows each time that it looks, which those who come
+    // at the same time then leave alone. The lifetime is as it was written: the settings may be others by now.
+    let statement = format!(
+        "WITH due AS MATERIALIZED (SELECT id FROM mails \
+         WHERE closed_at IS NULL AND due_at <= $1 AND {} ORDER BY due_at, id LIMIT $3{free}) \
+         UPDATE mails SET due_at = $2, attempts = attempts + 1 \
+         WHERE closed_at IS NULL AND due_at <= $1 AND id IN (SELECT id FROM due) \
+         RETURNING id, kind, recipient, about, sealed_token, created_at, attempts, refusals, user_id, \
+         (SELECT lifetime FROM mail_tokens WHERE mail_id = mails.id AND used_at IS NULL) AS lifetime",
+        turn.condition()
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(now.millis())
         .bind(until.millis())
-        .bind(i64::from(batch))
+        .bind(i64::from(limit))
         .fetch_all(&mut **transaction)
         .await?;
     rows.iter().map(|row| Ok((claim_of(row)?, claimed(row)))).collect()

@@ -21,19 +21,17 @@ use crate::{
         audit::{self, Event, Kind as EventKind},
     },
     store::{
-        self, Transaction, mail_tokens,
+        Transaction, mail_tokens,
         mails::{self, Claim, ClaimedMail, Kind},
     },
     telemetry::{Outside, causes},
 };
 
-pub use crate::store::mails::Waiting as MailWaiting;
+pub use crate::store::mails::{Turn, Waiting as MailWaiting};
 
 /// For how long whoever took a mail has it alone: longer than the longest attempt, so that nobody takes one
 /// that is under way.
 const CLAIM: Duration = Duration::from_secs(180);
-/// How many mails are taken at once.
-const BATCH: u32 = 16;
 /// The pause after the first failure; each one after it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
 /// No pause is longer: what waits for a server goes out soon after it is back.
@@ -87,20 +85,25 @@ pub(in crate::domain) fn mail_place(id: MailId) -> String {
 }
 
 impl Domain {
-    /// Takes mails that are due. For a while nobody else does. Those that this origin cannot read are put back, or
-    /// given up.
+    /// Takes at most so many mails that are due and whose turn it is. For a while nobody else does. Those that this
+    /// origin cannot read are put back, or given up.
     ///
     /// # Errors
     /// [`Error::Store`] when the database fails, [`Error::NoMail`] where mail is due and none is sent.
-    pub async fn take_mail(&self, context: &Context) -> Result<Vec<Outgoing>, Error> {
+    pub async fn take_due_mail(
+        &self,
+        context: &Context,
+        turn: Turn,
+        limit: u32,
+    ) -> Result<Vec<Outgoing>, Error> {
         // Without a write where there is nothing to do, which is nearly always.
-        if !mails::is_any_due(self.0.store.reads(), context.now).await? {
+        if !mails::is_any_due(self.0.store.reads(), turn, context.now).await? {
             return Ok(Vec::new());
         }
         let site = &self.mail_settings()?.public_url;
         let (now, dialect) = (context.now, self.0.store.dialect());
         let mut transaction = self.0.store.begin().await?;
-        let claimed = mails::claim(&mut transaction, dialect, now, now + CLAIM, BATCH).await?;
+        let claimed = mails::claim(&mut transaction, dialect, turn, (now, now + CLAIM), limit).await?;
         let (mut outgoing, mut given_up) = (Vec::new(), Vec::new());
         for (claim, mail) in claimed {
             let user = mail.as_ref().ok().and_then(|mail| mail.user);

@@ -5,9 +5,21 @@ use std::collections::BTreeSet;
 use sqlx::Row as _;
 
 use super::*;
-use crate::domain::mail::{Failure, Outgoing};
+use crate::{
+    domain::mail::{Failure, Outgoing, Turn},
+    store::Dialect,
+};
 
 const AWAY: &str = "nobody answers";
+
+impl Domain {
+    /// Takes mail whose turn it is, whichever that is.
+    pub(super) async fn take_mail(&self, context: &Context) -> Result<Vec<Outgoing>, Error> {
+        let mut taken = self.take_due_mail(context, Turn::First, 16).await?;
+        taken.extend(self.take_due_mail(context, Turn::Again, 16).await?);
+        Ok(taken)
+    }
+}
 
 impl World {
     /// Takes one batch of the mail that is due.
@@ -64,6 +76,22 @@ async fn each_mail_is_taken_by_one_of_many_origins() {
 }
 
 #[tokio::test]
+async fn a_mail_that_another_origin_is_taking_is_left_to_it_and_nobody_waits_for_it() {
+    for w in World::each().await {
+        if w.store.dialect() == Dialect::Sqlite {
+            continue; // One writes after the other.
+        }
+        w.register(0, 3).await;
+        let mut elsewhere = w.store.begin().await.unwrap();
+        let first = "SELECT id FROM mails ORDER BY due_at, id LIMIT 1 FOR UPDATE";
+        sqlx::query(first).fetch_one(&mut *elsewhere).await.unwrap();
+        assert_eq!(w.take_all(1).await.len(), 2);
+        elsewhere.rollback().await.unwrap();
+        assert_eq!(w.take_all(1).await.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn after_an_hour_without_a_server_every_mail_goes_out_once_and_soon() {
     for w in World::each().await {
         w.register(0, 20).await;
@@ -86,6 +114,25 @@ async fn after_an_hour_without_a_server_every_mail_goes_out_once_and_soon() {
         }
         assert_eq!((sent.len(), recipients(&sent).len(), w.waiting().await), (20, 20, 0));
         assert_eq!(recipients(&w.take_all(2 * DAY).await).len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn mail_that_is_tried_again_and_mail_that_is_new_are_not_in_each_others_way() {
+    for w in World::each().await {
+        w.register(0, 3).await;
+        let tried = w.domain.take_due_mail(&w.at(0), Turn::First, 2).await.unwrap();
+        for mail in &tried {
+            w.fail(0, mail, false).await;
+        }
+        let of = async |turn, limit| {
+            let taken = w.domain.take_due_mail(&w.at(MINUTE), turn, limit).await.unwrap();
+            let again = taken.iter().filter(|mail| tried.iter().any(|tried| tried.id == mail.id)).count();
+            (taken.len(), again)
+        };
+        assert_eq!(of(Turn::Again, 1).await, (1, 1));
+        assert_eq!(of(Turn::First, 8).await, (1, 0));
+        assert_eq!((of(Turn::Again, 8).await, of(Turn::First, 8).await), ((1, 1), (0, 0)));
     }
 }
 
