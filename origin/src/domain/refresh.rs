@@ -9,11 +9,12 @@ use super::{
     Context, Domain, EndReason, Error, Settings, TokenGrant,
     audit::{self, Event, Kind, Recorder},
     batch::Batches,
+    session_pace::Exchanged,
     sessions::must_be_a_person,
     tokens::Speaker,
 };
 use crate::store::{
-    self, Store, Transaction,
+    Store, Transaction,
     revocations::Revocation,
     rotation::{self, Grant, Rotating, Rotation, Spent},
     users,
@@ -73,8 +74,10 @@ fn worth(presented: u64, read: &Rotation, settings: &Settings, now: Timestamp) -
         return Worth::Theft(Cause::NeverIssued);
     }
     match read.spent {
-        Some(Spent { counter, .. }) if presented > counter => Worth::Theft(Cause::Displaced),
-        Some(Spent { counter, rotated_at }) if presented == counter => {
+        Some(Spent { counter, .. }) if presented > counter && !read.stepped_up => {
+            Worth::Theft(Cause::Displaced)
+        }
+        Some(Spent { counter, rotated_at }) if presented >= counter => {
             if now.since(read.issued_at) <= settings.grace {
                 Worth::SameChild
             } else if now.since(rotated_at) <= settings.retry {
@@ -101,11 +104,17 @@ impl Domain {
     /// New tokens for a refresh token.
     ///
     /// # Errors
-    /// [`Error::InvalidGrant`] when it is worth nothing, made up, or stolen.
+    /// [`Error::InvalidGrant`] when it is worth nothing, made up, or stolen; [`Error::TooManyAttempts`] when its session
+    /// refreshes too often, after which it is worth what it was.
     pub async fn refresh(&self, context: &Context, token: &str) -> Result<TokenGrant, Error> {
         let keys = self.keys(context.now).await?;
         // A made-up token is refused without a look at the database.
         let parsed = RefreshToken::parse(token, &keys.refresh).ok_or(Error::InvalidGrant)?;
+        let paced = self.keep_pace(context, Exchanged::RefreshToken(parsed.session)).await;
+        if let Err(too_many @ Error::TooManyAttempts { .. }) = paced {
+            return self.refuse_paced(context, &parsed, too_many).await;
+        }
+        paced?;
         let grant = self.exchange(context, &parsed).await?;
         // What signed is of the moment, and what the token was read by up to a second old: meanwhile the secret may have
         // been replaced, because somebody else has it.
@@ -133,8 +142,8 @@ impl Domain {
                 Worth::Nothing => return self.refuse_refresh(context, session, Some(&read)).await,
                 // It became the current one only now, which no honest client can know of: judged again.
                 Worth::Rotation => None,
-                Worth::SameChild => self.repeat(context, session, &read).await?,
-                Worth::FreshChild => self.displace(context, session, &read).await?,
+                Worth::SameChild => self.repeat(context, token, &read).await?,
+                Worth::FreshChild => self.displace(context, token, &read).await?,
                 Worth::Theft(cause) => {
                     if self.end_for_theft(context, session, counter, &read, cause).await? {
                         return Err(Error::InvalidGrant);
@@ -147,6 +156,27 @@ impl Domain {
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Refuses a token of a session that refreshes too often. It is judged all the same: who has stolen a token must not be
+    /// able to keep its owner from being noticed by refreshing without end.
+    async fn refuse_paced(
+        &self,
+        context: &Context,
+        token: &RefreshToken,
+        too_many: Error,
+    ) -> Result<TokenGrant, Error> {
+        let RefreshToken { session, counter } = *token;
+        let Some(read) = rotation::read(self.0.store.reads(), session, context.now).await? else {
+            return Err(Error::InvalidGrant);
+        };
+        match worth(counter, &read, &self.0.settings, context.now) {
+            Worth::Nothing => Err(Error::InvalidGrant),
+            Worth::Theft(cause) if self.end_for_theft(context, session, counter, &read, cause).await? => {
+                Err(Error::InvalidGrant)
+            }
+            _ => Err(too_many),
+        }
     }
 
     /// Takes a token back (RFC 7009): any of a session's refresh tokens ends it, and an access token that is good. One
@@ -195,11 +225,12 @@ impl Domain {
     async fn repeat(
         &self,
         context: &Context,
-        session: SessionId,
+        shown: &RefreshToken,
         read: &Rotation,
     ) -> Result<Option<TokenGrant>, Error> {
+        let RefreshToken { session, counter } = *shown;
         let mut transaction = self.0.store.begin_batch().await?;
-        let mut granted = rotation::repeat(&mut transaction, session, read, context.now).await?;
+        let mut granted = rotation::repeat(&mut transaction, session, counter, read, context.now).await?;
         let mut issued = context.now;
         // A token that a step up has spent may be in other hands than those of who stepped up: the access token is as if
         // it had been issued before that, and opens nothing by it anywhere. Only who uses the child is told of it.
@@ -215,11 +246,12 @@ impl Domain {
     async fn displace(
         &self,
         context: &Context,
-        session: SessionId,
+        shown: &RefreshToken,
         read: &Rotation,
     ) -> Result<Option<TokenGrant>, Error> {
+        let RefreshToken { session, counter } = *shown;
         let mut transaction = self.0.store.begin_batch().await?;
-        let granted = rotation::displace(&mut transaction, session, read, context.now).await?;
+        let granted = rotation::displace(&mut transaction, session, counter, read, context.now).await?;
         self.answer(context, session, transaction, granted, Kind::RefreshDisplaced, context.now).await
     }
 

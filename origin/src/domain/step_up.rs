@@ -7,7 +7,10 @@
 
 use std::fmt;
 
-use shared::authentication::{Method, Methods};
+use shared::{
+    authentication::{Authentication, Method, Methods},
+    time::Timestamp,
+};
 
 use super::{
     BrowserCredentials, Context, Domain, Error, Principal, TokenGrant,
@@ -17,7 +20,7 @@ use super::{
     second_factors::Proof,
     tokens::Speaker,
 };
-use crate::store::{self, Transaction, renewal, rotation, sessions::Kind, users};
+use crate::store::{Transaction, passwords, renewal, rotation, sessions::Kind};
 
 /// How often a step is tried while the hash that was verified keeps being replaced.
 const ATTEMPTS: usize = 4;
@@ -42,7 +45,7 @@ impl fmt::Debug for Reauthentication<'_> {
 pub enum SteppedUp {
     /// A browser, with another handle.
     Browser(BrowserCredentials),
-    /// Any other client, with new tokens. The refresh token before counts as exchanged for this one.
+    /// Any other client, with new tokens. The newest refresh token that it had counts as exchanged for this one.
     Token(TokenGrant),
 }
 
@@ -146,10 +149,13 @@ impl Domain {
                     authentication: &renewed.authentication,
                     ends: renewed.ends,
                 };
-                SteppedUp::Browser(self.browser_credentials(keys, &speaker, handle, ends.since(now), now)?)
+                let issued = proven_at(&renewed.authentication, now);
+                let max_age = ends.since(issued);
+                SteppedUp::Browser(self.browser_credentials(keys, &speaker, handle, max_age, issued)?)
             }
             Kind::Token => {
-                let granted = rotation::step_up(&mut transaction, session, methods, now).await?;
+                let granted =
+                    rotation::step_up(&mut transaction, session, principal.issued, methods, now).await?;
                 let granted = granted.ok_or(Error::Unauthenticated)?;
                 let speaker = Speaker {
                     user: granted.user,
@@ -159,7 +165,8 @@ impl Domain {
                     authentication: &granted.authentication,
                     ends: granted.ends,
                 };
-                SteppedUp::Token(self.token_grant(keys, &speaker, granted.counter, now)?)
+                let issued = proven_at(&granted.authentication, now);
+                SteppedUp::Token(self.token_grant(keys, &speaker, granted.counter, issued)?)
             }
         };
         let event = Event::success(EventKind::Reauthenticated)
@@ -169,4 +176,9 @@ impl Domain {
         self.commit(transaction, context, event).await?;
         Ok(stepped_up)
     }
+}
+
+/// When what is handed out for a step is issued: with the proof that it tells of, which may be a moment ahead.
+fn proven_at(authentication: &Authentication, now: Timestamp) -> Timestamp {
+    authentication.at.map_or(now, |at| at.max(now))
 }

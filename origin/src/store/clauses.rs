@@ -22,6 +22,19 @@ macro_rules! seen {
         concat!("last_seen_at = ", $now, ", idle_expires_at = ", $now, " + idle_limit")
     };
 }
+/// When a session counts as proven anew, at this moment: in a later second than all that was issued for it, while the
+/// password was hashed say. A credential that tells of the proof is none of those.
+macro_rules! proven {
+    ($now:literal) => {
+        concat!(
+            "CASE WHEN last_seen_at / 1000 < ",
+            $now,
+            " / 1000 THEN ",
+            $now,
+            " ELSE (last_seen_at / 1000 + 1) * 1000 END"
+        )
+    };
+}
 /// The condition on a row of `sessions` that its user is not disabled.
 macro_rules! enabled {
     () => {
@@ -57,7 +70,7 @@ macro_rules! of_the_user {
         )
     };
 }
-pub(super) use {enabled, key_generation, live, of_the_user, seen};
+pub(super) use {enabled, key_generation, live, of_the_user, proven, seen};
 
 /// When a session ends if nothing happens before: no token is good for longer.
 pub(super) fn ends(row: &AnyRow) -> Result<Timestamp, Error> {

@@ -11,7 +11,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
-    clauses::{Together, enabled, ends, live, of_the_user, seen},
+    clauses::{Together, enabled, ends, live, of_the_user, proven, seen},
     row::Columns,
     values::{each, padded, places},
 };
@@ -120,7 +120,9 @@ pub async fn step_up<'e>(
     now: Timestamp,
 ) -> Result<Option<(Renewed, Timestamp)>, Error> {
     let row = sqlx::query(concat!(
-        "UPDATE sessions SET authenticated_at = $2, amr = $3, handle_digest = $4, ",
+        "UPDATE sessions SET authenticated_at = ",
+        proven!("$2"),
+        ", amr = $3, handle_digest = $4, ",
         seen!("$2"),
         " WHERE sessions.id = $1 AND sessions.kind = 'browser' AND ",
         live!("$2"),

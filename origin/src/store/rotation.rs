@@ -11,7 +11,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use super::{
     Dialect, Error, Transaction,
-    clauses::{Together, enabled, ends, live, of_the_user, seen},
+    clauses::{Together, enabled, ends, live, of_the_user, proven, seen},
     row::{Columns, as_count, as_number, corrupt},
     sessions::EndReason,
     values::{each, padded, places},
@@ -30,6 +30,9 @@ pub struct Rotation {
     pub issued_at: Timestamp,
     /// The counter that was exchanged last, if one was.
     pub spent: Option<Spent>,
+    /// Whether the current token was given for a [`step_up`]. Then any from the spent one on may be the newest that the
+    /// client got.
+    pub stepped_up: bool,
 }
 
 /// A refresh token that was exchanged for another.
@@ -37,7 +40,7 @@ pub struct Rotation {
 pub struct Spent {
     /// Its counter.
     pub counter: u64,
-    /// When it was exchanged.
+    /// When it was exchanged; after a [`step_up`], when that was.
     pub rotated_at: Timestamp,
 }
 
@@ -63,12 +66,17 @@ pub struct Grant {
 /// What makes the current token the spent one, and its successor the current.
 macro_rules! exchanged {
     ($now:literal) => {
+        concat!("spent_counter = current_counter, ", succeeded!($now, $now))
+    };
+}
+/// What puts its successor in the place of the current token, as of a moment.
+macro_rules! succeeded {
+    ($at:expr, $now:literal) => {
         concat!(
-            "spent_counter = current_counter, current_counter = current_counter + 1, ",
-            "rotated_at = ",
-            $now,
+            "current_counter = current_counter + 1, rotated_at = ",
+            $at,
             ", issued_at = ",
-            $now,
+            $at,
             ", ",
             seen!($now)
         )
@@ -168,16 +176,18 @@ pub async fn rotate_all(
     each(asked, granted, |asked| (asked.session, asked.current.saturating_add(1)))
 }
 
-/// Gives the current token again, to who shows the spent one: it is marked as seen, nothing rotates.
-/// None when the counters are no longer the ones that were read, or nothing can be had for them.
+/// Gives the current token again, to who shows the spent one, or another that is [as good](Rotation::stepped_up) and is
+/// the spent one from then on: it is marked as seen, nothing rotates. None when the counters are no longer the ones
+/// that were read, or nothing can be had for them.
 pub async fn repeat(
     transaction: &mut Transaction,
     session: SessionId,
+    shown: u64,
     read: &Rotation,
     now: Timestamp,
 ) -> Result<Option<Grant>, Error> {
     let row = sqlx::query(granting!(
-        "UPDATE sessions SET ",
+        "UPDATE sessions SET spent_counter = $5, ",
         seen!("$2"),
         " WHERE sessions.id = $1 AND current_counter = $3 AND spent_counter = $4"
     ))
@@ -185,24 +195,27 @@ pub async fn repeat(
     .bind(now.millis())
     .bind(as_number(read.current))
     .bind(read.spent.map(|spent| as_number(spent.counter)))
+    .bind(as_number(shown))
     .fetch_optional(&mut **transaction)
     .await?;
     row.as_ref().map(grant).transpose()
 }
 
-/// Puts a fresh token in the place of the current one that was never used. None when the counters are no
-/// longer the ones that were read, or nothing can be had for them.
+/// Puts a fresh token in the place of the current one that was never used, for who shows the spent one, or another that
+/// is [as good](Rotation::stepped_up) and is the spent one from then on. None when the counters are no longer the ones
+/// that were read, or nothing can be had for them.
 ///
 /// Where the spent one was exchanged by a [`step_up`], the session tells nothing of that any more: what told of it was
 /// the token that is displaced, and whoever shows the one before need not be who has proven anything.
 pub async fn displace(
     transaction: &mut Transaction,
     session: SessionId,
+    shown: u64,
     read: &Rotation,
     now: Timestamp,
 ) -> Result<Option<Grant>, Error> {
     let row = sqlx::query(granting!(
-        "UPDATE sessions SET current_counter = current_counter + 1, issued_at = $2, ",
+        "UPDATE sessions SET spent_counter = $5, current_counter = current_counter + 1, issued_at = $2, ",
         // Only a step up writes both at one moment.
         "amr = CASE WHEN authenticated_at = rotated_at THEN NULL ELSE amr END, ",
         "authenticated_at = NULLIF(authenticated_at, rotated_at), ",
@@ -213,28 +226,38 @@ pub async fn displace(
     .bind(now.millis())
     .bind(as_number(read.current))
     .bind(read.spent.map(|spent| as_number(spent.counter)))
+    .bind(as_number(shown))
     .fetch_optional(&mut **transaction)
     .await?;
     row.as_ref().map(grant).transpose()
 }
 
-/// Marks that the user has proven anew who they are, and puts another token in the place of the current one,
-/// as if that had been exchanged: an answer that is lost is asked for again like any. None when nothing can
-/// be had. The caller has taken the user's row.
+/// Marks that the user has proven anew who they are, and puts another token in the place of the current one: an answer
+/// that is lost is asked for again like any. None when nothing can be had. The caller has taken the user's row.
+///
+/// The current one is spent only if the client has it. That is told by when the access token was issued, in whole
+/// seconds, by which the client asks: one from before came with an earlier refresh token, and the answer with the current
+/// one may be lost.
 pub async fn step_up(
     transaction: &mut Transaction,
     session: SessionId,
+    access_issued: Timestamp,
     methods: &Methods,
     now: Timestamp,
 ) -> Result<Option<Grant>, Error> {
     let row = sqlx::query(granting!(
-        "UPDATE sessions SET authenticated_at = $2, amr = $3, ",
-        exchanged!("$2"),
+        "UPDATE sessions SET authenticated_at = ",
+        proven!("$2"),
+        ", amr = $3, ",
+        "spent_counter = CASE WHEN spent_counter IS NULL OR issued_at < $4 THEN current_counter ",
+        "ELSE spent_counter END, ",
+        succeeded!(proven!("$2"), "$2"),
         " WHERE sessions.id = $1"
     ))
     .bind(session.to_string())
     .bind(now.millis())
     .bind(methods.to_string())
+    .bind(Timestamp::from_seconds(access_issued.seconds().saturating_add(1)).millis())
     .fetch_optional(&mut **transaction)
     .await?;
     row.as_ref().map(grant).transpose()
@@ -272,7 +295,8 @@ pub async fn read<'e>(
     now: Timestamp,
 ) -> Result<Option<Rotation>, Error> {
     let row = sqlx::query(concat!(
-        "SELECT user_id, current_counter, issued_at, spent_counter, rotated_at, CASE WHEN ",
+        "SELECT user_id, current_counter, issued_at, spent_counter, rotated_at, ",
+        "CASE WHEN authenticated_at = rotated_at THEN 1 ELSE 0 END AS stepped_up, CASE WHEN ",
         live!("$2"),
         " AND ",
         enabled!(),
@@ -299,6 +323,7 @@ fn rotation(row: &AnyRow) -> Result<Rotation, Error> {
         current: row.count("current_counter")?,
         issued_at: row.time("issued_at")?,
         spent,
+        stepped_up: row.count("stepped_up")? == 1,
     })
 }
 

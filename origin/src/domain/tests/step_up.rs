@@ -1,6 +1,6 @@
 //! Proving anew who one is, in a session that lives.
 
-use shared::authentication::{Authentication, Method};
+use shared::authentication::Authentication;
 
 use super::{
     authentication::{by_password, execute, told},
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{Reauthentication, SteppedUp},
-    store::users,
+    store::passwords,
 };
 
 async fn step_up(w: &World, seconds: u64, principal: &Principal) -> Result<SteppedUp, Error> {
@@ -25,7 +25,7 @@ async fn a_browsers_session_goes_on_with_a_login_of_now_and_another_handle() {
     for w in World::each().await {
         w.user(EMAIL, &["viewer"]).await;
         let login = w.browser(0).await;
-        let me = w.principal(600, &login).await;
+        let me = w.principal(599, &login).await;
         let SteppedUp::Browser(now) = step_up(&w, 600, &me).await.unwrap() else { unreachable!() };
 
         assert_eq!(told(&now.assertion), by_password(600));
@@ -92,6 +92,100 @@ async fn the_token_of_before_gives_none_that_tells_of_the_step() {
         let me = bearer(&w, 401, &next.access_token).await;
         let SteppedUp::Token(again) = step_up(&w, 401, &me).await.unwrap() else { unreachable!() };
         assert_eq!(told(&again.access_token), by_password(401));
+    }
+}
+
+/// A step begins when it is asked for, and is done once the password is hashed.
+#[tokio::test]
+async fn what_was_issued_while_the_password_was_hashed_tells_nothing_of_the_step() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let (app, browser) = (w.tokens(0).await, w.browser(0).await);
+        let (by_app, by_browser) =
+            (bearer(&w, 300, &app.access_token).await, w.principal(300, &browser).await);
+        let meanwhile = w.refresh(301, &app.refresh_token).await.unwrap();
+        let handle = &browser.credentials.handle;
+        let assertion = w.domain.renew_assertion(&w.at(301), handle).await.unwrap().unwrap().assertion;
+        let SteppedUp::Token(token) = step_up(&w, 300, &by_app).await.unwrap() else { unreachable!() };
+        let SteppedUp::Browser(cookies) = step_up(&w, 300, &by_browser).await.unwrap() else {
+            unreachable!()
+        };
+
+        assert_eq!(told(&assertion), by_password(0));
+        assert_eq!(bearer(&w, 303, &meanwhile.access_token).await.authentication, Authentication::default());
+        assert_eq!(bearer(&w, 303, &token.access_token).await.authentication, by_password(302));
+        assert_eq!(
+            (told(&token.access_token), told(&cookies.assertion)),
+            (by_password(302), by_password(302))
+        );
+        // And an answer that is lost is no theft.
+        step_up(&w, 303, &bearer(&w, 303, &meanwhile.access_token).await).await.unwrap();
+        assert!(w.refresh(304, &meanwhile.refresh_token).await.is_ok());
+        assert_eq!(w.events("refresh.theft").await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn steps_whose_answers_are_lost_make_nobody_a_thief() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let first = w.tokens(0).await;
+        let me = bearer(&w, 300, &first.access_token).await;
+        for seconds in [300, 310, 400] {
+            step_up(&w, seconds, &me).await.unwrap();
+        }
+        let second = w.refresh(500, &first.refresh_token).await.unwrap();
+        assert_eq!(told(&second.access_token), Authentication::default());
+        // The same of one who has refreshed before: what came is known to have come by its access token.
+        let me = bearer(&w, 500, &second.access_token).await;
+        for seconds in [510, 600] {
+            step_up(&w, seconds, &me).await.unwrap();
+        }
+        let third = w.refresh(700, &second.refresh_token).await.unwrap();
+        assert!(w.refresh(800, &third.refresh_token).await.is_ok());
+        assert_eq!(w.events("refresh.theft").await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_step_between_two_refreshes_by_one_token_makes_nobody_a_thief() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        let first = w.tokens(0).await;
+        let me = bearer(&w, 100, &first.access_token).await;
+        let child = w.refresh(100, &first.refresh_token).await.unwrap();
+        let SteppedUp::Token(now) = step_up(&w, 101, &me).await.unwrap() else { unreachable!() };
+        // Whichever of them the client got last; none of before tells of the step.
+        for token in [&first.refresh_token, &child.refresh_token] {
+            let again = w.refresh(102, token).await.unwrap();
+            assert_eq!(again.refresh_token, now.refresh_token);
+            assert_eq!(told(&again.access_token), Authentication::default());
+        }
+        let next = w.refresh(103, &now.refresh_token).await.unwrap();
+        assert_eq!(told(&next.access_token), by_password(101));
+        assert_eq!(w.events("refresh.theft").await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_step_leaves_every_token_stolen_that_was_before_what_its_client_had() {
+    for w in World::each().await {
+        w.user(EMAIL, &["viewer"]).await;
+        // By the access token that came with the second.
+        let first = w.tokens(0).await;
+        let second = w.refresh(100, &first.refresh_token).await.unwrap();
+        let me = bearer(&w, 101, &second.access_token).await;
+        step_up(&w, 101, &me).await.unwrap();
+        assert!(matches!(w.refresh(102, &first.refresh_token).await, Err(Error::InvalidGrant)));
+
+        // By the one before: then what came is known as soon as it is used.
+        let first = w.tokens(200).await;
+        let me = bearer(&w, 201, &first.access_token).await;
+        let second = w.refresh(202, &first.refresh_token).await.unwrap();
+        step_up(&w, 203, &me).await.unwrap();
+        w.refresh(204, &second.refresh_token).await.unwrap();
+        assert!(matches!(w.refresh(205, &first.refresh_token).await, Err(Error::InvalidGrant)));
+        assert_eq!(w.events("refresh.theft").await, ["failure successor_used"; 2]);
     }
 }
 
@@ -175,8 +269,8 @@ async fn of_many_steps_at_once_each_is_whole() {
         let later = w.at(61);
         let session = w.domain.by_session(&later, tokens.session, Credential::Bearer, time(61));
         let after = session.await.unwrap().unwrap().authentication;
-        let methods = [Method::Password].into();
-        assert_eq!(after, Authentication { at: Some(time(60)), methods, email_verified: false });
+        // What the first of them gave is of the second 60.
+        assert_eq!(after, by_password(61));
         // Whoever holds what was issued before has proven nothing.
         let before = bearer(&w, 61, &tokens.access_token).await.authentication;
         assert_eq!(before, Authentication::default());
