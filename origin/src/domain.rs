@@ -39,6 +39,7 @@ mod second_factors;
 mod second_step;
 pub mod service_accounts;
 mod session_limit;
+mod session_pace;
 mod sessions;
 mod settings;
 mod step_up;
@@ -94,7 +95,7 @@ pub use self::{
 };
 use self::{
     assertions::Renewals, audit::Recorder, keys::KeyRing, passkeys::RelyingParty, passwords::Passwords,
-    refresh::Refreshes, vault::Vault,
+    refresh::Refreshes, session_pace::SessionPaces, vault::Vault,
 };
 pub use crate::store::{
     audit::{AuditRow, Record as AuditRecord, Search as AuditSearch},
@@ -172,6 +173,7 @@ struct Parts {
     recorder: Recorder,
     renewals: Renewals,
     refreshes: Refreshes,
+    session_paces: SessionPaces,
     passwords: Passwords,
     secrets: SharedSecrets,
     policy: Arc<Policy>,
@@ -206,6 +208,7 @@ impl Domain {
         let relying_party = settings.passkeys.as_ref().and_then(RelyingParty::new);
         let renewals = Renewals::of(store.clone(), recorder.clone());
         let refreshes = Refreshes::of(store.clone(), recorder.clone());
+        let session_paces = SessionPaces::new(&settings.limits.session);
         let mail_written = Notify::new();
         Ok(Self(Arc::new(Parts {
             store,
@@ -213,6 +216,7 @@ impl Domain {
             recorder,
             renewals,
             refreshes,
+            session_paces,
             passwords,
             secrets,
             policy,

@@ -114,8 +114,8 @@ fn set_seconds(gauge: &'static str, time: Option<Duration>) {
     metrics::gauge!(gauge).set(time.map_or(f64::NAN, |time| time.as_secs_f64()));
 }
 
-/// Counts nothing of what is known that it will be counted. Of a counter that begins with its first event
-/// Prometheus' `increase()` misses that event.
+/// Creates all counters that are known, at zero: of one that begins with its first event Prometheus' `increase()`
+/// misses that event.
 fn begin() {
     /// What comes of logins, besides what hardly ever does.
     const LOGIN_OUTCOMES: [&str; 10] = [
@@ -130,24 +130,6 @@ fn begin() {
         Kind::Overloaded.slug(),
         Kind::Unavailable.slug(),
     ];
-    const SEAL_ERRORS: [SealError; 16] = [
-        SealError::Missing,
-        SealError::Malformed,
-        SealError::DuplicateHeader,
-        SealError::MissingHeader,
-        SealError::UnsignedHeader,
-        SealError::Unprintable,
-        SealError::UnknownKey,
-        SealError::WrongAlgorithm,
-        SealError::WrongTag,
-        SealError::BadSignature,
-        SealError::LifetimeTooLong,
-        SealError::NotYetValid,
-        SealError::Expired,
-        SealError::Replayed,
-        SealError::WrongBody,
-        SealError::InvalidIdentity,
-    ];
     metrics::counter!(CONNECTIONS_DISPLACED).increment(0);
     metrics::counter!(HASHES).increment(0);
     for kind in ["browser", "token"] {
@@ -155,7 +137,7 @@ fn begin() {
             metrics::counter!(LOGINS, "kind" => kind, "outcome" => outcome).increment(0);
         }
     }
-    for outcome in ["success", "invalid-grant", "error"] {
+    for outcome in ["success", "invalid-grant", Kind::TooManyRequests.slug(), "error"] {
         metrics::counter!(REFRESHES, "outcome" => outcome).increment(0);
     }
     for outcome in ["success", "invalid-client", "error"] {
@@ -164,7 +146,7 @@ fn begin() {
     for outcome in ["sent", "failed", "given_up"] {
         metrics::counter!(MAILS, "outcome" => outcome).increment(0);
     }
-    for error in SEAL_ERRORS {
+    for error in SealError::ALL {
         metrics::counter!(SEALS_REFUSED, "reason" => format!("{error:?}")).increment(0);
     }
 }

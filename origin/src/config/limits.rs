@@ -8,8 +8,9 @@ use crate::domain::{Limit, Limits};
 /// Reads them all, each as `free/per hour/first delay/longest delay`.
 ///
 /// The defaults let a stranger guess at an account about twenty times in the first hour and four times in
-/// each that follows, far from the hundred of NIST SP 800-63B-4 §3.2.2; and let a hundred people behind one
-/// address mistype their password in the same minute.
+/// each that follows, far from the hundred of NIST SP 800-63B-4 §3.2.2; let a hundred people behind one
+/// address mistype their password in the same minute; and let a browser have two hundred requests under way when its
+/// assertion ends.
 pub(super) fn read(read: &mut Reader<'_>) -> Limits {
     let mut limit = |key: &str, free, per_hour, first, longest| {
         let remedy = "give free/per hour/first delay/longest delay, the delays in seconds, as 10/4/1/900";
@@ -28,5 +29,6 @@ pub(super) fn read(read: &mut Reader<'_>) -> Limits {
         mail_overall: limit("limit_mail_overall", 1000, 3600, 1, 60),
         records: limit("limit_records", 100, 120, 1, 60),
         ceremonies: limit("limit_ceremonies", 100, 1200, 1, 60),
+        session: limit("limit_session", 200, 1200, 1, 60),
     }
 }

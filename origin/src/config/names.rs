@@ -32,6 +32,7 @@ pub(super) const KNOWN: &[&str] = &[
     "limit_mail_recipient",
     "limit_overall",
     "limit_records",
+    "limit_session",
     "listen",
     "log",
     "log_format",

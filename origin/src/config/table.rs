@@ -58,6 +58,7 @@ impl Config {
             ("limit_mail_overall", domain.limits.mail_overall.to_string()),
             ("limit_records", domain.limits.records.to_string()),
             ("limit_ceremonies", domain.limits.ceremonies.to_string()),
+            ("limit_session", domain.limits.session.to_string()),
             ("known_device_seconds", domain.known_device.as_secs().to_string()),
             ("smtp_url", self.smtp.as_ref().map(|smtp| smtp.url()).unwrap_or_default()),
             ("smtp_user", self.smtp.as_ref().and_then(|smtp| smtp.user.clone()).unwrap_or_default()),

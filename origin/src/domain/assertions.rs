@@ -15,10 +15,11 @@ use super::{
     Context, Domain, Error,
     audit::{self, Event, Kind, Recorder},
     batch::Batches,
+    session_pace::Exchanged,
     tokens::Speaker,
 };
 use crate::store::{
-    self, Store, holders,
+    Store, holders,
     renewal::{self, Renewed},
 };
 
@@ -66,7 +67,7 @@ impl Domain {
     /// counts as seen.
     ///
     /// # Errors
-    /// [`Error::Store`] when the database fails.
+    /// [`Error::TooManyAttempts`] when there were too many for this handle, and its session lives; [`Error::Store`] when the database fails.
     pub async fn renew_assertion(
         &self,
         context: &Context,
@@ -75,6 +76,14 @@ impl Domain {
         let digest = handle.digest();
         // Before anything is changed: whether the database may be relied on.
         self.keys(context.now).await?;
+        let paced = self.keep_pace(context, Exchanged::Handle(*digest.as_bytes())).await;
+        if let Err(Error::TooManyAttempts { .. }) = paced
+            && holders::by_handle(self.0.store.reads(), digest, context.now).await?.is_none()
+        {
+            // Who is signed out is told so, and another handle beside this one counts.
+            return Ok(None);
+        }
+        paced?;
         let Some(renewed) = self.see(context, digest).await? else { return Ok(None) };
         let Renewed { session, user, roles, epoch, authentication, ends, key_generation } = renewed;
         let Some(keys) = self.keys_of(&key_generation, session, context.now).await? else {

@@ -103,6 +103,8 @@ pub struct Limits {
     pub records: Limit,
     /// Passkeys that one client's address asks to be asked for: each is kept until it is answered.
     pub ceremonies: Limit,
+    /// Refreshes of one session, or new assertions for its handle.
+    pub session: Limit,
 }
 
 #[cfg(test)]

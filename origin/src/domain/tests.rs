@@ -43,6 +43,7 @@ mod second_step;
 mod service_accounts;
 mod service_rights;
 mod session_limit;
+mod session_pace;
 mod sessions;
 mod step_up;
 mod tampering;

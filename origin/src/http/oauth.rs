@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{Context, Error, ServiceGrant, TokenGrant},
+    domain::{Context, Error, ServiceGrant, TokenGrant, whole_seconds},
     metrics,
 };
 
@@ -92,6 +92,8 @@ pub(super) struct RevocationRequest {
 pub(super) struct OauthError {
     #[serde(skip)]
     status: StatusCode,
+    #[serde(skip)]
+    retry_after: Option<u64>,
     error: &'static str,
     error_description: &'static str,
 }
@@ -116,6 +118,7 @@ enum Grant<'a> {
         (status = 200, description = "New tokens.", body = TokenAnswer),
         (status = 400, description = "`invalid_grant` and the others of RFC 6749 §5.2.", body = OauthError),
         (status = 401, description = "`invalid_client`.", body = OauthError),
+        (status = 429, description = "`slow_down` (RFC 8628 §3.5): the session refreshes too often. The same token is good again when `Retry-After` says.", body = OauthError),
         (status = "default", description = "What went wrong.", body = OauthError),
     ),
     security((), ("client" = []))
@@ -139,6 +142,7 @@ async fn refresh(app: &App, context: &Context, token: &str) -> Result<TokenAnswe
     let label = match &outcome {
         Ok(_) => "success",
         Err(Error::InvalidGrant) => "invalid-grant",
+        Err(Error::TooManyAttempts { .. }) => Kind::TooManyRequests.slug(),
         Err(_) => "error",
     };
     ::metrics::counter!(metrics::REFRESHES, "outcome" => label).increment(1);
@@ -240,12 +244,12 @@ async fn form<T: serde::de::DeserializeOwned>(request: Request, app: &App) -> Re
 
 impl OauthError {
     pub(super) const fn new(error: &'static str, error_description: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, error, error_description }
+        Self { status: StatusCode::BAD_REQUEST, retry_after: None, error, error_description }
     }
 
     /// The client is not who it says it is, or does not say it.
     pub(super) const fn invalid_client(error_description: &'static str) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, error: "invalid_client", error_description }
+        Self { status: StatusCode::UNAUTHORIZED, ..Self::new("invalid_client", error_description) }
     }
 
     #[cfg(test)]
@@ -267,18 +271,25 @@ impl From<Error> for OauthError {
                 let description = "The tokens of a service account end with its key.";
                 return Self::new("unsupported_token_type", description);
             }
+            // RFC 6749 has no word for it, and of the registered ones this one means it (RFC 8628 §3.5).
+            Error::TooManyAttempts { wait } => {
+                return Self {
+                    status: StatusCode::TOO_MANY_REQUESTS,
+                    retry_after: Some(whole_seconds(wait)),
+                    ..Self::new("slow_down", "The session refreshes too often. Its token stays good.")
+                };
+            }
             _ => {}
         }
         match problems::of(error).status() {
             503 => Self {
                 status: StatusCode::SERVICE_UNAVAILABLE,
-                error: "temporarily_unavailable",
-                error_description: "Try again.",
+                retry_after: Some(1),
+                ..Self::new("temporarily_unavailable", "Try again.")
             },
             _ => Self {
                 status: StatusCode::INTERNAL_SERVER_ERROR,
-                error: "server_error",
-                error_description: "Something went wrong here.",
+                ..Self::new("server_error", "Something went wrong here.")
             },
         }
     }
@@ -286,10 +297,10 @@ impl From<Error> for OauthError {
 
 impl IntoResponse for OauthError {
     fn into_response(self) -> Response {
-        let status = self.status;
+        let (status, retry_after) = (self.status, self.retry_after);
         let mut response = uncached((status, Json(self)));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"countersign\", charset=\"UTF-8\"");

@@ -26,13 +26,14 @@ pub struct Pace {
 
 impl Pace {
     /// After how many doublings the delay is the longest.
-    fn doublings(&self) -> i64 {
+    pub fn doublings(&self) -> i64 {
         let grows = |doublings: &i64| self.delay(*doublings) < self.longest_delay;
         // Forty doublings of a millisecond are thirty-five years.
         (0..40).take_while(grows).count().try_into().unwrap_or_default()
     }
 
-    fn delay(&self, doublings: i64) -> i64 {
+    /// The delay after so many doublings.
+    pub fn delay(&self, doublings: i64) -> i64 {
         let factor = 1_i64 << doublings.clamp(0, 40);
         self.first_delay.saturating_mul(factor).min(self.longest_delay)
     }

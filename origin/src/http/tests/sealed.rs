@@ -201,3 +201,18 @@ async fn while_the_database_is_away_the_edge_is_told_neither_yes_nor_no() {
         assert_eq!(edge_call(&world, &key, path, &asked.to_string()).await.status, 503, "{path}");
     }
 }
+
+#[tokio::test]
+async fn of_a_handle_that_is_shown_too_often_the_edge_is_told_neither_yes_nor_no() {
+    let world = World::with(&[("COUNTERSIGN_LIMIT_SESSION", "2/1/60/60")]).await;
+    let browser = world.log_in(EMAIL).await;
+    let key = World::secret().edge_call_key();
+    let handle = browser.cookies.split([';', '=']).nth(1).unwrap();
+    let renew = json!({ "handle": handle }).to_string();
+    for status in [200, 200, 429] {
+        let answer = edge_call(&world, &key, "/edge/assertions", &renew).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(answer.headers.contains_key("retry-after"), status == 429);
+    }
+    assert_eq!(world.call("GET", "/auth/me", &browser.headers()).await.status, 200);
+}

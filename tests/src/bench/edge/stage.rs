@@ -130,6 +130,7 @@ impl Side {
             ("ACCESS_TOKEN_SECONDS", ACCESS_SECONDS),
             ("ASSERTION_SECONDS", ASSERTION_SECONDS),
             ("LIMIT_ADDRESS", "100000/3600000/1/1"),
+            ("LIMIT_SESSION", "100000/3600000/1/1"),
         ];
         let (place, program) = (starter.place, &starter.built.artifacts.origin);
         let prepare = async |origin: &Origin<'_>| origin.create_user(EMAIL, "editor", PASSWORD).await;

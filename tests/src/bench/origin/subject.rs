@@ -69,6 +69,7 @@ impl Subject {
             ("LIMIT_OVERALL", UNLIMITED),
             ("LIMIT_MAIL_ADDRESS", UNLIMITED),
             ("LIMIT_MAIL_OVERALL", UNLIMITED),
+            ("LIMIT_SESSION", UNLIMITED),
             // Every connection that logs in finds a place, also after those of the run before that were broken off.
             ("HASH_QUEUE", "256"),
         ];
