@@ -90,13 +90,19 @@ pub fn outgoing<'h>(
 }
 
 /// Our cookies that the upstream does not get: the credential, unless the route looks at it and passes it on, and
-/// what a device is known by, which is for origin alone.
+/// what a device is known by, which is for origin alone. On a public route nobody here has looked at the credential;
+/// origin, if it asks for it there, gets the handle, and knows by it which session a browser had before.
 fn withheld(route: &Route) -> Vec<&'static str> {
     let mut names = Vec::new();
-    if !route.forward_credential || route.allow == Allow::Public {
-        names.extend([HANDLE_COOKIE, ASSERTION_COOKIE]);
+    let is_origin = route.upstream.as_str() == ORIGIN;
+    let is_looked_at = route.allow != Allow::Public;
+    if !route.forward_credential || !(is_looked_at || is_origin) {
+        names.push(HANDLE_COOKIE);
     }
-    if route.upstream.as_str() != ORIGIN {
+    if !route.forward_credential || !is_looked_at {
+        names.push(ASSERTION_COOKIE);
+    }
+    if !is_origin {
         names.push(DEVICE_COOKIE);
     }
     names

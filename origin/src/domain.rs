@@ -20,10 +20,12 @@ mod import;
 pub mod keys;
 mod known_device;
 pub mod leaving;
+mod left_behind;
 mod limits;
-pub mod login;
+mod login;
 pub mod mail;
 mod mail_links;
+mod new_session;
 mod note;
 mod passkey_domain;
 pub mod passkeys;
@@ -76,8 +78,8 @@ pub use self::{
     keys::{RotatedKey, SigningKey, WithdrawnKey},
     known_device::KnownDevice,
     limits::{Limit, Limits},
-    login::{BrowserCredentials, BrowserLogin},
     mail::MailSettings,
+    new_session::{BrowserCredentials, BrowserLogin},
     note::{Note, UnusableNote},
     passkey_domain::{ForgottenPasskeys, UselessPasskeys},
     passwords::HashingLoad,

@@ -20,6 +20,7 @@ mod error;
 pub mod holders;
 pub mod keys;
 pub mod leaving;
+pub mod left_behind;
 pub mod mail_tokens;
 pub mod mails;
 pub mod meta;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use shared::secret::Digest;
+
 /// What somebody tries to log in with. Of it only the device's name prints.
 #[derive(Clone, Copy)]
 pub struct Attempt<'a> {
@@ -13,13 +15,15 @@ pub struct Attempt<'a> {
     pub device: Option<&'a str>,
     /// What the client was given at an earlier login, to be known by.
     pub known_device: Option<&'a str>,
+    /// The handles that a browser has: the sessions that it leaves behind end with its login.
+    pub held: &'a [Digest],
 }
 
 impl<'a> Attempt<'a> {
     /// By address and password alone.
     #[must_use]
     pub const fn new(email: &'a str, password: &'a str) -> Self {
-        Self { email, password, device: None, known_device: None }
+        Self { email, password, device: None, known_device: None, held: &[] }
     }
 
     /// The same, on a device of this name.

@@ -23,7 +23,6 @@ use super::{
 };
 pub use crate::store::passkeys::Passkey;
 use crate::store::{
-    self,
     ceremonies::{self, Ceremony, Purpose},
     mails::Kind as MailKind,
     passkeys as rows, recovery_codes,

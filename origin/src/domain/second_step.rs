@@ -19,14 +19,15 @@ use super::{
     admission::{Admission, Budget, Subject},
     audit::{Event, Kind as EventKind},
     email::EmailAddress,
-    login::{Opened, Proven},
+    login::Proven,
+    new_session::{Opened, kind_of},
     second_factors::{Proof, SecondStep},
 };
 use crate::store::{
-    self,
+    Transaction,
     challenges::{self, WaitingLogin},
+    passwords::{self, Credentials},
     sessions::Kind,
-    users::{self, Credentials},
 };
 
 /// How long a login waits for its second step.
@@ -67,13 +68,15 @@ pub struct SecondAttempt<'a> {
     pub proof: Proof<'a>,
     /// What the client was given at an earlier login, to be known by.
     pub known_device: Option<&'a str>,
+    /// The handles that a browser has: the sessions that it leaves behind end with its login.
+    pub held: &'a [Digest],
 }
 
 impl<'a> SecondAttempt<'a> {
     /// By challenge and proof alone.
     #[must_use]
     pub const fn new(challenge: &'a str, proof: Proof<'a>) -> Self {
-        Self { challenge, proof, known_device: None }
+        Self { challenge, proof, known_device: None, held: &[] }
     }
 }
 
@@ -147,7 +150,7 @@ impl Domain {
         attempt: &SecondAttempt<'_>,
         handle: Option<Digest>,
     ) -> Result<Opened, Error> {
-        let kind = if handle.is_some() { Kind::Browser } else { Kind::Token };
+        let kind = kind_of(handle);
         let challenge = Secret::<32>::from_base64url(attempt.challenge).map(|challenge| challenge.digest());
         let waiting = match challenge {
             Ok(challenge) => challenges::find(self.0.store.reads(), challenge, kind, context.now).await?,
@@ -238,6 +241,18 @@ impl Domain {
             && Digest::of(hash.expose().as_bytes()) == waiting.verified;
         let methods = [Method::Password].into();
         Ok(holds.then_some(Proven { user, hash, methods, has_second_factor: true }))
+    }
+
+    /// Refuses where the session was made already: neither that nor the use of the proof happened.
+    async fn undo_step(
+        &self,
+        transaction: Transaction,
+        context: &Context,
+        user: UserId,
+        reason: &'static str,
+    ) -> Result<Opened, Error> {
+        transaction.rollback().await?;
+        self.refuse_step(context, Some(user), reason).await
     }
 
     async fn refuse_step(

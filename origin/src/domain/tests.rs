@@ -24,6 +24,8 @@ mod imported_passwords;
 mod key_states;
 mod keys;
 mod leaving;
+mod leaving_races;
+mod left_behind;
 mod login;
 mod mail_links;
 mod master_keys;

@@ -2,9 +2,16 @@
 //! device is known by, which stays.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use shared::cookie::{self, ASSERTION_COOKIE, DEVICE_COOKIE, HANDLE_COOKIE, clear_cookie, set_cookie};
+use shared::{
+    cookie::{self, ASSERTION_COOKIE, DEVICE_COOKIE, HANDLE_COOKIE, Handle, clear_cookie, set_cookie},
+    secret::Digest,
+};
 
-use crate::domain::{BrowserCredentials, KnownDevice};
+use super::principal;
+use crate::{
+    app::App,
+    domain::{BrowserCredentials, KnownDevice},
+};
 
 /// Sets the session's.
 pub(super) fn set(headers: &mut HeaderMap, credentials: &BrowserCredentials) {
@@ -24,11 +31,24 @@ pub(super) fn set_known_device(headers: &mut HeaderMap, device: &KnownDevice) {
     append(headers, &set_cookie(DEVICE_COOKIE, &device.to_text(), device.max_age()));
 }
 
-/// What the device presents to be known by, all cookies of the name: whoever is asked looks at the first
-/// few.
-pub(super) fn known_device(headers: &HeaderMap) -> Option<String> {
-    let values: Vec<String> = values(headers, DEVICE_COOKIE);
-    (!values.is_empty()).then(|| values.join("."))
+/// What a browser brings to its login.
+pub(super) struct Brought {
+    /// What its device presents to be known by, all cookies of the name: whoever is asked looks at the first few.
+    pub known_device: Option<String>,
+    /// Of the handles that we made the first few. What is made up, or dead, is in nobody's way.
+    pub held: Vec<Digest>,
+}
+
+impl Brought {
+    /// By this request.
+    pub(super) fn by(headers: &HeaderMap, app: &App) -> Self {
+        let devices = values(headers, DEVICE_COOKIE);
+        let handles = principal::handles(app, headers).unwrap_or_default();
+        Self {
+            known_device: (!devices.is_empty()).then(|| devices.join(".")),
+            held: handles.iter().map(Handle::digest).collect(),
+        }
+    }
 }
 
 /// Every value of the cookie of this name. A line that is no text takes none of the others with it.

@@ -1,7 +1,10 @@
 //! Proof that an unsafe request by cookie comes from this site: for requests that came to origin without
 //! the edge, and for browser login whichever way it came.
 
-use axum::http::{HeaderName, Method, header, request::Parts};
+use axum::{
+    extract::Request,
+    http::{HeaderName, Method, header, request::Parts},
+};
 use shared::{
     csrf,
     origin_check::same_site,
@@ -10,8 +13,8 @@ use shared::{
     secret::Digest,
 };
 
-use super::policy;
-use crate::app::App;
+use super::{guard, policy};
+use crate::{app::App, domain::Context};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const CSRF_TOKEN: HeaderName = HeaderName::from_static(csrf::CSRF_HEADER);
@@ -39,12 +42,19 @@ pub(super) fn check(app: &App, parts: &Parts, handle: &Digest) -> Result<(), Pro
     }
 }
 
-/// Whether a browser's login comes from this site: login itself is protected from cross-site posting.
-///
-/// # Errors
-/// [`Kind::CrossSite`].
-pub(super) fn check_login(app: &App, parts: &Parts) -> Result<(), Problem> {
-    from_this_site(app, parts, policy::route(app, parts)?)
+/// Whether a browser's login comes from this site, and the login: it is itself protected from cross-site posting, and is
+/// not to be read where the answer is [`Kind::CrossSite`], which is recorded.
+pub(super) async fn checked_login(
+    app: &App,
+    context: &Context,
+    login: Request,
+) -> (Result<(), Problem>, Request) {
+    let (parts, content) = login.into_parts();
+    let checked = match policy::route(app, &parts).and_then(|route| from_this_site(app, &parts, route)) {
+        Ok(()) => Ok(()),
+        Err(problem) => Err(guard::denied(app, context, problem, None).await),
+    };
+    (checked, Request::from_parts(parts, content))
 }
 
 fn from_this_site(app: &App, parts: &Parts, route: Option<&Route>) -> Result<(), Problem> {

@@ -130,35 +130,24 @@ impl FromRequestParts<App> for SignedIn {
 
 /// Whoever is signed in, and has proven not long ago to be who they are: for what a session that somebody
 /// left open, or stole, must not be enough for.
-pub(super) struct Fresh {
-    /// Who it is, as the database has it now.
-    pub principal: Principal,
-    /// What an act of theirs is recorded with.
-    pub context: Context,
-}
+pub(super) struct FreshLogin(pub SignedIn);
 
-impl Guard for Fresh {
+impl Guard for FreshLogin {
     const REQUIREMENT: Requirement = Requirement::FreshLogin;
 }
 
-impl FromRequestParts<App> for Fresh {
+impl FromRequestParts<App> for FreshLogin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let SignedIn { principal, context } = SignedIn::from_request_parts(parts, app).await?;
-        let asked = Assurance::recent(app.domain.settings().fresh_login);
-        must_be(asked, app, &context, &principal).await?;
-        Ok(Self { principal, context })
+        let caller = SignedIn::from_request_parts(parts, app).await?;
+        must_be(fresh(app), app, &caller.context, &caller.principal).await?;
+        Ok(Self(caller))
     }
 }
 
 /// The same for whoever has proven it by two factors: for what would take the second one away.
-pub(super) struct FreshSecondFactor {
-    /// Who it is, as the database has it now.
-    pub principal: Principal,
-    /// What an act of theirs is recorded with.
-    pub context: Context,
-}
+pub(super) struct FreshSecondFactor(pub SignedIn);
 
 impl Guard for FreshSecondFactor {
     const REQUIREMENT: Requirement = Requirement::FreshSecondFactor;
@@ -168,10 +157,10 @@ impl FromRequestParts<App> for FreshSecondFactor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let SignedIn { principal, context } = SignedIn::from_request_parts(parts, app).await?;
-        let asked = Assurance::recent(app.domain.settings().fresh_login);
-        must_be(Assurance { second_factor: true, ..asked }, app, &context, &principal).await?;
-        Ok(Self { principal, context })
+        let caller = SignedIn::from_request_parts(parts, app).await?;
+        let asked = Assurance { second_factor: true, ..fresh(app) };
+        must_be(asked, app, &caller.context, &caller.principal).await?;
+        Ok(Self(caller))
     }
 }
 
@@ -225,24 +214,22 @@ permissions! {
     AuditRead "audit:read"
 }
 
-/// How recent a login has to be, as a type.
+/// How fresh a login has to be, as a type.
 pub(super) trait Login {
     /// Whether the user has to have proven not long ago to be who they are.
-    const IS_RECENT: bool;
+    const IS_FRESH: bool;
 }
 
 /// However long ago.
 pub(super) struct AnyLogin;
 
 impl Login for AnyLogin {
-    const IS_RECENT: bool = false;
+    const IS_FRESH: bool = false;
 }
 
-/// Not long ago: for what a session that an administrator left open must not be enough for.
-pub(super) struct RecentLogin;
-
-impl Login for RecentLogin {
-    const IS_RECENT: bool = true;
+/// For what a session that an administrator left open must not be enough for.
+impl Login for FreshLogin {
+    const IS_FRESH: bool = true;
 }
 
 /// Whoever has a permission.
@@ -254,7 +241,7 @@ pub(super) struct Permitted<P, L = AnyLogin> {
 
 impl<P: NamedPermission, L: Login> Guard for Permitted<P, L> {
     const REQUIREMENT: Requirement =
-        if L::IS_RECENT { Requirement::FreshPermission(P::NAME) } else { Requirement::Permission(P::NAME) };
+        if L::IS_FRESH { Requirement::FreshPermission(P::NAME) } else { Requirement::Permission(P::NAME) };
 }
 
 impl<P: NamedPermission + Send, L: Login + Send> FromRequestParts<App> for Permitted<P, L> {
@@ -267,8 +254,7 @@ impl<P: NamedPermission + Send, L: Login + Send> FromRequestParts<App> for Permi
             return Err(denied(app, &context, Problem::forbidden(permission), Some(&principal)).await);
         }
         let asked = app.policy().assurance(&permission);
-        let recent = Assurance::recent(app.domain.settings().fresh_login);
-        let asked = if L::IS_RECENT { asked.and(recent) } else { asked };
+        let asked = if L::IS_FRESH { asked.and(fresh(app)) } else { asked };
         must_be(asked, app, &context, &principal).await?;
         context.authority = Authority::Administrator { session: principal.session, permission };
         if matches!(parts.method, Method::GET | Method::HEAD) {
@@ -321,6 +307,11 @@ impl<T: DeserializeOwned> FromRequest<App> for EdgeCall<T> {
     }
 }
 
+/// What is asked of a fresh login.
+fn fresh(app: &App) -> Assurance {
+    Assurance::recent(app.domain.settings().fresh_login)
+}
+
 /// Asks of a login what is asked; who falls short is told what would do (RFC 9470 §3).
 async fn must_be(
     asked: Assurance,
@@ -335,7 +326,12 @@ async fn must_be(
 }
 
 /// Records that somebody was refused. The refusal stands whether or not that succeeds.
-async fn denied(app: &App, context: &Context, problem: Problem, principal: Option<&Principal>) -> Problem {
+pub(super) async fn denied(
+    app: &App,
+    context: &Context,
+    problem: Problem,
+    principal: Option<&Principal>,
+) -> Problem {
     if problem.status() < 500
         && let Err(error) = app.domain.record_denial(context, problem.kind().slug(), principal).await
     {

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     admin::{Parameters, ReasonQuery},
     devices::{self, Device},
-    guard::{Fresh, Permitted, RecentLogin, UsersDelete},
+    guard::{FreshLogin, Permitted, SignedIn, UsersDelete},
     id::Id,
     passkeys::PasskeyView,
     problems,
@@ -170,7 +170,7 @@ impl From<CopiedEvent> for EventView {
     responses((status = 200, description = "A copy, or a part of it.", body = Copy))
 )]
 pub(super) async fn export(
-    Fresh { principal, context }: Fresh,
+    FreshLogin(SignedIn { principal, context }): FreshLogin,
     State(app): State<App>,
     Parameters(part): Parameters<Part>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<Copy>), Problem> {
@@ -190,7 +190,7 @@ pub(super) async fn export(
     )
 )]
 pub(super) async fn delete(
-    Fresh { principal, context }: Fresh,
+    FreshLogin(SignedIn { principal, context }): FreshLogin,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
     app.domain.delete_own_account(&context, &principal).await.map_err(problems::of)?;
@@ -210,7 +210,7 @@ pub(super) async fn delete(
     )
 )]
 pub(super) async fn delete_user(
-    Permitted { context, .. }: Permitted<UsersDelete, RecentLogin>,
+    Permitted { context, .. }: Permitted<UsersDelete, FreshLogin>,
     State(app): State<App>,
     Id(user): Id<UserId>,
     Parameters(why): Parameters<ReasonQuery>,

@@ -8,18 +8,21 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use shared::{
     origin_check::return_to,
+    path::CanonicalPath,
+    policy::ORIGIN,
     problem::{Kind, Problem, SecondStep},
 };
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     body::{self, Format, Json},
-    cookies, cross_site,
+    cookies::{self, Brought},
+    cross_site,
     devices::{SessionView, UserView},
     guard::Anyone,
     login_page::{Help, LoginPage},
     oauth::TokenAnswer,
-    page::with_headers_of,
+    page::{Page, status, with_headers_of},
     problems,
     second_step_page::{SecondStepPage, Typed},
 };
@@ -29,7 +32,7 @@ use crate::{
     metrics,
 };
 
-/// Where a browser goes after login when it came from nowhere.
+/// Where a browser goes after login that came from nowhere, if the site has such a page.
 const HOME: &str = "/";
 
 /// What a login is made with.
@@ -60,10 +63,14 @@ impl Login {
 }
 
 /// The fields of the plain form.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct LoginForm {
+    /// The e-mail address.
     email: String,
+    /// The password.
+    #[schema(format = Password)]
     password: String,
+    /// Where to go after login: a path of this site; anything else is left out of account.
     #[serde(default)]
     return_to: Option<String>,
 }
@@ -106,12 +113,17 @@ pub(super) async fn page(
 
 /// Browser login
 ///
-/// Sets the session's cookies. By JSON it answers 201; the form of `/login` is sent on by 303, or shown again
-/// with what was wrong. The request has to prove that it comes from this site (`Sec-Fetch-Site` or `Origin`).
+/// Sets the session's cookies, and ends the session that the browser had before. By JSON it answers 201; the form of
+/// `/login` is sent on by 303, or shown again with what was wrong. The request has to prove that it comes from this site
+/// (`Sec-Fetch-Site` or `Origin`).
 #[utoipa::path(
     post, path = "/auth/sessions", tag = "login",
-    request_body(content((Login = "application/json"), (Login = "application/x-www-form-urlencoded"))),
+    request_body(content((Login = "application/json"), (LoginForm = "application/x-www-form-urlencoded"))),
     responses(
+        (
+            status = 200, body = String, content_type = "text/html",
+            description = "By the form: the page of the second step; or that of who is signed in and came from nowhere."
+        ),
         (status = 201, description = "Logged in.", body = LoginAnswer),
         (status = 303, description = "Logged in by the form; on to `return_to`."),
         (status = 401, description = "Address or password is wrong, or a second step is needed: `/auth/sessions/second-factor`."),
@@ -125,9 +137,7 @@ pub(super) async fn browser(
     request: Request,
 ) -> Result<Response, Problem> {
     let format = Format::of(request.headers())?;
-    let (parts, content) = request.into_parts();
-    let from_this_site = cross_site::check_login(&app, &parts);
-    let request = Request::from_parts(parts, content);
+    let (from_this_site, request) = cross_site::checked_login(&app, &context, request).await;
     match format {
         Format::Json => {
             from_this_site?;
@@ -141,9 +151,10 @@ pub(super) async fn browser(
 }
 
 async fn by_json(app: &App, context: &Context, request: Request) -> Result<Response, Problem> {
-    let known_device = cookies::known_device(request.headers());
+    let brought = Brought::by(request.headers(), app);
     let login: Login = body::from_json(&body::bytes(request, app).await?)?;
-    let attempt = Attempt { known_device: known_device.as_deref(), ..login.attempt() };
+    let known_device = brought.known_device.as_deref();
+    let attempt = Attempt { known_device, held: &brought.held, ..login.attempt() };
     log_in(app, context, &attempt).await.map(|login| created(&login))
 }
 
@@ -158,14 +169,27 @@ pub(super) fn created(login: &BrowserLogin) -> Response {
 }
 
 /// The answer to a form that has logged in.
-pub(super) fn sent_on(login: &BrowserLogin, wanted: Option<&str>) -> Response {
-    let target = wanted.and_then(return_to).unwrap_or_else(|| HOME.to_owned());
-    let mut response = StatusCode::SEE_OTHER.into_response();
-    if let Ok(target) = HeaderValue::try_from(target) {
-        response.headers_mut().insert(header::LOCATION, target);
-    }
+pub(super) fn sent_on(app: &App, login: &BrowserLogin, wanted: Option<&str>) -> Response {
+    let target = wanted.and_then(return_to).or_else(|| has_home(app).then(|| HOME.to_owned()));
+    let mut response = match target.map(HeaderValue::try_from) {
+        Some(Ok(target)) => (StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response(),
+        Some(Err(_)) | None => signed_in(),
+    };
     keep(&mut response, login);
     response
+}
+
+/// Whether a service of this site has such a page. Origin has none.
+fn has_home(app: &App) -> bool {
+    let path = CanonicalPath::parse(HOME).ok();
+    let route = path.and_then(|path| app.policy().route("GET", &path).ok());
+    route.is_some_and(|route| route.upstream.as_str() != ORIGIN)
+}
+
+/// The end of the way where there is nowhere to go on to.
+fn signed_in() -> Response {
+    let body = "<p>You are signed in.</p>".to_owned();
+    Page { title: "Welcome", body, status: StatusCode::OK, referrer: "same-origin" }.into_response()
 }
 
 /// Hands the browser what it is to keep.
@@ -175,16 +199,16 @@ fn keep(response: &mut Response, login: &BrowserLogin) {
 }
 
 async fn by_form(app: &App, context: &Context, request: Request) -> Response {
-    let known_device = cookies::known_device(request.headers());
+    let brought = Brought::by(request.headers(), app);
     let content = body::bytes(request, app).await;
     let form: LoginForm = match content.and_then(|content| body::from_form(&content)) {
         Ok(form) => form,
         Err(problem) => return shown_again(app, &problem, None),
     };
-    let known_device = known_device.as_deref();
-    let attempt = Attempt { known_device, ..Attempt::new(&form.email, &form.password) };
+    let known_device = brought.known_device.as_deref();
+    let attempt = Attempt { known_device, held: &brought.held, ..Attempt::new(&form.email, &form.password) };
     match log_in(app, context, &attempt).await {
-        Ok(login) => sent_on(&login, form.return_to.as_deref()),
+        Ok(login) => sent_on(app, &login, form.return_to.as_deref()),
         Err(problem) => match problem.second_step() {
             Some(SecondStep { challenge: Some(challenge), methods, .. }) => {
                 asked_for_more(challenge, Typed::among(methods), form.return_to.as_deref())
@@ -213,7 +237,7 @@ fn shown_again(app: &App, problem: &Problem, form: Option<&LoginForm>) -> Respon
         email: form.map_or("", |form| form.email.as_str()),
         message: Some(&message),
         help,
-        status: StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        status: status(problem.kind()),
     };
     with_headers_of(page.into_response(), problem)
 }

@@ -92,9 +92,9 @@ fn problem_schema() -> Schema {
             )
             .property(
                 "methods",
-                ArrayBuilder::new()
-                    .items(text())
-                    .description(Some("By what the second step can be made: `totp`, `recovery_code`.")),
+                ArrayBuilder::new().items(text()).description(Some(
+                    "By what the second step can be made: `totp`, `passkey`, `recovery_code`.",
+                )),
             )
             .property("permission", text().description(Some("The permission that is missing.")))
             .required("type")

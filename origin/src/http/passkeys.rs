@@ -17,8 +17,9 @@ use utoipa::ToSchema;
 
 use super::{
     body::{self, Json},
-    cookies, cross_site,
-    guard::{Anyone, Fresh, FreshSecondFactor, SignedIn},
+    cookies::{self, Brought},
+    cross_site,
+    guard::{Anyone, FreshLogin, FreshSecondFactor, SignedIn},
     id::Id,
     login::{self, LoginAnswer},
     oauth::TokenAnswer,
@@ -98,7 +99,7 @@ pub(super) struct PasskeyLogin {
 impl PasskeyLogin {
     fn attempt(&self) -> PasskeyAttempt<'_> {
         let (device, known_device) = (self.device.as_deref(), self.device_token.as_deref());
-        PasskeyAttempt { answer: &self.credential, device, known_device }
+        PasskeyAttempt { answer: &self.credential, device, known_device, held: &[] }
     }
 }
 
@@ -122,7 +123,7 @@ impl From<Passkey> for PasskeyView {
     responses((status = 200, description = "What to ask the browser for.", body = Object))
 )]
 pub(super) async fn registration_options(
-    Fresh { principal, context }: Fresh,
+    FreshLogin(SignedIn { principal, context }): FreshLogin,
     State(app): State<App>,
 ) -> Result<Answer<Value>, Problem> {
     app.domain.ask_passkey(&context, &principal).await.map(Answer).map_err(problems::of)
@@ -141,7 +142,7 @@ pub(super) async fn registration_options(
     )
 )]
 pub(super) async fn register(
-    Fresh { principal, context }: Fresh,
+    FreshLogin(SignedIn { principal, context }): FreshLogin,
     State(app): State<App>,
     Json(new): Json<NewPasskey>,
 ) -> Result<Response, Problem> {
@@ -204,7 +205,7 @@ pub(super) async fn rename(
     )
 )]
 pub(super) async fn remove(
-    FreshSecondFactor { principal, context }: FreshSecondFactor,
+    FreshSecondFactor(SignedIn { principal, context }): FreshSecondFactor,
     State(app): State<App>,
     Id(id): Id<PasskeyId>,
 ) -> Result<StatusCode, Problem> {
@@ -229,8 +230,8 @@ pub(super) async fn options(
 
 /// Browser login by a passkey
 ///
-/// Without a password: the passkey is two factors. Sets the session's cookies. The request has to prove that it comes
-/// from this site (`Sec-Fetch-Site` or `Origin`).
+/// Without a password: the passkey is two factors. Sets the session's cookies, and ends the session that the browser had
+/// before. The request has to prove that it comes from this site (`Sec-Fetch-Site` or `Origin`).
 #[utoipa::path(
     post, path = "/auth/sessions/passkey", tag = "passkeys", request_body = PasskeyLogin,
     responses(
@@ -244,12 +245,12 @@ pub(super) async fn browser(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (parts, content) = request.into_parts();
-    cross_site::check_login(&app, &parts)?;
-    let known_device = cookies::known_device(&parts.headers);
-    let request = Request::from_parts(parts, content);
+    let (from_this_site, request) = cross_site::checked_login(&app, &context, request).await;
+    from_this_site?;
+    let brought = Brought::by(request.headers(), &app);
     let shown: PasskeyLogin = body::from_json(&body::bytes(request, &app).await?)?;
-    let attempt = PasskeyAttempt { known_device: known_device.as_deref(), ..shown.attempt() };
+    let known_device = brought.known_device.as_deref();
+    let attempt = PasskeyAttempt { known_device, held: &brought.held, ..shown.attempt() };
     let outcome = app.domain.passkey_login_browser(&context, &attempt).await;
     login::counted("browser", outcome).map(|login| login::created(&login))
 }

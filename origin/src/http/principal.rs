@@ -93,7 +93,7 @@ async fn by_seal(app: &App, parts: &Parts, context: &Context) -> Result<Answer, 
 }
 
 async fn by_cookie(app: &App, parts: &Parts, context: &Context) -> Result<Answer, Problem> {
-    let Some(handles) = handles(app, parts) else { return Ok(Answer::NotPresented) };
+    let Some(handles) = handles(app, &parts.headers) else { return Ok(Answer::NotPresented) };
     for handle in handles {
         if let Some(principal) = app.domain.by_handle(context, &handle).await.map_err(problems::of)? {
             return Ok(Answer::Good(principal));
@@ -104,8 +104,8 @@ async fn by_cookie(app: &App, parts: &Parts, context: &Context) -> Result<Answer
 
 /// The handles that we made, if any cookie of their name was presented, and of them the first few: each is
 /// a read of the database. A made-up one ends here.
-fn handles(app: &App, parts: &Parts) -> Option<Vec<Handle>> {
-    let values = cookies::values(&parts.headers, HANDLE_COOKIE);
+pub(super) fn handles(app: &App, headers: &HeaderMap) -> Option<Vec<Handle>> {
+    let values = cookies::values(headers, HANDLE_COOKIE);
     if values.is_empty() {
         return None;
     }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     body, cookies,
-    guard::{Fresh, FreshSecondFactor, SignedIn},
+    guard::{FreshLogin, FreshSecondFactor, SignedIn},
     problems,
     time::Time,
 };
@@ -98,7 +98,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn begin(
-    Fresh { principal, context }: Fresh,
+    FreshLogin(SignedIn { principal, context }): FreshLogin,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
     let begun = app.domain.enrol_totp(&context, &principal).await.map_err(problems::of)?;
@@ -119,7 +119,7 @@ pub(super) async fn begin(
     )
 )]
 pub(super) async fn confirm(
-    Fresh { principal, context }: Fresh,
+    FreshLogin(SignedIn { principal, context }): FreshLogin,
     State(app): State<App>,
     body::Json(Confirmation { code }): body::Json<Confirmation>,
 ) -> Result<Response, Problem> {
@@ -141,7 +141,7 @@ pub(super) async fn confirm(
     responses((status = 200, description = "The recovery codes, shown once.", body = RecoveryCodes))
 )]
 pub(super) async fn replace_recovery_codes(
-    FreshSecondFactor { principal, context }: FreshSecondFactor,
+    FreshSecondFactor(SignedIn { principal, context }): FreshSecondFactor,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
     let codes = app.domain.replace_recovery_codes(&context, &principal).await.map_err(problems::of)?;
@@ -160,7 +160,7 @@ pub(super) async fn replace_recovery_codes(
     )
 )]
 pub(super) async fn remove(
-    FreshSecondFactor { principal, context }: FreshSecondFactor,
+    FreshSecondFactor(SignedIn { principal, context }): FreshSecondFactor,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
     let credentials = app.domain.remove_totp(&context, &principal).await.map_err(problems::of)?;

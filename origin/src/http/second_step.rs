@@ -15,7 +15,8 @@ use utoipa::ToSchema;
 
 use super::{
     body::{self, Format, Json},
-    cookies, cross_site,
+    cookies::Brought,
+    cross_site,
     guard::Anyone,
     login::{LoginAnswer, counted, created, sent_on},
     oauth::TokenAnswer,
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{Context, Proof, SecondAttempt},
+    domain::{BrowserLogin, Context, Proof, SecondAttempt},
 };
 
 /// What the second step is made with: the challenge, and either a code or a recovery code.
@@ -49,12 +50,22 @@ pub(super) struct SecondStep {
 }
 
 /// The fields of the plain form.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct SecondStepForm {
+    /// What the first step gave.
     challenge: String,
     /// A code of the app, or a recovery code: whoever types it in need not say which.
     code: String,
+    /// Where to go after login: a path of this site; anything else is left out of account.
     #[serde(default)]
+    return_to: Option<String>,
+}
+
+/// What of the form is on the page that is shown again, also where the rest cannot be read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Kept {
+    challenge: String,
     return_to: Option<String>,
 }
 
@@ -103,8 +114,12 @@ pub(super) fn proof<'a>(
 /// five tries.
 #[utoipa::path(
     post, path = "/auth/sessions/second-factor", tag = "login",
-    request_body(content((SecondStep = "application/json"), (SecondStep = "application/x-www-form-urlencoded"))),
+    request_body(content((SecondStep = "application/json"), (SecondStepForm = "application/x-www-form-urlencoded"))),
     responses(
+        (
+            status = 200, body = String, content_type = "text/html",
+            description = "By the form: the page of who is signed in and came from nowhere."
+        ),
         (status = 201, description = "Logged in.", body = LoginAnswer),
         (status = 303, description = "Logged in by the form; on to `return_to`."),
         (status = 401, description = "Challenge or code is wrong, used or too late."),
@@ -118,44 +133,58 @@ pub(super) async fn browser(
     request: Request,
 ) -> Result<Response, Problem> {
     let format = Format::of(request.headers())?;
-    let known_device = cookies::known_device(request.headers());
-    let known_device = known_device.as_deref();
-    let (parts, content) = request.into_parts();
-    let from_this_site = cross_site::check_login(&app, &parts);
-    let request = Request::from_parts(parts, content);
+    let (from_this_site, request) = cross_site::checked_login(&app, &context, request).await;
     match format {
         Format::Json => {
             from_this_site?;
-            let step: SecondStep = body::from_json(&body::bytes(request, &app).await?)?;
-            let attempt = SecondAttempt { known_device, ..step.attempt()? };
-            let login = app.domain.second_step_browser(&context, &attempt).await;
-            counted("browser", login).map(|login| created(&login))
+            by_json(&app, &context, request).await
         }
         Format::Form => Ok(match from_this_site {
-            Ok(()) => by_form(&app, &context, known_device, request).await,
-            Err(problem) => shown_again(&problem, None),
+            Ok(()) => by_form(&app, &context, request).await,
+            Err(problem) => shown_again(&problem, &Kept::default()),
         }),
     }
 }
 
-async fn by_form(app: &App, context: &Context, known_device: Option<&str>, request: Request) -> Response {
-    let content = body::bytes(request, app).await;
-    let form: SecondStepForm = match content.and_then(|content| body::from_form(&content)) {
-        Ok(form) => form,
-        Err(problem) => return shown_again(&problem, None),
+async fn by_json(app: &App, context: &Context, request: Request) -> Result<Response, Problem> {
+    let brought = Brought::by(request.headers(), app);
+    let step: SecondStep = body::from_json(&body::bytes(request, app).await?)?;
+    make_step(app, context, step.attempt()?, &brought).await.map(|login| created(&login))
+}
+
+async fn by_form(app: &App, context: &Context, request: Request) -> Response {
+    let brought = Brought::by(request.headers(), app);
+    let content = match body::bytes(request, app).await {
+        Ok(content) => content,
+        Err(problem) => return shown_again(&problem, &Kept::default()),
     };
-    let attempt = SecondAttempt { known_device, ..form.attempt() };
-    match counted("browser", app.domain.second_step_browser(context, &attempt).await) {
-        Ok(login) => sent_on(&login, form.return_to.as_deref()),
-        Err(problem) => shown_again(&problem, Some(&form)),
+    let kept: Kept = body::from_form(&content).unwrap_or_default();
+    let form: SecondStepForm = match body::from_form(&content) {
+        Ok(form) => form,
+        Err(problem) => return shown_again(&problem, &kept),
+    };
+    match make_step(app, context, form.attempt(), &brought).await {
+        Ok(login) => sent_on(app, &login, form.return_to.as_deref()),
+        Err(problem) => shown_again(&problem, &kept),
     }
 }
 
+async fn make_step(
+    app: &App,
+    context: &Context,
+    attempt: SecondAttempt<'_>,
+    brought: &Brought,
+) -> Result<BrowserLogin, Problem> {
+    let known_device = brought.known_device.as_deref();
+    let attempt = SecondAttempt { known_device, held: &brought.held, ..attempt };
+    counted("browser", app.domain.second_step_browser(context, &attempt).await)
+}
+
 /// The form once more, with what was wrong and without the code.
-fn shown_again(problem: &Problem, form: Option<&SecondStepForm>) -> Response {
-    let wanted = form.and_then(|form| form.return_to.as_deref()).and_then(return_to);
+fn shown_again(problem: &Problem, kept: &Kept) -> Response {
+    let wanted = kept.return_to.as_deref().and_then(return_to);
     let page = SecondStepPage {
-        challenge: form.map_or("", |form| form.challenge.as_str()),
+        challenge: &kept.challenge,
         // Whoever was offered no field has sent no form.
         typed: Typed::Code,
         return_to: wanted.as_deref(),

@@ -9,7 +9,7 @@ use axum::{
 };
 use shared::problem::Kind;
 
-use super::page::{Page, alert};
+use super::page::{Page, alert, status};
 use crate::{domain::SecondStep, markup::Escaped};
 
 /// What is said where there is nothing to type in.
@@ -77,8 +77,7 @@ autocapitalize=\"none\" spellcheck=\"false\" required autofocus></label><button>
             None => PASSKEY_ALONE.to_owned(),
         };
         let body = format!("{alert}{step}<p><a href=\"/login\">Begin again</a></p>");
-        let status = StatusCode::from_u16(self.failure.map_or(200, Kind::status));
-        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.failure.map_or(StatusCode::OK, status);
         // With `no-referrer` a browser would post the form with `Origin: null` (Fetch §3.1).
         Page { title: "Second step", body, status, referrer: "same-origin" }
     }

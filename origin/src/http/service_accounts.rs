@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     admin::{Parameters, Reason, ReasonQuery, malformed, note, page_size, roles::Grant},
     body::Json,
-    guard::{Permitted, RecentLogin, ServiceAccountsRead, ServiceAccountsWrite},
+    guard::{FreshLogin, Permitted, ServiceAccountsRead, ServiceAccountsWrite},
     id::{Id, Ids},
     problems,
     time::Time,
@@ -109,7 +109,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn create(
-    Permitted { context, .. }: Permitted<ServiceAccountsWrite, RecentLogin>,
+    Permitted { context, .. }: Permitted<ServiceAccountsWrite, FreshLogin>,
     State(app): State<App>,
     Json(new): Json<NewServiceAccount>,
 ) -> Result<(StatusCode, Answer<ServiceAccountView>), Problem> {
@@ -149,7 +149,7 @@ async fn one(app: &App, id: UserId) -> Result<Answer<ServiceAccountView>, Proble
     responses((status = 204, description = "Disabled."), (status = 404, description = "No such service account."))
 )]
 pub(super) async fn disable(
-    Permitted { context, .. }: Permitted<ServiceAccountsWrite, RecentLogin>,
+    Permitted { context, .. }: Permitted<ServiceAccountsWrite, FreshLogin>,
     State(app): State<App>,
     Id(id): Id<UserId>,
     Json(why): Json<Reason>,
@@ -168,7 +168,7 @@ pub(super) async fn disable(
     responses((status = 204, description = "Enabled."), (status = 404, description = "No such service account."))
 )]
 pub(super) async fn enable(
-    Permitted { context, .. }: Permitted<ServiceAccountsWrite, RecentLogin>,
+    Permitted { context, .. }: Permitted<ServiceAccountsWrite, FreshLogin>,
     State(app): State<App>,
     Id(id): Id<UserId>,
     Json(why): Json<Reason>,
@@ -187,7 +187,7 @@ pub(super) async fn enable(
     responses((status = 204, description = "Deleted."), (status = 404, description = "No such service account."))
 )]
 pub(super) async fn delete(
-    Permitted { context, .. }: Permitted<ServiceAccountsWrite, RecentLogin>,
+    Permitted { context, .. }: Permitted<ServiceAccountsWrite, FreshLogin>,
     State(app): State<App>,
     Id(id): Id<UserId>,
     Parameters(why): Parameters<ReasonQuery>,
@@ -206,7 +206,7 @@ pub(super) async fn delete(
     responses((status = 204, description = "It has the role."), (status = 404, description = "No such service account."))
 )]
 pub(super) async fn grant(
-    Permitted { context, .. }: Permitted<ServiceAccountsWrite, RecentLogin>,
+    Permitted { context, .. }: Permitted<ServiceAccountsWrite, FreshLogin>,
     State(app): State<App>,
     Id(id): Id<UserId>,
     Json(grant): Json<Grant>,
@@ -227,7 +227,7 @@ pub(super) async fn grant(
     responses((status = 204, description = "It does not have the role."), (status = 404, description = "No such service account."))
 )]
 pub(super) async fn revoke(
-    Permitted { context, .. }: Permitted<ServiceAccountsWrite, RecentLogin>,
+    Permitted { context, .. }: Permitted<ServiceAccountsWrite, FreshLogin>,
     State(app): State<App>,
     Ids(id, role): Ids<UserId, RoleName>,
     Parameters(why): Parameters<ReasonQuery>,

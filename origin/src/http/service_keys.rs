@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{
     admin::{Parameters, ReasonQuery, malformed, note, page_size},
     body::Json,
-    guard::{Permitted, RecentLogin, ServiceAccountsRead, ServiceAccountsWrite},
+    guard::{FreshLogin, Permitted, ServiceAccountsRead, ServiceAccountsWrite},
     id::{Id, Ids},
     problems,
     service_accounts::Page,
@@ -145,7 +145,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn create(
-    Permitted { context, .. }: Permitted<ServiceAccountsWrite, RecentLogin>,
+    Permitted { context, .. }: Permitted<ServiceAccountsWrite, FreshLogin>,
     State(app): State<App>,
     Id(account): Id<UserId>,
     Json(new): Json<NewServiceKey>,
@@ -170,7 +170,7 @@ pub(super) async fn create(
     responses((status = 204, description = "It has an end."), (status = 404, description = "No such key that is alive."))
 )]
 pub(super) async fn limit(
-    Permitted { context, .. }: Permitted<ServiceAccountsWrite, RecentLogin>,
+    Permitted { context, .. }: Permitted<ServiceAccountsWrite, FreshLogin>,
     State(app): State<App>,
     Ids(account, key): Ids<UserId, SessionId>,
     Json(end): Json<KeyEnd>,
@@ -194,7 +194,7 @@ pub(super) async fn limit(
     responses((status = 204, description = "Withdrawn."), (status = 404, description = "No such key that was not."))
 )]
 pub(super) async fn withdraw(
-    Permitted { context, .. }: Permitted<ServiceAccountsWrite, RecentLogin>,
+    Permitted { context, .. }: Permitted<ServiceAccountsWrite, FreshLogin>,
     State(app): State<App>,
     Ids(account, key): Ids<UserId, SessionId>,
     Parameters(why): Parameters<ReasonQuery>,

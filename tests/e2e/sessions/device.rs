@@ -130,6 +130,25 @@ async fn logging_out_everywhere_ends_every_session_and_this_one() {
 }
 
 #[tokio::test]
+async fn a_browser_that_logs_in_again_leaves_no_session_behind() {
+    let system = System::shared().await;
+    for door in [Door::Edge, Door::Origin] {
+        let user = system.new_user().await;
+        let mut browser = Browser::of(system.at(door), &user).await;
+        let mut stolen = Browser::at(system.at(door));
+        let handle = browser.cookies[HANDLE].clone();
+        stolen.cookies.insert(HANDLE.to_owned(), handle.clone());
+        stolen.get("/auth/me").await.is(200);
+
+        browser.log_in(&user).await.is(201);
+        let answer = browser.get("/auth/sessions").await.is(200).json();
+        assert_eq!(listed(&answer).len(), 1, "{door:?}: {answer}");
+        stolen.cookies = [(HANDLE.to_owned(), handle)].into();
+        stolen.get("/auth/me").await.refused(401, "unauthenticated");
+    }
+}
+
+#[tokio::test]
 async fn support_sees_and_ends_the_sessions_of_others() {
     let system = System::shared().await;
     let (user, support) = (system.new_user().await, system.new_user_with("support").await);

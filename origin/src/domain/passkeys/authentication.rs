@@ -10,10 +10,10 @@ use crate::{
         admission::{Budget, Subject},
         audit::{Event, Kind},
         device,
-        login::{Entrant, Opened},
+        new_session::{Entrant, Opened},
     },
     store::{
-        self, Transaction,
+        Transaction,
         ceremonies::Purpose,
         passkeys::{self as rows, Passkey},
         sessions::Verified,
@@ -30,6 +30,8 @@ pub struct PasskeyAttempt<'a> {
     pub device: Option<&'a str>,
     /// What the device was given when the account was last logged in to on it.
     pub known_device: Option<&'a str>,
+    /// The handles that a browser has: the sessions that it leaves behind end with its login.
+    pub held: &'a [Digest],
 }
 
 /// A passkey by which somebody signed what they were asked.

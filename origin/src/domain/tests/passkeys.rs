@@ -13,7 +13,7 @@ use crate::{
         login::Proven,
         passkeys::{NewPasskey, Passkey, PasskeyAttempt},
     },
-    store::{passkeys, recovery_codes, users},
+    store::{passkeys, passwords, recovery_codes},
 };
 
 /// A passkey that no browser has made.
@@ -223,7 +223,7 @@ async fn a_site_without_a_name_of_its_own_has_no_passkeys() {
     for w in World::each_with(Settings { passkeys: None, ..settings() }).await {
         let refused = w.domain.ask_for_passkey(&w.at(0)).await.unwrap_err();
         assert!(matches!(refused, Error::NoPasskeys), "{refused:?}");
-        let attempt = PasskeyAttempt { answer: &json!({}), device: None, known_device: None };
+        let attempt = PasskeyAttempt { answer: &json!({}), device: None, known_device: None, held: &[] };
         let refused = w.domain.passkey_login_token(&w.at(0), &attempt).await.unwrap_err();
         assert!(matches!(refused, Error::NoPasskeys), "{refused:?}");
     }

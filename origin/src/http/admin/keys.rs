@@ -11,7 +11,7 @@ use crate::{
     domain::{RotatedKey, SigningKey, WithdrawnKey},
     http::{
         body::Json,
-        guard::{KeysRead, KeysRotate, KeysWithdraw, Permitted, RecentLogin},
+        guard::{FreshLogin, KeysRead, KeysRotate, KeysWithdraw, Permitted},
         id::Id,
         problems,
         time::Time,
@@ -113,7 +113,7 @@ pub(in crate::http) async fn rotate(
     )
 )]
 pub(in crate::http) async fn withdraw(
-    Permitted { context, .. }: Permitted<KeysWithdraw, RecentLogin>,
+    Permitted { context, .. }: Permitted<KeysWithdraw, FreshLogin>,
     State(app): State<App>,
     Id(kid): Id<String>,
     Parameters(why): Parameters<ReasonQuery>,

@@ -10,7 +10,7 @@ use crate::{
     app::App,
     http::{
         body::Json,
-        guard::{Permitted, RecentLogin, RolesGrant},
+        guard::{FreshLogin, Permitted, RolesGrant},
         id::{Id, Ids},
         problems,
     },
@@ -39,7 +39,7 @@ pub(in crate::http) struct Grant {
     )
 )]
 pub(in crate::http) async fn grant(
-    Permitted { context, .. }: Permitted<RolesGrant, RecentLogin>,
+    Permitted { context, .. }: Permitted<RolesGrant, FreshLogin>,
     State(app): State<App>,
     Id(user): Id<UserId>,
     Json(grant): Json<Grant>,
@@ -66,7 +66,7 @@ pub(in crate::http) async fn grant(
     )
 )]
 pub(in crate::http) async fn revoke(
-    Permitted { context, .. }: Permitted<RolesGrant, RecentLogin>,
+    Permitted { context, .. }: Permitted<RolesGrant, FreshLogin>,
     State(app): State<App>,
     Ids(user, role): Ids<UserId, RoleName>,
     Parameters(why): Parameters<ReasonQuery>,

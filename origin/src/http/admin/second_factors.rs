@@ -7,7 +7,7 @@ use super::{Parameters, ReasonQuery};
 use crate::{
     app::App,
     http::{
-        guard::{Permitted, RecentLogin, SecondFactorsReset},
+        guard::{FreshLogin, Permitted, SecondFactorsReset},
         id::Id,
         problems,
     },
@@ -23,7 +23,7 @@ use crate::{
     responses((status = 204, description = "Reset."), (status = 404, description = "No such user, or no second factor."))
 )]
 pub(in crate::http) async fn reset(
-    Permitted { context, .. }: Permitted<SecondFactorsReset, RecentLogin>,
+    Permitted { context, .. }: Permitted<SecondFactorsReset, FreshLogin>,
     State(app): State<App>,
     Id(user): Id<UserId>,
     Parameters(why): Parameters<ReasonQuery>,

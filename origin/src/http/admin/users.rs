@@ -12,7 +12,7 @@ use crate::{
     domain::{Cursor, User, UserQuery, UserState},
     http::{
         body::Json,
-        guard::{Permitted, RecentLogin, UsersCreate, UsersDisable, UsersRead, UsersVerify},
+        guard::{FreshLogin, Permitted, UsersCreate, UsersDisable, UsersRead, UsersVerify},
         id::Id,
         problems,
         second_factors::SecondFactorsView,
@@ -181,7 +181,7 @@ async fn one(app: &App, id: UserId) -> Result<AdminUser, Problem> {
     )
 )]
 pub(in crate::http) async fn create(
-    Permitted { context, .. }: Permitted<UsersCreate, RecentLogin>,
+    Permitted { context, .. }: Permitted<UsersCreate, FreshLogin>,
     State(app): State<App>,
     Json(new): Json<NewUser>,
 ) -> Result<(StatusCode, Answer<Created>), Problem> {
@@ -214,7 +214,7 @@ pub(in crate::http) async fn create(
     )
 )]
 pub(in crate::http) async fn disable(
-    Permitted { context, .. }: Permitted<UsersDisable, RecentLogin>,
+    Permitted { context, .. }: Permitted<UsersDisable, FreshLogin>,
     State(app): State<App>,
     Id(user): Id<UserId>,
     Json(why): Json<Reason>,
@@ -232,7 +232,7 @@ pub(in crate::http) async fn disable(
     responses((status = 204, description = "Enabled."), (status = 404, description = "No such user."))
 )]
 pub(in crate::http) async fn enable(
-    Permitted { context, .. }: Permitted<UsersDisable, RecentLogin>,
+    Permitted { context, .. }: Permitted<UsersDisable, FreshLogin>,
     State(app): State<App>,
     Id(user): Id<UserId>,
     Json(why): Json<Reason>,

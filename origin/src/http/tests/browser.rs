@@ -109,6 +109,33 @@ async fn login_itself_is_protected_from_other_sites() {
 }
 
 #[tokio::test]
+async fn a_login_ends_the_session_that_the_browser_had() {
+    let world = World::new().await;
+    let is_alive =
+        async |cookies: &str| world.call("GET", "/auth/me", &[("cookie", cookies)]).await.status == 200;
+    let credentials = json!({ "email": EMAIL, "password": PASSWORD });
+    let (first, elsewhere) = (world.log_in(EMAIL).await, world.log_in(EMAIL).await);
+    let foreign = [("cookie", first.cookies.as_str()), ("sec-fetch-site", "cross-site")];
+    assert_eq!(world.post("/auth/sessions", &foreign, credentials.clone()).await.status, 403);
+    assert!(is_alive(&first.cookies).await, "another site ends nothing");
+
+    let planted = format!("__Host-session=planted; {}", first.cookies);
+    let by_script = [("cookie", planted.as_str()), ("sec-fetch-site", "same-origin")];
+    let second = world.post("/auth/sessions", &by_script, credentials).await;
+    assert_eq!(second.status, StatusCode::CREATED, "{second:?}");
+    assert_eq!(second.header("revocation-number"), "1");
+    assert!(!is_alive(&first.cookies).await && is_alive(&second.cookies()).await);
+
+    let cookies = second.cookies();
+    let by_form = [("cookie", cookies.as_str()), ("sec-fetch-site", "same-origin")];
+    let third = world.submit("/auth/sessions", &by_form, &[("email", EMAIL), ("password", PASSWORD)]).await;
+    assert!(!is_alive(&cookies).await && is_alive(&third.cookies()).await);
+    let listed = world.call("GET", "/auth/sessions", &[("cookie", &third.cookies())]).await.json();
+    assert_eq!(listed["sessions"].as_array().map(Vec::len), Some(2), "{listed}");
+    assert!(is_alive(&elsewhere.cookies).await);
+}
+
+#[tokio::test]
 async fn a_planted_cookie_locks_nobody_out() {
     let world = World::new().await;
     let browser = world.log_in(EMAIL).await;

@@ -1,10 +1,11 @@
-//! Every route of the table asks what it says it asks.
+//! Every route of the table asks what it says it asks, and whoever is refused is recorded.
 
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
+use serde_json::json;
 
-use super::world::{EMAIL, World};
+use super::world::{Answer, EMAIL, World};
 use crate::{
     domain::is_administrative,
     http::{Requirement, Route, document, table},
@@ -115,4 +116,34 @@ async fn what_is_not_in_the_table_is_a_problem() {
     let answer = world.call("PUT", "/auth/me", &[]).await;
     assert_eq!(answer.problem(), "/problems/method-not-allowed");
     assert_eq!(answer.header("allow"), "GET,HEAD");
+}
+
+#[tokio::test]
+async fn every_denial_at_our_own_door_is_recorded_with_its_reason() {
+    let world = World::new().await;
+    let (browser, (bearer, _)) = (world.log_in(EMAIL).await, world.tokens(EMAIL).await);
+    let denied = async |reason: &str, answer: Answer| {
+        assert!(answer.status.is_client_error(), "{reason}: {answer:?}");
+        let (_, event) = world.app.domain.list_audit(0, 100).await.unwrap().pop().unwrap();
+        assert_eq!(event.request_id, answer.header("x-request-id"), "{reason}");
+        assert_eq!((event.kind.as_str(), event.success), ("request.denied", false), "{reason}");
+        assert_eq!(event.reason.as_deref(), Some(reason));
+        assert_eq!(event.address.as_deref(), Some("192.0.2.1"), "{reason}");
+    };
+    let (cookie, site) = (("cookie", browser.cookies.as_str()), ("sec-fetch-site", "same-origin"));
+    let by_bearer = ("authorization", bearer.as_str());
+    for (reason, method, path, headers) in [
+        ("invalid-token", "GET", "/auth/me", &[("authorization", "Bearer bad")][..]),
+        ("unauthenticated", "GET", "/auth/me", &[("cookie", "__Host-session=made-up")]),
+        ("ambiguous-credentials", "GET", "/auth/me", &[cookie, by_bearer]),
+        ("cross-site", "DELETE", "/auth/sessions", &[cookie]),
+        ("csrf-token", "DELETE", "/auth/sessions", &[cookie, site]),
+    ] {
+        denied(reason, world.call(method, path, headers).await).await;
+    }
+    let elsewhere = [("sec-fetch-site", "cross-site")];
+    for path in ["/auth/sessions", "/auth/sessions/second-factor", "/auth/sessions/passkey"] {
+        denied("cross-site", world.post(path, &elsewhere, json!({})).await).await;
+        denied("cross-site", world.submit(path, &elsewhere, &[]).await).await;
+    }
 }

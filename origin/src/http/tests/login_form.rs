@@ -1,8 +1,11 @@
 //! The plain form, without a script.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 
-use super::world::{EMAIL, PASSWORD, World};
+use super::world::{EMAIL, EXAMPLE_POLICY, PASSWORD, World};
+use crate::http::document;
 
 const SAME_SITE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
 
@@ -25,7 +28,8 @@ async fn nobody_is_sent_to_another_site() {
     {
         let fields = [("email", EMAIL), ("password", PASSWORD), ("return_to", target)];
         let answer = world.submit("/auth/sessions", &SAME_SITE, &fields).await;
-        assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/"), "{target}");
+        assert_eq!((answer.status, answer.header("location")), (StatusCode::OK, ""), "{target}");
+        assert!(!answer.text.contains("evil"), "{answer:?}");
     }
     let page = world.call("GET", "/login?return_to=//evil.example", &[]).await;
     assert!(!page.text.contains("evil"), "{page:?}");
@@ -51,4 +55,44 @@ async fn a_form_of_another_site_logs_nobody_in() {
     let answer = world.submit("/auth/sessions", &[("sec-fetch-site", "cross-site")], &fields).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(!answer.headers.contains_key("set-cookie"));
+}
+
+#[tokio::test]
+async fn whoever_came_from_nowhere_is_sent_to_the_first_page_where_a_service_has_one() {
+    let fields = [("email", EMAIL), ("password", PASSWORD)];
+    let without = World::new().await;
+    let told = without.submit("/auth/sessions", &SAME_SITE, &fields).await;
+    assert_eq!((told.status, told.header("location")), (StatusCode::OK, ""));
+    assert!(told.text.contains("You are signed in."), "{told:?}");
+    assert_eq!(told.header("cache-control"), "no-store");
+    assert_eq!(without.call("GET", "/auth/me", &[("cookie", &told.cookies())]).await.status, 200);
+
+    let home = "\n[[routes]]\npath = \"/\"\nallow = \"signed_in\"\nupstream = ";
+    for (upstream, status, location) in [("\"demo\"", 303, "/"), ("\"origin\"", 200, "")] {
+        let world = World::under(&[EXAMPLE_POLICY, home, upstream, "\n"].concat()).await;
+        let answer = world.submit("/auth/sessions", &SAME_SITE, &fields).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (status, location), "{upstream}");
+        assert_eq!(world.call("GET", "/auth/me", &[("cookie", &answer.cookies())]).await.status, 200);
+    }
+}
+
+/// The names of the fields that a page's form has.
+pub(super) fn fields_of(page: &str) -> BTreeSet<String> {
+    let names = page.split("name=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    names.filter(|name| *name != "viewport").map(str::to_owned).collect()
+}
+
+/// The names of the fields that the document says the form of this call has.
+pub(super) fn fields_described(path: &str) -> BTreeSet<String> {
+    let document = serde_json::to_value(document()).unwrap();
+    let form =
+        &document["paths"][path]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"];
+    let name = form["schema"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+    document["components"]["schemas"][name]["properties"].as_object().unwrap().keys().cloned().collect()
+}
+
+#[tokio::test]
+async fn the_document_describes_the_fields_that_the_form_has() {
+    let page = World::new().await.call("GET", "/login?return_to=/dashboard", &[]).await;
+    assert_eq!(fields_described("/auth/sessions"), fields_of(&page.text));
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::world::{Answer, Browser, EMAIL, PASSWORD, World};
+use super::{
+    login_form::{fields_described, fields_of},
+    world::{Answer, Browser, EMAIL, PASSWORD, World},
+};
 use crate::domain::TotpSecret;
 
 const SAME_SITE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
@@ -154,6 +157,7 @@ async fn the_form_asks_for_the_code_on_a_second_page() {
         let (_, rest) = page.text.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
         rest.split('"').next().unwrap().to_owned()
     };
+    assert_eq!(fields_described("/auth/sessions/second-factor"), fields_of(&page.text));
     let (challenge, return_to) = (value("challenge"), value("return_to"));
     let step = |code: &str| {
         [("challenge", challenge.clone()), ("return_to", return_to.clone()), ("code", code.to_owned())]
@@ -169,6 +173,15 @@ async fn the_form_asks_for_the_code_on_a_second_page() {
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert!(wrong.text.contains("role=\"alert\"") && wrong.text.contains(&challenge), "{wrong:?}");
     assert!(wrong.text.contains("/dashboard/?a=1") && !wrong.text.contains("000 000"), "{wrong:?}");
+    // What cannot be read says at least which login it belongs to.
+    let other =
+        [("challenge", challenge.as_str()), ("return_to", &return_to), ("recovery_code", &app.codes[0])];
+    let unreadable = world.submit("/auth/sessions/second-factor", &SAME_SITE, &other).await;
+    assert_eq!(unreadable.status, StatusCode::BAD_REQUEST);
+    assert!(
+        unreadable.text.contains(&challenge) && unreadable.text.contains("/dashboard/?a=1"),
+        "{unreadable:?}"
+    );
     // Whoever types a code in need not say of what kind it is.
     let sent_on = submit(&app.codes[0].to_uppercase(), &SAME_SITE).await;
     assert_eq!((sent_on.status, sent_on.header("location")), (StatusCode::SEE_OTHER, "/dashboard/?a=1"));

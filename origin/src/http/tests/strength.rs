@@ -5,14 +5,15 @@ use serde_json::json;
 use shared::problem::Problem;
 
 use super::world::{Answer, EMAIL, EXAMPLE_POLICY, PASSWORD, World, request};
-use crate::http::guard::Fresh;
+use crate::http::guard::{FreshLogin, SignedIn};
 
 /// Whether a route that asks for a fresh login lets these headers in.
 async fn fresh(world: &World, headers: &[(&str, &str)]) -> Result<(), Problem> {
     let (mut parts, _) = request("GET", "/fresh", headers, Body::empty()).into_parts();
-    Fresh::from_request_parts(&mut parts, &world.app).await.map(|fresh| {
-        assert_eq!(fresh.principal.email, EMAIL);
-        assert_eq!(fresh.context.actor, Some(fresh.principal.user));
+    let fresh = FreshLogin::from_request_parts(&mut parts, &world.app).await;
+    fresh.map(|FreshLogin(SignedIn { principal, context })| {
+        assert_eq!(principal.email, EMAIL);
+        assert_eq!(context.actor, Some(principal.user));
     })
 }
 
