@@ -1,7 +1,7 @@
 //! Proving that one reads the mail of one's address: at registration, and whenever it is asked for. It grows
 //! the epoch, so that the next token says so.
 
-use shared::id::UserId;
+use shared::{id::UserId, secret::Digest};
 
 use super::{
     Context, Domain, Error, User,
@@ -39,33 +39,31 @@ impl Domain {
         self.request_link(context, email, Purpose::Verify, EventKind::VerificationRequested, needless).await
     }
 
-    /// Takes the token of a link that confirms an address, or one end of a change of address. It counts once.
+    /// Takes the token of a link that confirms an address, or one end of a change of address. It counts once. One that
+    /// verified the account's address is answered alike when it comes again, as long as it would have been good.
     ///
     /// # Errors
     /// [`Error::InvalidLink`] when it is not good, or no longer.
     pub async fn confirm_email(&self, context: &Context, token: &str) -> Result<Confirmed, Error> {
-        let digest = digest_of(token);
-        let found = match &digest {
-            Some(digest) => mail_tokens::find(self.0.store.reads(), digest, context.now).await?,
-            None => None,
+        let Some(digest) = digest_of(token) else {
+            return self.refuse_link(context, EventKind::EmailVerified).await;
         };
-        match (digest, found) {
-            (Some(digest), Some(token)) if token.purpose == Purpose::Verify => {
+        match mail_tokens::find(self.0.store.reads(), &digest, context.now).await? {
+            Some(token) if token.purpose == Purpose::Verify => {
                 let mut transaction = self.0.store.begin().await?;
                 match self.owner(&mut transaction, context, &digest, &token).await? {
                     Some(user) => self.verify(transaction, context, &user).await,
                     None => {
-                        drop(transaction);
-                        self.refuse_link(context, EventKind::EmailVerified).await
+                        // Whoever used it at this moment may wait to be committed yet. Then that is seen.
+                        transaction.rollback().await?;
+                        self.confirmed_before(context, &digest).await
                     }
                 }
             }
-            (Some(digest), Some(token))
-                if matches!(token.purpose, Purpose::ChangeFrom | Purpose::ChangeTo) =>
-            {
+            Some(token) if matches!(token.purpose, Purpose::ChangeFrom | Purpose::ChangeTo) => {
                 self.confirm_one_end(context, &digest, &token).await
             }
-            _ => self.refuse_link(context, EventKind::EmailVerified).await,
+            _ => self.confirmed_before(context, &digest).await,
         }
     }
 
@@ -82,6 +80,15 @@ impl Domain {
         let event = Event::success(EventKind::EmailVerified).subject(user).because("by_administrator");
         self.commit_revoking(transaction, context, event, Revocation::UserBelow(user, epoch)).await?;
         Ok(())
+    }
+
+    /// The answer to a link that does nothing. Whoever clicks twice, or sends again what was answered and never heard
+    /// of, is told of what has happened: another link would not be sent.
+    async fn confirmed_before(&self, context: &Context, digest: &Digest) -> Result<Confirmed, Error> {
+        if mail_tokens::has_verified(self.0.store.reads(), digest, context.now).await? {
+            return Ok(Confirmed::Address);
+        }
+        self.refuse_link(context, EventKind::EmailVerified).await
     }
 
     async fn verify(

@@ -50,8 +50,15 @@ impl Domain {
             None => event,
         };
         let posted = if reason.is_none() { Posted::Sent } else { Posted::Never };
+        let is_invited = purpose == Purpose::Reset
+            && mail_tokens::is_invited(&mut *transaction, address.lookup(), context.now).await?;
         let user = self.addressee(context, found.filter(|_| reason.is_none()))?;
-        let link = Link::new(purpose, user, &address);
+        let link = if is_invited {
+            // It takes the place of the invitation, and anybody may have asked for it.
+            Link::invitation(user, &address)
+        } else {
+            Link::new(purpose, user, &address)
+        };
         self.post_link(&mut transaction, context, &link, posted).await?;
         self.commit(transaction, context, event).await?;
         self.hurry_mail();

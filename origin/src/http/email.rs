@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     body::{Format, Json, Submitted},
-    guard::{Anyone, Fresh},
+    guard::{Anyone, FreshLogin, SignedIn},
     mail_pages::{self, Form},
     problems,
 };
@@ -28,7 +28,7 @@ pub(super) struct Confirmation {
 /// Confirm an address
 ///
 /// By the token of a link in a mail, which counts once: it verifies the account's address, or agrees to its
-/// change for one of the two ends.
+/// change for one of the two ends. What verified the address is answered alike when it is sent again.
 #[utoipa::path(
     post, path = "/auth/email/verify", tag = "mail",
     request_body(content((Confirmation = "application/json"), (Confirmation = "application/x-www-form-urlencoded"))),
@@ -126,7 +126,7 @@ pub(super) struct EmailChange {
     )
 )]
 pub(super) async fn change(
-    Fresh { principal, context }: Fresh,
+    FreshLogin(SignedIn { principal, context }): FreshLogin,
     State(app): State<App>,
     Json(EmailChange { email, password }): Json<EmailChange>,
 ) -> Result<StatusCode, Problem> {

@@ -9,7 +9,7 @@ use shared::{
 };
 use sqlx::any::{AnyExecutor, AnyRow};
 
-use super::{Error, Transaction, row::Columns, sessions::duration_number, words::words};
+use super::{Error, Transaction, mails, row::Columns, sessions::duration_number, words::words};
 
 words! {
     /// What a token is good for.
@@ -116,6 +116,46 @@ pub async fn find<'e>(
         .fetch_optional(executor)
         .await?;
     row.as_ref().map(token).transpose()
+}
+
+/// Whether the token of this digest, which would still be good, was used to verify an address that its user, who is
+/// enabled, still has.
+pub async fn has_verified<'e>(
+    executor: impl AnyExecutor<'e>,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let row = sqlx::query(
+        "SELECT t.digest FROM mail_tokens AS t JOIN users AS u ON u.id = t.user_id \
+         WHERE t.digest = $1 AND t.purpose = $2 AND t.used_at IS NOT NULL AND t.expires_at > $3 \
+         AND u.email_lookup = t.email_lookup AND u.verified_at IS NOT NULL AND u.disabled_at IS NULL",
+    )
+    .bind(digest.as_bytes().to_vec())
+    .bind(Purpose::Verify.as_str())
+    .bind(now.millis())
+    .fetch_optional(executor)
+    .await?;
+    Ok(row.is_some())
+}
+
+/// Whether whoever has this address, in its lookup form, has an invitation that is good, or that waits to be sent.
+pub async fn is_invited<'e>(
+    executor: impl AnyExecutor<'e>,
+    email_lookup: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let row = sqlx::query(
+        "SELECT t.digest FROM users AS u JOIN mail_tokens AS t ON t.user_id = u.id \
+         JOIN mails AS m ON m.id = t.mail_id WHERE u.email_lookup = $1 AND t.purpose = $2 AND m.kind = $3 \
+         AND t.used_at IS NULL AND (t.expires_at > $4 OR m.closed_at IS NULL)",
+    )
+    .bind(email_lookup)
+    .bind(Purpose::Reset.as_str())
+    .bind(mails::Kind::Invitation.as_str())
+    .bind(now.millis())
+    .fetch_optional(executor)
+    .await?;
+    Ok(row.is_some())
 }
 
 /// Uses a token up. Of several who try, one succeeds.

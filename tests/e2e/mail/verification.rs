@@ -34,8 +34,9 @@ async fn whoever_registers_verifies_the_address_by_the_page_of_the_link() {
     for answer in [app.get("/auth/me").await, browser.get("/auth/me").await] {
         assert_eq!(answer.is(200).json()["email_verified"], true);
     }
-    let again = visitor.submit("/auth/email/verify", &[("token", mail.token())]).await.is(422);
-    assert!(again.text().contains("role=\"alert\""), "{}", again.text());
+    // Whoever clicks twice is told the same.
+    let again = visitor.submit("/auth/email/verify", &[("token", mail.token())]).await.is(200);
+    assert!(again.text().contains("is verified"), "{}", again.text());
 }
 
 #[tokio::test]
@@ -53,8 +54,10 @@ async fn a_script_verifies_by_the_last_link_that_was_asked_for() {
         };
         confirm(first.token()).await.refused(422, "invalid-link");
         confirm("made up").await.refused(422, "invalid-link");
-        confirm(second.token()).await.is(204);
-        confirm(second.token()).await.refused(422, "invalid-link");
+        // Sent again, as by an app that lost the answer, it is answered alike.
+        for _ in 0..2 {
+            confirm(second.token()).await.is(204);
+        }
         // There is nothing to verify any more; the answer is the same.
         anybody.post("/auth/email/verify/request").json(&request).send().await.is(202);
     }
@@ -63,6 +66,8 @@ async fn a_script_verifies_by_the_last_link_that_was_asked_for() {
 #[tokio::test]
 async fn where_it_is_wanted_nobody_logs_in_with_an_address_that_is_not_verified() {
     let system = System::own(&["--set", "COUNTERSIGN_EMAIL_VERIFICATION=login"]).await;
+    // Whoever starts a system can administer it.
+    Mobile::of(&system.edge, &system.admin).await.get("/auth/me").await.is(200);
     let user = system.new_user().await;
     let wrong = User { password: "not the password at all".to_owned(), ..user.clone() };
     for door in [Door::Edge, Door::Origin] {

@@ -1,4 +1,4 @@
-//! What is done by a link in a mail: verifying an address, a new password, a change of address.
+//! What is done by a link in a mail: verifying an address, a new password; and what takes links back.
 
 use sqlx::Row as _;
 
@@ -25,7 +25,7 @@ impl World {
     }
 
     /// The one mail that is due.
-    async fn one_mail(&self, seconds: u64) -> Outgoing {
+    pub(super) async fn one_mail(&self, seconds: u64) -> Outgoing {
         let mut mails = self.mail(seconds).await;
         assert_eq!(mails.len(), 1, "{mails:?}");
         mails.remove(0)
@@ -35,15 +35,15 @@ impl World {
         self.domain.confirm_email(&self.at(seconds), token).await
     }
 
-    async fn reset(&self, seconds: u64, token: &str, password: &str) -> Result<(), Error> {
+    pub(super) async fn reset(&self, seconds: u64, token: &str, password: &str) -> Result<(), Error> {
         self.domain.reset_password(&self.at(seconds), token, password).await
     }
 
-    async fn forgot(&self, seconds: u64, email: &str) {
+    pub(super) async fn forgot(&self, seconds: u64, email: &str) {
         self.domain.request_password_reset(&self.at(seconds), email).await.unwrap();
     }
 
-    async fn me(&self) -> crate::domain::User {
+    pub(super) async fn me(&self) -> crate::domain::User {
         self.domain.find_user_by_email(EMAIL).await.unwrap().unwrap()
     }
 
@@ -53,11 +53,11 @@ impl World {
     }
 }
 
-fn subjects(mails: &[Outgoing]) -> Vec<(&str, &str)> {
+pub(super) fn subjects(mails: &[Outgoing]) -> Vec<(&str, &str)> {
     mails.iter().map(|mail| (mail.to.as_str(), mail.letter.subject)).collect()
 }
 
-fn is_refused<T: std::fmt::Debug>(done: Result<T, Error>) -> bool {
+pub(super) fn is_refused<T: std::fmt::Debug>(done: Result<T, Error>) -> bool {
     matches!(done, Err(Error::InvalidLink))
 }
 
@@ -76,8 +76,51 @@ async fn the_link_of_the_registration_verifies_the_address_once_and_tokens_say_s
         // The token that tells of an address that is not proven is outdated; the session goes on.
         assert!(matches!(w.domain.by_bearer(&w.at(3), &grant.access_token).await, Err(Error::InvalidToken)));
         assert!(w.is_alive(3, &grant).await);
-        assert!(is_refused(w.confirm(3, &token(&mail)).await));
-        assert_eq!(w.events("email.verified").await, ["success", "failure invalid_link"]);
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_has_verified_the_address_is_answered_alike_as_long_as_that_is_so() {
+    for w in World::each().await {
+        w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
+        let link = token(&w.one_mail(0).await);
+        assert_eq!(w.confirm(1, &link).await.unwrap(), Confirmed::Address);
+        // By a second click, or because the answer was lost.
+        for seconds in [2, DAY - 1] {
+            assert_eq!(w.confirm(seconds, &link).await.unwrap(), Confirmed::Address);
+        }
+        assert_eq!((w.me().await.verified_at, w.me().await.epoch), (Some(time(1)), 2));
+        assert_eq!(w.events("email.verified").await, ["success"]);
+        assert!(is_refused(w.reset(2, &link, NEW_PASSWORD).await), "it is good for nothing else");
+        assert!(is_refused(w.confirm(DAY, &link).await), "too old");
+
+        w.domain.disable(&w.at(3), w.me().await.id).await.unwrap();
+        assert!(is_refused(w.confirm(4, &link).await), "disabled");
+        w.domain.enable(&w.at(5), w.me().await.id).await.unwrap();
+        assert_eq!(w.confirm(6, &link).await.unwrap(), Confirmed::Address);
+        w.domain.set_email(&w.at(7), w.me().await.id, OTHER, true).await.unwrap();
+        assert!(is_refused(w.confirm(8, &link).await), "another address");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_invited_is_invited_again_where_somebody_asks_for_another_password() {
+    for w in World::each().await {
+        w.domain.invite_user(&w.at(0), EMAIL, &[]).await.unwrap();
+        // Before it is sent as well, and when its time by the mail's writing would be over.
+        w.forgot(2 * DAY, EMAIL).await;
+        let mails = w.mail(2 * DAY).await;
+        let invited = "An account was made for you";
+        assert_eq!(subjects(&mails), [(EMAIL, invited), (EMAIL, invited)]);
+        w.forgot(2 * DAY + 1, EMAIL).await;
+        let mail = w.one_mail(2 * DAY + 1).await;
+        assert_eq!(mail.letter.subject, invited);
+        assert!(mail.letter.text.contains("good for 24 hours"), "{}", mail.letter.text);
+        w.reset(2 * DAY + 20 * HOUR, &token(&mail), NEW_PASSWORD).await.unwrap();
+
+        w.mail(3 * DAY).await;
+        w.forgot(3 * DAY, EMAIL).await;
+        assert_eq!(w.one_mail(3 * DAY).await.letter.subject, "Choose a new password");
     }
 }
 
@@ -254,7 +297,7 @@ async fn of_many_who_use_a_link_at_once_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_confirm_an_address_at_once_one_does() {
+async fn of_many_who_confirm_an_address_at_once_one_does_and_all_are_told_that_it_is() {
     for w in World::each().await {
         w.domain.register(&w.at(0), EMAIL, PASSWORD).await.unwrap();
         let link = token(&w.one_mail(0).await);
@@ -262,9 +305,11 @@ async fn of_many_who_confirm_an_address_at_once_one_does() {
             let (w, link) = (w.clone(), link.clone());
             Box::pin(async move { w.confirm(1, &link).await })
         });
-        let outcomes = outcomes.await;
-        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+        for outcome in outcomes.await {
+            assert_eq!(outcome.unwrap(), Confirmed::Address);
+        }
         assert_eq!(w.me().await.epoch, 2);
+        assert_eq!(w.events("email.verified").await, ["success"]);
     }
 }
 
@@ -290,135 +335,6 @@ async fn an_account_that_was_disabled_meanwhile_takes_no_link() {
         w.domain.enable(&w.at(2), user).await.unwrap();
         assert!(is_refused(w.reset(3, &reset, NEW_PASSWORD).await), "nor afterwards");
         w.browser(3).await;
-    }
-}
-
-impl World {
-    /// Asks for another address in a session of one's own: the tokens to the old and to the new one; an empty one
-    /// where nobody was asked.
-    pub(super) async fn ask_for(&self, seconds: u64, me: &Principal, new: &str) -> (String, String) {
-        self.domain.request_email_change(&self.at(seconds), me, new, PASSWORD).await.unwrap();
-        let mails = self.mail(seconds).await;
-        let to = |address: &str| mails.iter().find(|mail| mail.to == address).map(token).unwrap_or_default();
-        (to(&me.email), to(new))
-    }
-}
-
-#[tokio::test]
-async fn an_address_changes_when_both_ends_have_agreed_in_either_order() {
-    for old_first in [true, false] {
-        for w in World::each().await {
-            let user = w.user(EMAIL, &["viewer"]).await;
-            w.domain.mark_verified(&w.at(0), user).await.unwrap();
-            let (here, there) = (w.browser(0).await, w.tokens(0).await);
-            let (old, new) = w.ask_for(1, &w.principal(0, &here).await, OTHER).await;
-            let order = if old_first { [old, new] } else { [new, old] };
-            assert_eq!(w.confirm(2, &order[0]).await.unwrap(), Confirmed::OneEnd);
-            assert_eq!(w.me().await.email, EMAIL);
-            assert!(is_refused(w.confirm(2, &order[0]).await), "once");
-            assert_eq!(w.confirm(3, &order[1]).await.unwrap(), Confirmed::Change);
-
-            let found = w.domain.find_user(user).await.unwrap().unwrap();
-            assert_eq!((found.email.as_str(), found.verified_at), (OTHER, Some(time(3))));
-            assert!(
-                w.by_handle(4, &here.credentials.handle).await.is_some(),
-                "the session that asked goes on"
-            );
-            assert!(matches!(w.refresh(4, &there.refresh_token).await, Err(Error::InvalidGrant)));
-            assert!(w.domain.login_token(&w.at(4), &Attempt::new(OTHER, PASSWORD)).await.is_ok());
-            let notice = w.one_mail(4).await;
-            assert_eq!(
-                (notice.to.as_str(), notice.letter.subject),
-                (EMAIL, "Your e-mail address was changed")
-            );
-            assert!(notice.letter.text.contains(OTHER));
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_change_of_address_needs_the_password_and_another_address() {
-    for w in World::each().await {
-        w.user(EMAIL, &["viewer"]).await;
-        let me = w.principal(0, &w.browser(0).await).await;
-        let ask = async |new, password| w.domain.request_email_change(&w.at(1), &me, new, password).await;
-        assert!(matches!(ask(OTHER, NEW_PASSWORD).await, Err(Error::InvalidCredentials)));
-        assert!(matches!(ask("nowhere", PASSWORD).await, Err(Error::InvalidEmail(_))));
-        assert!(matches!(ask("ada@EXAMPLE.test", PASSWORD).await, Err(Error::AddressTaken)));
-        assert_eq!(w.mail(1).await.len(), 0);
-        assert_eq!(w.events("email.change_requested").await, ["failure wrong_password"]);
-    }
-}
-
-#[tokio::test]
-async fn an_address_that_is_anothers_is_not_taken_and_whoever_asks_is_not_told() {
-    for w in World::each().await {
-        let user = w.user(EMAIL, &["viewer"]).await;
-        w.domain.mark_verified(&w.at(0), user).await.unwrap();
-        w.user(OTHER, &["viewer"]).await;
-        let me = w.principal(0, &w.browser(0).await).await;
-        w.domain.request_email_change(&w.at(1), &me, OTHER, PASSWORD).await.unwrap();
-        let mails = w.mail(1).await;
-        let expected =
-            [(EMAIL, "Confirm the change of your e-mail address"), (OTHER, "You have an account already")];
-        assert_eq!(subjects(&mails), expected);
-        assert_eq!(w.confirm(2, &token(&mails[0])).await.unwrap(), Confirmed::OneEnd);
-    }
-}
-
-#[tokio::test]
-async fn an_address_that_is_taken_meanwhile_stays_its_owners() {
-    for w in World::each().await {
-        let user = w.user(EMAIL, &["viewer"]).await;
-        w.domain.mark_verified(&w.at(0), user).await.unwrap();
-        let me = w.principal(0, &w.browser(0).await).await;
-        let (old, new) = w.ask_for(1, &me, OTHER).await;
-        w.confirm(2, &old).await.unwrap();
-        w.user(OTHER, &["viewer"]).await;
-        assert!(is_refused(w.confirm(3, &new).await));
-        assert_eq!(w.me().await.email, EMAIL);
-        assert!(is_refused(w.confirm(3, &new).await));
-        assert_eq!(w.events("email.changed").await, ["failure address_taken"]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_who_take_the_same_address_at_once_one_has_it() {
-    for w in World::each().await {
-        for round in 0..10 {
-            let new = format!("wanted{round}@example.test");
-            let mut tokens = Vec::new();
-            for n in 0..2 {
-                let email = format!("u{round}-{n}@example.test");
-                let user = w.user(&email, &[]).await;
-                w.domain.mark_verified(&w.at(0), user).await.unwrap();
-                let attempt = Attempt::new(&email, PASSWORD);
-                let login = w.domain.login_browser(&w.at(0), &attempt).await.unwrap();
-                let me = w.principal(1, &login).await;
-                let (old_end, new_end) = w.ask_for(1, &me, &new).await;
-                w.confirm(2, &old_end).await.unwrap();
-                tokens.push(new_end);
-            }
-            let confirmed = at_once(2, |n| {
-                let (w, token) = (w.clone(), tokens[n].clone());
-                Box::pin(async move { w.confirm(3, &token).await })
-            })
-            .await;
-            let is_changed = |outcome: &&Result<Confirmed, Error>| matches!(outcome, Ok(Confirmed::Change));
-            assert_eq!(confirmed.iter().filter(is_changed).count(), 1, "{confirmed:?}");
-            assert_eq!(
-                confirmed
-                    .into_iter()
-                    .filter_map(Result::err)
-                    .filter(|error| matches!(error, Error::InvalidLink))
-                    .count(),
-                1
-            );
-        }
-        assert_eq!(
-            w.events("email.changed").await.iter().filter(|event| event.starts_with("failure")).count(),
-            10
-        );
     }
 }
 
