@@ -23,6 +23,7 @@ mod login_page;
 mod mail_pages;
 mod oauth;
 mod oauth_client;
+mod oauth_refusal;
 mod observe;
 mod openapi;
 mod operations;
@@ -171,6 +172,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(protect::framing))
         .layer(middleware::from_fn_with_state(app.clone(), protect::reliance))
         .layer(middleware::from_fn_with_state(app.clone(), protect::time))
+        .layer(middleware::from_fn(oauth_refusal::reshape))
         .layer(middleware::from_fn(revoked::tell))
         .layer(middleware::from_fn_with_state(app.clone(), protect::headers))
         .layer(middleware::from_fn_with_state(app.clone(), observe::observe))

@@ -10,7 +10,11 @@ use super::{
     opened::Opened,
     operator::Reason,
 };
-use crate::{config::Source, domain::Session as Live, http::rfc3339};
+use crate::{
+    config::Source,
+    domain::{Error, Session as Live},
+    http::rfc3339,
+};
 
 /// What there is to do with sessions.
 #[derive(Debug, Subcommand)]
@@ -118,7 +122,7 @@ impl End {
         let Opened { domain, context } = opened;
         let ended = match (self.id, self.email) {
             (Some(id), _) => {
-                domain.end_session(context, id).await?;
+                end_one(opened, id).await?;
                 1
             }
             (None, Some(email)) => {
@@ -131,5 +135,16 @@ impl End {
         };
         let report = Report::new(format!("sessions ended: {ended}"), json!({ "ok": true, "ended": ended }));
         Ok(report.revoking(context.revoked.get()))
+    }
+}
+
+async fn end_one(Opened { domain, context }: &Opened, id: SessionId) -> Result<(), Failure> {
+    match domain.end_session(context, id).await {
+        // The `sid` of a service account's token looks like that of anybody's.
+        Err(Error::NotFound) if domain.find_service_key(id).await.is_ok() => Err(Failure::new(
+            "this is no session but the key of a service account",
+            format!("`origin service-account key withdraw {id}` makes it and its tokens worthless"),
+        )),
+        ended => Ok(ended?),
     }
 }

@@ -8,7 +8,12 @@ use axum::{
 };
 use serde::Serialize;
 use shared::{
-    authentication::Method, credential::Credential, id::SessionId, problem::Problem, time::Timestamp,
+    authentication::Method,
+    credential::Credential,
+    id::SessionId,
+    policy::{Allow, Permissions, Policy},
+    problem::Problem,
+    time::Timestamp,
 };
 use utoipa::ToSchema;
 
@@ -44,7 +49,8 @@ pub(super) struct Me {
     user: UserView,
     /// Whether the e-mail address has been shown to be mine.
     email_verified: bool,
-    /// What my roles permit.
+    /// What my roles permit, by name. Where it is everything, `*` is among them, and beside it stands every one
+    /// that a role or a route of the policy names.
     permissions: Vec<String>,
     session: SessionView,
     /// When I last proved to be who I am, in seconds since the epoch, as tokens and challenges count
@@ -123,10 +129,26 @@ pub(super) async fn me(SignedIn { principal, .. }: SignedIn, State(app): State<A
         email_verified: authentication.email_verified,
         auth_time: authentication.at.map(Timestamp::seconds),
         amr: authentication.methods.iter().map(Method::as_str).collect(),
-        permissions: principal.permissions(app.policy()).iter().map(ToString::to_string).collect(),
+        permissions: permitted(&principal, app.policy()).iter().map(ToString::to_string).collect(),
         session: SessionView { id: session.to_string(), kind: kind.to_string() },
         csrf_token: principal.csrf_token(app.domain.secrets()),
     })
+}
+
+/// What a caller's roles permit. Whoever may do everything finds each permission by its name as well: pages look for
+/// that, and not for `*`.
+fn permitted(principal: &Principal, policy: &Policy) -> Permissions {
+    let granted = principal.permissions(policy);
+    if !granted.has_all() {
+        return granted;
+    }
+    let roles: Vec<_> = policy.roles().cloned().collect();
+    let granted = policy.permissions(&roles);
+    let asked = policy.routes().filter_map(|route| match &route.allow {
+        Allow::Permission(permission) => Some(permission),
+        Allow::Public | Allow::Optional | Allow::SignedIn => None,
+    });
+    granted.iter().chain(asked).cloned().collect()
 }
 
 /// My devices

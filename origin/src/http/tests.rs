@@ -6,6 +6,7 @@ mod guards;
 mod hanging_up;
 mod login_form;
 mod mail;
+mod oauth_refusal;
 mod operations;
 mod outage;
 mod policy;

@@ -23,6 +23,20 @@ async fn who_makes_an_account_is_told_that_its_address_is_to_be_verified_before_
 }
 
 #[tokio::test]
+async fn who_ends_the_key_of_a_service_account_as_a_session_is_told_how_it_is_withdrawn() {
+    let place = Place::new().await;
+    place.run(&[], &["service-account", "create", "billing"]).await.unwrap();
+    let made = place.run(&[], &["service-account", "key", "create", "billing"]).await.unwrap();
+    let key = json(&made)["id"].as_str().unwrap().to_owned();
+    let refused = place.run(&[], &["session", "end", "--id", &key]).await.unwrap_err().to_string();
+    assert!(refused.contains(&format!("`origin service-account key withdraw {key}`")), "{refused}");
+    place.run(&[], &["service-account", "key", "withdraw", &key]).await.unwrap();
+    let nobodys = "018f0000-0000-7000-8000-000000000000";
+    let refused = place.run(&[], &["session", "end", "--id", nobodys]).await.unwrap_err().to_string();
+    assert!(!refused.contains("service-account"), "{refused}");
+}
+
+#[tokio::test]
 async fn it_is_said_that_nobody_is_told_by_mail_where_none_is_sent() {
     for (settings, is_told) in [(&MAIL[..], true), (&[], false)] {
         let place = Place::new().await;

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Parameters, ReasonQuery, malformed, note, page_size};
 use crate::{
     app::App,
-    domain::{Context, Session},
+    domain::{Context, Error, Session},
     http::{
         guard::{Permitted, SessionsEnd, SessionsRead},
         id::Id,
@@ -132,7 +132,10 @@ async fn live(
         ("id" = String, Path, format = "uuid", description = "The session."),
         ("reason" = Option<String>, Query, description = "Why, for the audit log: one line of at most 500 characters."),
     ),
-    responses((status = 204, description = "Ended."), (status = 404, description = "No such live session."))
+    responses(
+        (status = 204, description = "Ended."),
+        (status = 404, description = "No such live session; the detail says so where it is the key of a service account."),
+    )
 )]
 pub(in crate::http) async fn end(
     Permitted { context, .. }: Permitted<SessionsEnd>,
@@ -142,8 +145,16 @@ pub(in crate::http) async fn end(
 ) -> Result<StatusCode, Problem> {
     // There was this call before there were reasons.
     let why = why.reason.map(|reason| note(Some(&reason))).transpose()?.flatten();
-    app.domain.end_session(&context.because(why), session).await.map_err(problems::of)?;
-    Ok(StatusCode::NO_CONTENT)
+    match app.domain.end_session(&context.because(why), session).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        // The `sid` of a service account's token looks like that of anybody's.
+        Err(Error::NotFound) if app.domain.find_service_key(session).await.is_ok() => {
+            let detail = "It is the key of a service account, which is withdrawn at \
+                          /admin/service-accounts/{id}/keys/{key}.";
+            Err(Problem::new(Kind::NotFound).with_detail(detail))
+        }
+        Err(error) => Err(problems::of(error)),
+    }
 }
 
 /// End all sessions of a user

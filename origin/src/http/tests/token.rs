@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::world::{Answer, EMAIL, PASSWORD, World};
+use super::world::{Answer, EMAIL, EXAMPLE_POLICY, PASSWORD, World};
 use crate::http::document;
 
 #[tokio::test]
@@ -81,6 +81,23 @@ async fn what_the_oauth_paths_refuse_with_is_what_the_document_says() {
 }
 
 #[tokio::test]
+async fn who_refreshes_too_often_is_told_when_to_come_again() {
+    let world = World::with(&[("COUNTERSIGN_LIMIT_SESSION", "2/1/60/60")]).await;
+    let (_, refresh) = world.tokens(EMAIL).await;
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(world.submit("/oauth/token", &[], &fields).await);
+    }
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(statuses, [200, 200, 429]);
+    let refused = &answers[2];
+    assert_eq!(refused.json()["error"], "slow_down");
+    assert!((50..=60).contains(&refused.header("retry-after").parse().unwrap()), "{refused:?}");
+    assert_eq!(refused.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
 async fn an_access_token_is_revoked_and_one_of_a_service_account_is_not() {
     let world = World::new().await;
     let (bearer, _) = world.tokens(EMAIL).await;
@@ -152,6 +169,42 @@ async fn an_administrator_sees_users_page_by_page_and_ends_sessions() {
     assert_eq!(world.call("DELETE", &path, &admin).await.status, 204);
     assert_eq!(world.call("DELETE", &path, &admin).await.status, 404);
     assert_eq!(world.call("GET", "/auth/me", &[("authorization", &bearer)]).await.status, 401);
+}
+
+#[tokio::test]
+async fn whoever_ends_the_key_of_a_service_account_as_a_session_is_told_what_it_is() {
+    let world = World::new().await;
+    world.create("root@example.test", &["admin"]).await;
+    let (admin, _) = world.tokens("root@example.test").await;
+    let (domain, context) = (&world.app.domain, world.context());
+    let account = domain.create_service_account(&context, "billing", &[]).await.unwrap();
+    let key = domain.create_service_key(&context, account, None, None).await.unwrap();
+    for (id, is_key) in [(key.id.to_string(), true), (account.to_string(), false)] {
+        let path = format!("/admin/sessions/{id}");
+        let refused = world.call("DELETE", &path, &[("authorization", &admin)]).await;
+        assert_eq!((refused.status.as_u16(), refused.problem()), (404, "/problems/not-found".to_owned()));
+        assert_eq!(refused.text.contains("the key of a service account"), is_key, "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_do_everything_is_told_each_permission_by_its_name() {
+    // One that a role names, one that a route alone asks for, and one that nothing names.
+    let route = "\n[[routes]]\npath = \"/api/alone\"\nallow = \"alone:ask\"\nupstream = \"demo\"\n";
+    let role = "\n[roles.clerk]\npermissions = [\"clerk:write\"]\n";
+    let world = World::under(&[EXAMPLE_POLICY, route, role].concat()).await;
+    world.create("root@example.test", &["admin"]).await;
+    let permissions = async |email| {
+        let (bearer, _) = world.tokens(email).await;
+        world.call("GET", "/auth/me", &[("authorization", &bearer)]).await.json()["permissions"].clone()
+    };
+    let all = permissions("root@example.test").await;
+    let all = all.as_array().unwrap();
+    for name in ["*", "reports:write", "audit:read", "clerk:write", "alone:ask"] {
+        assert!(all.contains(&json!(name)), "{name}: {all:?}");
+    }
+    assert!(!all.contains(&json!("reports:erase")), "{all:?}");
+    assert_eq!(permissions(EMAIL).await, json!(["reports:read"]));
 }
 
 #[tokio::test]
