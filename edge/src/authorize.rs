@@ -22,8 +22,8 @@ use crate::{
     state::Patience,
 };
 
-/// Lets the request through or says why not. On a strict route the caller's roles become those of now, and where nobody
-/// has to sign in, whose session turns out to be over becomes nobody.
+/// Lets the request through or says why not. On a strict route the caller's roles become those of now. On a route with
+/// optional sign-in, a caller whose session has ended continues as anonymous.
 ///
 /// # Errors
 /// The [`Refusal`] that the client gets.
@@ -118,9 +118,8 @@ async fn check_with_origin<P: Platform>(
     }
 }
 
-/// An assertion does not hold any more, or not enough, when the user's rights have changed, and the session
-/// may live all the same: only its handle can tell. What was renewed for this very request is not renewed again. False
-/// when the session is over.
+/// An assertion may be outdated although its session is alive; origin decides by the handle. Renews at most once per
+/// request. Returns false when the session is over.
 async fn renew<P: Platform>(
     edge: &Rc<Edge>,
     platform: &P,

@@ -7,7 +7,7 @@ use shared::{
     id::RequestId,
     identity::Identity,
     path::CanonicalPath,
-    policy::{Allow, Freshness, NoRoute, Policy, Route},
+    policy::{Allow, Freshness, NoRoute, ORIGIN, Policy, Route},
     problem::{Kind, Problem},
 };
 
@@ -21,11 +21,17 @@ use crate::{
     platform::{Answer, BodyError, Platform},
     reject::{self, Refusal},
     request::{Request, Unreadable},
+    scheme,
     seal::{self, Sealable},
     session,
     state::Patience,
     verify,
 };
+
+/// What the log says of an informational answer (RFC 9110 §15.2), such as early hints: the runtime takes it for the
+/// answer itself.
+const EARLY: &str =
+    "the upstream sends an informational status before its answer, which the platform cannot pass on";
 
 /// Answers a request.
 pub async fn handle<P: Platform>(
@@ -67,6 +73,9 @@ async fn pass<'e, P: Platform>(
     trail: &mut Trail<'e>,
 ) -> Result<(Answer<P::Response>, u16), Refusal> {
     let path = admit(edge, request)?;
+    if let Some(answer) = scheme::demand(&edge.settings, request, &path)? {
+        return Ok((answer, 308));
+    }
     if path.as_str() == health::PATH {
         return health::answer(edge, platform, request).await;
     }
@@ -149,10 +158,7 @@ async fn send<P: Platform>(
     let sealed = seal::seal(edge, route, upstream, &sealable, &identity, platform.now())?;
     let mut outgoing = forward::outgoing(route, upstream, request, &sealable, sealed, trail.id);
     outgoing.body = body;
-    let forwarded = platform
-        .forward(outgoing)
-        .await
-        .map_err(|_| Refusal::from(Kind::BadGateway).because("the upstream did not answer"))?;
+    let forwarded = platform.forward(outgoing).await.map_err(|_| unanswered(route))?;
     let status = forwarded.status;
     if status == 101 {
         if !request.is_websocket() {
@@ -163,8 +169,17 @@ async fn send<P: Platform>(
         }
         return Ok((Answer::Untouched(forwarded.response), status));
     }
+    if status < 200 {
+        return Err(Refusal::from(Kind::BadGateway).because(EARLY));
+    }
     let edits = forward::edits(route, request, trail.caller.as_ref(), &forwarded, trail.id);
     Ok((Answer::Edited(forwarded.response, edits), status))
+}
+
+/// Origin is a part of this system, and whoever logs in or refreshes is to try again.
+fn unanswered(route: &Route) -> Refusal {
+    let kind = if route.upstream.as_str() == ORIGIN { Kind::Unavailable } else { Kind::BadGateway };
+    Refusal::from(kind).because("the upstream did not answer")
 }
 
 async fn read_body<P: Platform>(edge: &Edge, platform: &P) -> Result<Vec<u8>, Refusal> {

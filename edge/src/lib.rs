@@ -1,7 +1,8 @@
 //! The edge: it verifies who calls, decides by the policy, seals the identity and forwards the request.
 //!
-//! The way of a request is the order of the modules: [`gateway`] tells it on one screen. Everything is
-//! plain Rust over a [`platform::Platform`]; only `worker` knows Cloudflare Workers.
+//! [`gateway`] tells a request's way on one screen: `request` → `policy` → `credential` → `verify`/`session` →
+//! `authorize` → `seal` → `forward`, or `reject`. Everything is plain Rust over a [`platform::Platform`]; only
+//! `worker` knows Cloudflare Workers.
 
 pub mod authorize;
 pub mod copies;
@@ -18,6 +19,7 @@ pub mod policy;
 pub mod reject;
 pub mod remember;
 pub mod request;
+pub mod scheme;
 pub mod seal;
 pub mod session;
 pub mod settings;

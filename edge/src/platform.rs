@@ -53,6 +53,9 @@ pub trait Platform: SignatureCheck + Clone + 'static {
     /// Lets time pass.
     async fn pause(&self, duration: Duration);
 
+    /// Waits for `work`, which is done to its end even when nobody waits any more because the client has gone.
+    async fn finish(&self, work: impl Future<Output = ()> + 'static);
+
     /// Goes on with `work` while the request waits for others, and after the answer has been given.
     fn in_background(&self, work: impl Future<Output = ()> + 'static);
 }

@@ -32,7 +32,7 @@ pub struct Request<'h> {
 /// The request has no form in which it could be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// Its URL or its framing can be read in two ways.
+    /// Its URL, its framing or a header's name can be read in two ways.
     Malformed,
     /// A header, or all of them, are larger than is accepted.
     TooLarge,
@@ -71,7 +71,10 @@ impl<'h> Request<'h> {
             self.header("content-length").is_some() && self.header("transfer-encoding").is_some();
         // Bytes that are no UTF-8 arrive as U+FFFD, which makes one path of many.
         let replaced = self.path.contains('\u{fffd}') || self.path.to_ascii_lowercase().contains("%ef%bf%bd");
-        if fragment || two_framings || replaced { Err(Unreadable::Malformed) } else { Ok(()) }
+        // The runtime lets bytes pass in a name that no name can have (RFC 9110 §5.1), and some server takes them for
+        // a hyphen.
+        let nameless = !self.headers.iter().all(|(name, _)| is_token(name));
+        if fragment || two_framings || replaced || nameless { Err(Unreadable::Malformed) } else { Ok(()) }
     }
 
     /// The value of a header; `name` is in lower case.
@@ -98,7 +101,8 @@ impl<'h> Request<'h> {
         opens && self.method == "GET"
     }
 
-    /// The trace to go on with (W3C Trace Context §3.2). A malformed one is neither passed on nor logged.
+    /// The trace to go on with (W3C Trace Context §3.2). A malformed one is neither passed on nor logged. Only the
+    /// shape is checked here; origin also refuses other versions and zero ids.
     #[must_use]
     pub fn traceparent(&self) -> Option<&'h str> {
         let is_hex = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
@@ -144,6 +148,12 @@ impl<'h> Request<'h> {
     }
 }
 
+/// Whether a text is a token (RFC 9110 §5.6.2).
+fn is_token(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!#$%&'*+^`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_part)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -177,6 +187,17 @@ mod tests {
             assert_eq!(parse(head).check(), Err(Unreadable::Malformed), "{head}");
         }
         assert_eq!(parse("POST\nhttp://h/\n\ncontent-length:1").check(), Ok(()));
+    }
+
+    #[test]
+    fn a_name_that_no_header_can_have_is_refused() {
+        for name in ["x\u{ff}identity", "x-identity\u{c3}\u{a9}subject", "x\u{fffd}", "x y", "x\0", "x(", ""]
+        {
+            let head = format!("GET\nhttp://h/\n\naccept:*/*\n{name}:x");
+            assert_eq!(parse(&head).check(), Err(Unreadable::Malformed), "{name}");
+        }
+        let head = "GET\nhttp://h/\n\nx_A.9~!#$%&'*+-^`|:x\naccept-language:\u{e9}";
+        assert_eq!(parse(head).check(), Ok(()), "a value may have any byte, and a name those of a token");
     }
 
     #[test]

@@ -131,13 +131,16 @@ impl Settings {
         }
     }
 
-    /// Whether a request with this `Host` is for this site. Names of hosts have no case.
+    /// Whether a request with this `Host` is for this site.
     #[must_use]
     pub fn is_own(&self, authority: &str) -> bool {
-        self.own_origins
-            .iter()
-            .filter_map(|origin| origin.split_once("://"))
-            .any(|(_, own)| own.eq_ignore_ascii_case(authority))
+        self.schemes(authority).next().is_some()
+    }
+
+    /// The schemes by which the site is served under this `Host`. Names of hosts have no case.
+    pub fn schemes(&self, authority: &str) -> impl Iterator<Item = &str> {
+        let own = self.own_origins.iter().filter_map(|origin| origin.split_once("://"));
+        own.filter(move |(_, own)| own.eq_ignore_ascii_case(authority)).map(|(scheme, _)| scheme)
     }
 }
 

@@ -2,7 +2,8 @@
 //! origin, or taken from another isolate that has just done so, and used while they are young enough.
 //!
 //! A request never awaits a future that another request made: one pulls under a flag with a deadline, the
-//! others look again on timers of their own, and pull themselves once the deadline is over.
+//! others look again on timers of their own, and pull themselves once the deadline is over. A pull is done to its
+//! end, though the client has gone whose request began it: whoever asks and hangs up holds nobody up.
 
 use std::{
     cell::{Cell, RefCell},
@@ -29,7 +30,7 @@ use crate::{
 /// How long a pull may take.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// After this long one that has not ended was lost, with the request that made it.
+/// After this long one that has not ended was lost, with all that the runtime had of it.
 const LOST: Duration = Duration::from_millis(2500);
 
 /// How often a request that waits for another's pull looks again.
@@ -136,17 +137,14 @@ fn renew<P: Platform>(edge: &Rc<Edge>, platform: &P, now: Timestamp) {
         return;
     }
     if let Some(begun) = edge.state.begin(now, edge.settings.fresh) {
-        let (edge, pulling_platform) = (Rc::clone(edge), platform.clone());
-        platform.in_background(async move {
-            let _ = pull(&edge, &pulling_platform, begun).await;
-        });
+        platform.in_background(pull(Rc::clone(edge), platform.clone(), begun));
     }
 }
 
 /// Waits for a state that is newer than this one.
 ///
 /// # Errors
-/// [`Unavailable`] when the pull fails, or one has failed a moment ago.
+/// [`Unavailable`] when the pull fails, or one has failed a moment ago, or others were waited for long enough.
 pub async fn newer_than<P: Platform>(
     edge: &Rc<Edge>,
     platform: &P,
@@ -154,45 +152,45 @@ pub async fn newer_than<P: Platform>(
 ) -> Result<Rc<Snapshot>, Unavailable> {
     let (state, fresh) = (&edge.state, edge.settings.fresh);
     let than = than.map(|than| than.pull.number);
+    let newer = || state.known().filter(|known| Some(known.pull.number) > than);
+    let came = platform.now();
     loop {
         let now = platform.now();
-        if let Some(newer) = state.known().filter(|known| Some(known.pull.number) > than) {
+        if let Some(newer) = newer() {
             return Ok(newer);
         }
-        if !state.is_pulling(now) && state.has_failed(now, fresh) {
+        let is_over = apart(came, now) >= LOST + DEADLINE;
+        if is_over || !state.is_pulling(now) && state.has_failed(now, fresh) {
             return Err(Unavailable);
         }
-        match state.begin(now, fresh) {
-            Some(begun) => return pull(edge, platform, begun).await,
-            None => platform.pause(LOOKS_AGAIN).await,
+        if let Some(begun) = state.begin(now, fresh) {
+            platform.finish(pull(Rc::clone(edge), platform.clone(), begun)).await;
+            return newer().ok_or(Unavailable);
         }
+        platform.pause(LOOKS_AGAIN).await;
     }
 }
 
 /// Pulls once, from another isolate's copy or from origin. Whoever calls this has begun.
-async fn pull<P: Platform>(edge: &Rc<Edge>, platform: &P, begun: Pull) -> Result<Rc<Snapshot>, Unavailable> {
+async fn pull<P: Platform>(edge: Rc<Edge>, platform: P, begun: Pull) {
     let state = &edge.state;
     let known = state.known().filter(|_| !state.wants_all.get());
-    let taken = match copies::find(edge, platform, known.as_deref()).await {
+    let taken = match copies::find(&edge, &platform, known.as_deref()).await {
         Some((document, began)) => state.take(&document, Pull { began, ..begun }),
-        None => from_origin(edge, platform, known.as_deref(), begun).await,
+        None => from_origin(&edge, &platform, known.as_deref(), begun).await,
     };
     let is_last = state.last.get() == Some(begun);
     if is_last {
         state.is_pulling.set(false);
     }
     match taken {
-        Ok(taken) => {
-            state.failed.set(None);
-            Ok(taken)
-        }
+        Ok(_) => state.failed.set(None),
         Err(failure) => {
             // Another may have succeeded since; that this one was lost is no news then.
             if is_last {
                 state.failed.set(Some(platform.now()));
             }
-            log::event(platform, "error", "edge state not renewed", &failure.to_string());
-            Err(Unavailable)
+            log::event(&platform, "error", "edge state not renewed", &failure.to_string());
         }
     }
 }

@@ -55,10 +55,11 @@ pub async fn token<C: Memorable, P: Platform>(
     patience: Patience,
 ) -> Result<Result<Rc<Verified<C>>, Refused>, Unavailable> {
     let mut known = state::current(edge, platform, patience).await?;
-    let mut result: Result<Rc<Verified<C>>, _> = by(&known, edge, platform, token, max_lifetime).await;
+    let mut result: Result<Rc<Verified<C>>, _> =
+        verify_with(edge, platform, &known, token, max_lifetime).await;
     if matches!(result, Err(Refused::UnknownKey(_))) && known.age(platform.now()) > edge.settings.fresh {
         known = state::newer_than(edge, platform, Some(&known)).await?;
-        result = by(&known, edge, platform, token, max_lifetime).await;
+        result = verify_with(edge, platform, &known, token, max_lifetime).await;
     }
     match result {
         Ok(verified) if known.revokes(verified.claims().common()) => Ok(Err(Refused::Revoked)),
@@ -69,10 +70,10 @@ pub async fn token<C: Memorable, P: Platform>(
 
 /// Verifies a token by the keys of this state. One that was found good before is not taken apart again: only
 /// its key and its times are asked anew.
-async fn by<C: Memorable, P: Platform>(
-    known: &Snapshot,
+async fn verify_with<C: Memorable, P: Platform>(
     edge: &Edge,
     platform: &P,
+    known: &Snapshot,
     token: &str,
     max_lifetime: Duration,
 ) -> Result<Rc<Verified<C>>, Refused> {

@@ -18,7 +18,7 @@ export function hasBody(request) {
  * The headers of an answer that are looked at, a line each, several `set-cookie` as several: those with one
  * of the names, or all where there are no names. To ask for few is cheaper than to go through all.
  */
-export function describe(response, names) {
+function describe(response, names) {
   const { headers } = response;
   let lines = "";
   if (names === undefined) {
@@ -65,32 +65,62 @@ export async function send(passage, plan, cache, names) {
     answer = open(await fetch(lines[1], how));
     described = describe(answer, names);
   } catch {
-    return passage.unanswered();
+    return passage.failed();
   }
   return passage.answered(answer, answer.status, described);
 }
 
-/** An answer whose headers can be changed. That of an open WebSocket would not survive it. */
+/**
+ * An answer whose headers can be changed. That of an open WebSocket would not survive it, and what is no answer yet,
+ * such as early hints, cannot be one here.
+ */
 function open(response) {
-  return response.status === 101 ? response : new Response(response.body, response);
+  return response.status < 200 ? response : new Response(response.body, response);
 }
 
-/**
- * Sends the request on, streaming its body unless it had to be read. It is async so that whatever is thrown
- * here is a rejection: an exception would leave the caller in WebAssembly without an answer for ever.
- */
-export async function forward(request, url, edits, body, cache) {
-  const outgoing =
-    body === undefined
-      ? new Request(url, request)
-      : new Request(url, { method: request.method, headers: request.headers, body: content(body) });
-  edit(outgoing.headers, edits);
-  return open(await fetch(outgoing, cache ? CACHED : UNCACHED));
+/** Sends the request on, streaming its body unless it had to be read. `passage` goes on with what comes of it. */
+export async function forward(passage, request, url, edits, body, cache, names) {
+  let answer, described;
+  try {
+    const outgoing =
+      body === undefined
+        ? new Request(url, request)
+        : new Request(url, { method: request.method, headers: request.headers, body: content(body) });
+    edit(outgoing.headers, edits);
+    answer = open(await fetch(outgoing, cache ? CACHED : UNCACHED));
+    described = describe(answer, names);
+  } catch {
+    return passage.failed();
+  }
+  return passage.answered(answer, answer.status, described);
 }
 
 /** GET and HEAD can have no body, not even an empty one. */
 function content(body) {
   return body.byteLength === 0 ? null : body;
+}
+
+/** Waits for a promise, and `passage` goes on with its value. */
+export async function settle(passage, promise) {
+  let value;
+  try {
+    value = await promise;
+  } catch {
+    return passage.failed();
+  }
+  return passage.settled(value);
+}
+
+// How long an answer is waited for whose client may have gone, in milliseconds. Cloudflare waits as long from the moment
+// when the client goes; workerd by itself would wait for ever, and keep all that belongs to the request.
+const LONGEST = 30_000;
+
+/**
+ * Lets an answer come, if it is a promise of one, though its client may have gone: the runtime would end the request
+ * with the connection.
+ */
+export function seeThrough(context, answer) {
+  if (answer instanceof Promise) context.waitUntil(Promise.race([answer, pause(LONGEST)]).catch(() => {}));
 }
 
 /** The upstream's answer, changed. */
@@ -147,7 +177,7 @@ export async function keep(name, content, seconds) {
 }
 
 /** The request's whole body, or null when it is longer than the limit. */
-export function whole(request, limit) {
+export async function whole(request, limit) {
   return gather(request.body, limit);
 }
 
@@ -183,19 +213,14 @@ export async function imported(point) {
   }
 }
 
-/** Whether the signature is the key's over the text. */
-export async function check(key, signature, text) {
-  return crypto.subtle.verify(key.algorithm.name === "ECDSA" ? ES256 : EDDSA, key, signature, text);
-}
-
-/** The same, and `passage` goes on with what was found out. */
-export async function checkOnTheWay(passage, key, signature, text) {
+/** Finds out whether the signature is the key's over the text, and `passage` goes on with it. */
+export async function check(passage, key, signature, text) {
   let good;
   try {
-    good = await check(key, signature, text);
+    good = await crypto.subtle.verify(key.algorithm.name === "ECDSA" ? ES256 : EDDSA, key, signature, text);
   } catch {
-    return passage.checked(undefined);
+    return passage.failed();
   }
   // What is no boolean is no answer: a promise, say, would count as true on the other side.
-  return passage.checked(typeof good === "boolean" ? good : undefined);
+  return typeof good === "boolean" ? passage.checked(good) : passage.failed();
 }

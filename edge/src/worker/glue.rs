@@ -1,8 +1,9 @@
 //! What `glue.js` does, as Rust calls it.
 
-use js_sys::Array;
+use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use web_sys::{Request, Response};
+use worker::worker_sys::Context;
 
 #[wasm_bindgen(module = "/src/worker/glue.js")]
 extern "C" {
@@ -13,22 +14,30 @@ extern "C" {
     #[wasm_bindgen(js_name = hasBody)]
     pub(super) fn has_body(request: &Request) -> bool;
 
-    /// Headers of an answer, a line each: those of the names in an array, or all without one.
-    pub(super) fn describe(response: &Response, names: &JsValue) -> String;
-
     /// Sends a request without a body on, and lets a [`super::passage::Passage`] go on with the answer: a
     /// promise of the response.
     pub(super) fn send(passage: JsValue, plan: &str, cache: bool, names: &JsValue) -> JsValue;
 
-    /// Sends the request on; an exception means that nobody answered.
-    #[wasm_bindgen(catch)]
-    pub(super) async fn forward(
+    /// Sends the request on, and lets a passage go on with the answer.
+    pub(super) fn forward(
+        passage: JsValue,
         request: &Request,
         url: &str,
         edits: &str,
         body: Option<Box<[u8]>>,
         cache: bool,
-    ) -> Result<JsValue, JsValue>;
+        names: &JsValue,
+    ) -> JsValue;
+
+    /// Checks a signature, and lets a passage go on with what was found out.
+    pub(super) fn check(passage: JsValue, key: &JsValue, signature: &[u8], text: &[u8]) -> JsValue;
+
+    /// Waits for a promise, and lets a passage go on with its value.
+    pub(super) fn settle(passage: JsValue, promise: &Promise) -> JsValue;
+
+    /// Lets an answer come, if it is a promise of one, though its client may have gone.
+    #[wasm_bindgen(js_name = seeThrough)]
+    pub(super) fn see_through(context: &Context, answer: &JsValue);
 
     /// An upstream's answer, changed.
     #[wasm_bindgen(catch)]
@@ -39,44 +48,29 @@ extern "C" {
     pub(super) fn own(status: u16, edits: &str, body: &str) -> Result<Response, JsValue>;
 
     /// Lets time pass.
-    #[wasm_bindgen(catch)]
-    pub(super) async fn pause(milliseconds: u32) -> Result<JsValue, JsValue>;
+    pub(super) fn pause(milliseconds: u32) -> Promise;
 
     /// Asks origin: an array of status, the value of the header `named`, and the body's bytes.
-    #[wasm_bindgen(catch)]
-    pub(super) async fn call(
+    pub(super) fn call(
         url: &str,
         edits: &str,
         body: &[u8],
         milliseconds: u32,
         limit: u32,
         named: &str,
-    ) -> Result<JsValue, JsValue>;
+    ) -> Promise;
 
     /// What the cache of this location has under a name: its bytes, or null.
-    #[wasm_bindgen(catch)]
-    pub(super) async fn recall(name: &str, milliseconds: u32, limit: u32) -> Result<JsValue, JsValue>;
+    pub(super) fn recall(name: &str, milliseconds: u32, limit: u32) -> Promise;
 
     /// Puts bytes into the cache of this location.
-    #[wasm_bindgen(catch)]
-    pub(super) async fn keep(name: &str, content: Box<[u8]>, seconds: u32) -> Result<JsValue, JsValue>;
+    pub(super) fn keep(name: &str, content: Box<[u8]>, seconds: u32) -> Promise;
 
     /// The request's whole body, or null when it is longer than the limit.
-    #[wasm_bindgen(catch)]
-    pub(super) async fn whole(request: &Request, limit: u32) -> Result<JsValue, JsValue>;
+    pub(super) fn whole(request: &Request, limit: u32) -> Promise;
 
     /// A public key as the runtime uses it, or null when it is none.
-    #[wasm_bindgen(catch)]
-    pub(super) async fn imported(point: Box<[u8]>) -> Result<JsValue, JsValue>;
-
-    /// Whether a signature is good.
-    #[wasm_bindgen(catch)]
-    pub(super) async fn check(key: &JsValue, signature: &[u8], text: &[u8]) -> Result<JsValue, JsValue>;
-
-    /// The same, and lets a [`super::passage::Passage`] go on with it: a promise of the response.
-    #[wasm_bindgen(js_name = checkOnTheWay)]
-    pub(super) fn check_on_the_way(passage: JsValue, key: &JsValue, signature: &[u8], text: &[u8])
-    -> JsValue;
+    pub(super) fn imported(point: Box<[u8]>) -> Promise;
 }
 
 /// The parts of what [`call`] returns.

@@ -1,24 +1,28 @@
 //! One request on its way through the pipeline, step by step from one wait to the next.
 //!
-//! Most requests wait once, for the upstream, or before that for a signature to be checked. Such a wait is
-//! JavaScript's: it is handed the passage, does what is asked for and comes back with the outcome, in one
-//! crossing each way. Whatever waits for anything else is handed over as a whole to wasm-bindgen's executor,
-//! which costs several crossings a wait, and goes on there to its end.
+//! Whatever a request waits for, JavaScript waits for: it is handed the passage, does what is asked for and comes back
+//! with the outcome. Most requests wait once, for the upstream, or before that for a signature to be checked, and each
+//! of these is one crossing each way. Anything else is a promise that is already under way.
+//!
+//! So what waits is never Rust's. The runtime settles no promise any more of a request whose client has gone, and a
+//! future that awaits one holds itself for ever; a passage is collected with all that JavaScript has of the request.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     future::poll_fn,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
 };
 
+use js_sys::Promise;
+use shared::problem::Kind;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
-use wasm_bindgen_futures::future_to_promise;
-use web_sys::Response;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, Response};
 
 use super::{glue, respond};
-use crate::platform::Answer;
+use crate::{platform::Answer, reject};
 
 /// The pipeline at work on one request.
 type Work = Pin<Box<dyn Future<Output = Answer<Response>>>>;
@@ -35,7 +39,7 @@ pub struct Passage {
 pub(super) struct Exchange {
     wanted: RefCell<Option<Wanted>>,
     outcome: RefCell<Option<Outcome>>,
-    is_handed_over: Cell<bool>,
+    is_in_background: bool,
 }
 
 /// What JavaScript can do for a passage.
@@ -44,6 +48,21 @@ pub(super) enum Wanted {
     Send {
         /// The method, where to, and the headers, as `glue.js` reads them.
         plan: String,
+        /// Whether the platform may answer from its cache.
+        cache: bool,
+        /// The names of the headers that are wanted of the answer.
+        names: JsValue,
+    },
+    /// To send the request on as it is but for some headers, its body streamed.
+    Forward {
+        /// The request.
+        request: Request,
+        /// Where to.
+        url: String,
+        /// What is changed of the headers, as `glue.js` reads it.
+        edits: String,
+        /// The body, where it had to be read.
+        body: Option<Box<[u8]>>,
         /// Whether the platform may answer from its cache.
         cache: bool,
         /// The names of the headers that are wanted of the answer.
@@ -58,16 +77,20 @@ pub(super) enum Wanted {
         /// What was signed.
         text: String,
     },
+    /// To wait for a promise.
+    Settled(Promise),
 }
 
 /// What came of it.
 pub(super) enum Outcome {
     /// The upstream's answer, its status, and those of its headers that are looked at.
     Answered(Response, u16, String),
-    /// Nobody answered.
-    Unanswered,
-    /// Whether the signature is good, if that could be found out.
-    Checked(Option<bool>),
+    /// Whether the signature is good.
+    Checked(bool),
+    /// The value of the promise.
+    Settled(JsValue),
+    /// Nothing: nobody answered, or it could not be found out.
+    Failed,
 }
 
 impl Passage {
@@ -80,21 +103,27 @@ impl Passage {
     }
 
     fn advance(mut self) -> JsValue {
-        // Nobody has to be woken: either JavaScript comes back with the outcome, or the executor polls anew.
-        if let Poll::Ready(answer) = self.work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return respond(answer).map_or_else(|thrown| wasm_bindgen::throw_val(thrown), JsValue::from);
-        }
+        // Nobody has to be woken: JavaScript comes back with the outcome.
+        let polled = self.work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         let wanted = self.exchange.wanted.take();
+        let answer = match (polled, wanted) {
+            (Poll::Ready(answer), _) => answer,
+            (_, Some(wanted)) => return self.wait_for(wanted),
+            // It waits for what JavaScript knows nothing of, and nobody would ever come back.
+            (_, None) => reject::unread(&Kind::Internal.into()),
+        };
+        respond(answer).map_or_else(|thrown| wasm_bindgen::throw_val(thrown), JsValue::from)
+    }
+
+    fn wait_for(self, wanted: Wanted) -> JsValue {
+        let passage = self.into();
         match wanted {
-            Some(Wanted::Send { plan, cache, names }) => glue::send(self.into(), &plan, cache, &names),
-            Some(Wanted::Check { key, signature, text }) => {
-                glue::check_on_the_way(self.into(), &key, &signature, text.as_bytes())
+            Wanted::Send { plan, cache, names } => glue::send(passage, &plan, cache, &names),
+            Wanted::Forward { request, url, edits, body, cache, names } => {
+                glue::forward(passage, &request, &url, &edits, body, cache, &names)
             }
-            None => {
-                self.exchange.is_handed_over.set(true);
-                let work = self.work;
-                future_to_promise(async move { Ok(respond(work.await)?.into()) }).into()
-            }
+            Wanted::Check { key, signature, text } => glue::check(passage, &key, &signature, text.as_bytes()),
+            Wanted::Settled(promise) => glue::settle(passage, &promise),
         }
     }
 
@@ -111,30 +140,35 @@ impl Passage {
         self.go_on(Outcome::Answered(response, status, headers))
     }
 
-    /// It has not.
-    pub fn unanswered(self) -> JsValue {
-        self.go_on(Outcome::Unanswered)
+    /// A signature was checked.
+    pub fn checked(self, good: bool) -> JsValue {
+        self.go_on(Outcome::Checked(good))
     }
 
-    /// A signature was checked.
-    pub fn checked(self, good: Option<bool>) -> JsValue {
-        self.go_on(Outcome::Checked(good))
+    /// A promise has its value.
+    pub fn settled(self, value: JsValue) -> JsValue {
+        self.go_on(Outcome::Settled(value))
+    }
+
+    /// Nothing came of what was wanted.
+    pub fn failed(self) -> JsValue {
+        self.go_on(Outcome::Failed)
     }
 }
 
 impl Exchange {
-    /// For work that no passage takes along, such as what goes on in the background.
-    pub(super) fn handed_over() -> Self {
-        Self { is_handed_over: Cell::new(true), ..Self::default() }
+    /// For work that no passage takes along, since it goes on in the background.
+    pub(super) fn in_background() -> Self {
+        Self { is_in_background: true, ..Self::default() }
     }
 
-    /// Whether the executor has taken over, so that nobody looks here any more.
-    pub(super) fn is_handed_over(&self) -> bool {
-        self.is_handed_over.get()
-    }
-
-    /// Waits until JavaScript has done this.
+    /// Waits until JavaScript has done this. In the background there are only promises, and the executor waits for
+    /// them: the runtime settles them all, since it was told to wait for the work itself.
     pub(super) async fn ask(&self, wanted: Wanted) -> Outcome {
+        if self.is_in_background {
+            let Wanted::Settled(promise) = wanted else { return Outcome::Failed };
+            return JsFuture::from(promise).await.map_or(Outcome::Failed, Outcome::Settled);
+        }
         self.wanted.replace(Some(wanted));
         poll_fn(|_| self.outcome.take().map_or(Poll::Pending, Poll::Ready)).await
     }

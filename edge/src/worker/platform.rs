@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use js_sys::Array;
+use js_sys::{Array, Promise};
 use shared::{
     edge_state,
     jwt::{
@@ -17,13 +17,15 @@ use shared::{
     },
     time::Timestamp,
 };
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::{Request, Response};
-use worker::Context;
+use worker::worker_sys::Context;
 
 use super::{
     glue, in_wasm,
     passage::{Exchange, Outcome, Wanted},
+    planted,
 };
 use crate::{
     forward::READ_OF_ANSWERS,
@@ -61,10 +63,15 @@ impl Workers {
         Self { request, head: OnceCell::new(), context: Rc::new(context), exchange }
     }
 
-    /// The request's head, read once: with the peer's address only if that is `wanted`, since the runtime parses
-    /// all that it knows of the connection to tell it.
-    pub(super) fn read(&self, wanted: bool) -> Rc<str> {
-        Rc::clone(self.head.get_or_init(|| glue::read(&self.request, wanted).into()))
+    /// What the runtime lets a request be waited for by.
+    pub(super) fn context(&self) -> Rc<Context> {
+        Rc::clone(&self.context)
+    }
+
+    /// The request's head, read once: with the peer's address only if that is wanted, since the runtime parses all
+    /// that it knows of the connection to tell it.
+    pub(super) fn head(&self, with_peer: bool) -> Rc<str> {
+        Rc::clone(self.head.get_or_init(|| glue::read(&self.request, with_peer).into()))
     }
 
     /// The plan by which `glue.js` sends this request on, if it can be sent so: without a body, and with headers
@@ -98,16 +105,52 @@ impl Workers {
         set.iter().for_each(|(name, value)| push(name, value));
         Some(plan)
     }
+
+    /// The value of a promise, unless it is rejected.
+    async fn settled(&self, promise: Promise) -> Option<JsValue> {
+        match self.exchange.ask(Wanted::Settled(promise)).await {
+            Outcome::Settled(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A key as the runtime uses it; none when it is not usable, such as a point off its curve.
+    async fn imported(&self, key: &PublicKey) -> Result<Option<JsValue>, CheckUnavailable> {
+        if let Some(known) = KEYS.with_borrow(|keys| keys.get(key.id()).cloned()) {
+            return Ok(Some(known));
+        }
+        let imported = self.settled(glue::imported(key.bytes().into())).await.ok_or(CheckUnavailable)?;
+        if imported.is_null() {
+            return Ok(None);
+        }
+        KEYS.with_borrow_mut(|keys| {
+            if keys.len() >= MOST_KEYS {
+                keys.clear();
+            }
+            keys.insert(key.id().clone(), imported.clone());
+        });
+        Ok(Some(imported))
+    }
+
+    /// Begins work that goes on whatever becomes of the request: the runtime waits for it.
+    fn begin(&self, work: impl Future<Output = ()> + 'static) -> Promise {
+        let promise = future_to_promise(async move {
+            work.await;
+            Ok(JsValue::UNDEFINED)
+        });
+        let _ = self.context.wait_until(&promise);
+        promise
+    }
 }
 
-/// What goes on in the background is no request's passage any more.
+/// A clone is for work in the background, which is no part of the request's passage: it waits by itself.
 impl Clone for Workers {
     fn clone(&self) -> Self {
         Self {
             request: Clone::clone(&self.request),
             head: self.head.clone(),
             context: Rc::clone(&self.context),
-            exchange: Rc::new(Exchange::handed_over()),
+            exchange: Rc::new(Exchange::in_background()),
         }
     }
 }
@@ -117,36 +160,13 @@ impl SignatureCheck for Workers {
         if let Some(good) = in_wasm::check(key, token) {
             return Ok(good);
         }
-        let Some(key) = imported(key).await? else { return Ok(false) };
-        let text = token.signing_input();
-        if self.exchange.is_handed_over() {
-            let good = glue::check(&key, token.signature(), text.as_bytes()).await;
-            return good.ok().and_then(|good| good.as_bool()).ok_or(CheckUnavailable);
-        }
-        let wanted = Wanted::Check { key, signature: *token.signature(), text: text.to_owned() };
-        match self.exchange.ask(wanted).await {
-            Outcome::Checked(Some(good)) => Ok(good),
+        let Some(key) = self.imported(key).await? else { return Ok(false) };
+        let text = token.signing_input().to_owned();
+        match self.exchange.ask(Wanted::Check { key, signature: *token.signature(), text }).await {
+            Outcome::Checked(good) => Ok(good),
             _ => Err(CheckUnavailable),
         }
     }
-}
-
-/// A key as the runtime uses it; none when it is not usable, such as a point off its curve.
-async fn imported(key: &PublicKey) -> Result<Option<JsValue>, CheckUnavailable> {
-    if let Some(known) = KEYS.with_borrow(|keys| keys.get(key.id()).cloned()) {
-        return Ok(Some(known));
-    }
-    let imported = glue::imported(key.bytes().into()).await.map_err(|_| CheckUnavailable)?;
-    if imported.is_null() {
-        return Ok(None);
-    }
-    KEYS.with_borrow_mut(|keys| {
-        if keys.len() >= MOST_KEYS {
-            keys.clear();
-        }
-        keys.insert(key.id().clone(), imported.clone());
-    });
-    Ok(Some(imported))
 }
 
 impl Platform for Workers {
@@ -183,42 +203,37 @@ impl Platform for Workers {
         let milliseconds = u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX);
         let limit = u32::try_from(edge_state::MAX_LENGTH).unwrap_or(u32::MAX);
         let named = edge_state::MAC_HEADER;
-        let reply = glue::call(&call.url, &headers, &call.body, milliseconds, limit, named).await;
-        let (status, mac, body) = glue::parts(reply.map_err(|_| Unreachable)?);
+        let reply = glue::call(&call.url, &headers, &call.body, milliseconds, limit, named);
+        let (status, mac, body) = glue::parts(self.settled(reply).await.ok_or(Unreachable)?);
         Ok(Reply { status, mac, body })
     }
 
     async fn recall(&self, name: &str) -> Option<Vec<u8>> {
         let limit = u32::try_from(edge_state::MAX_LENGTH).unwrap_or(u32::MAX);
-        let found = glue::recall(name, AT_ONCE, limit).await.ok()?;
+        let found = self.settled(glue::recall(name, AT_ONCE, limit)).await?;
         (!found.is_null()).then(|| js_sys::Uint8Array::new(&found).to_vec())
     }
 
     async fn keep(&self, name: &str, content: Vec<u8>, duration: Duration) {
         let seconds = u32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
-        let _ = glue::keep(name, content.into_boxed_slice(), seconds).await;
+        self.settled(glue::keep(name, content.into_boxed_slice(), seconds)).await;
     }
 
     async fn forward(&self, outgoing: Outgoing<'_>) -> Result<Forwarded<Response>, Unreachable> {
         let names = if outgoing.wants_all { JsValue::UNDEFINED } else { NAMES.with(Clone::clone) };
-        let plan = if self.exchange.is_handed_over() { None } else { self.plan(&outgoing) };
-        let (response, status, described) = if let Some(plan) = plan {
-            match self.exchange.ask(Wanted::Send { plan, cache: outgoing.cache, names }).await {
-                Outcome::Answered(response, status, described) => (response, status, described),
-                _ => return Err(Unreachable),
-            }
+        let wanted = if let Some(plan) = self.plan(&outgoing) {
+            Wanted::Send { plan, cache: outgoing.cache, names }
         } else {
             let Outgoing { url, remove, set, body, cache, .. } = outgoing;
             let removed = remove.iter().map(|name| ["-", name].concat());
             let edits: Vec<String> = removed.chain([lines('=', &set)]).collect();
-            let edits = edits.join("\n");
-            let body = body.map(Vec::into_boxed_slice);
-            let response = glue::forward(&self.request, &url, &edits, body, cache).await;
-            let response: Response = response.map_err(|_| Unreachable)?.unchecked_into();
-            let (status, described) = (response.status(), glue::describe(&response, &names));
-            (response, status, described)
+            let (request, edits) = (Clone::clone(&self.request), edits.join("\n"));
+            Wanted::Forward { request, url, edits, body: body.map(Vec::into_boxed_slice), cache, names }
         };
-        throw_if_planted(self.head.get().map_or("", |head| &**head), "/late-throw\n");
+        let Outcome::Answered(response, status, described) = self.exchange.ask(wanted).await else {
+            return Err(Unreachable);
+        };
+        planted::throw_if_asked(self.head.get().map_or("", |head| &**head), "/late-throw\n");
         let headers = described.split('\n').filter_map(|line| line.split_once(':'));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Forwarded { response, status, headers })
@@ -226,27 +241,24 @@ impl Platform for Workers {
 
     async fn body(&self, limit: usize) -> Result<Vec<u8>, BodyError> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let body = glue::whole(&self.request, limit).await.map_err(|_| BodyError::Broken)?;
+        let body = self.settled(glue::whole(&self.request, limit)).await.ok_or(BodyError::Broken)?;
         if body.is_null() { Err(BodyError::TooLong) } else { Ok(js_sys::Uint8Array::new(&body).to_vec()) }
     }
 
     async fn pause(&self, duration: Duration) {
-        let _ = glue::pause(u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)).await;
+        self.settled(glue::pause(u32::try_from(duration.as_millis()).unwrap_or(u32::MAX))).await;
+    }
+
+    async fn finish(&self, work: impl Future<Output = ()> + 'static) {
+        self.settled(self.begin(work)).await;
     }
 
     fn in_background(&self, work: impl Future<Output = ()> + 'static) {
-        self.context.wait_until(async move {
+        let _ = self.begin(async move {
             // In its own turn of the event loop: the request goes first, as far as it gets without waiting.
-            let _ = glue::pause(0).await;
+            let _ = JsFuture::from(glue::pause(0)).await;
             work.await;
         });
-    }
-}
-
-/// Lets JavaScript throw through this instance, where a test has built it so and the head of the request asks for it.
-pub(super) fn throw_if_planted(head: &str, asked: &str) {
-    if cfg!(feature = "planted-panic") && head.contains(asked) {
-        glue::has_body(JsValue::UNDEFINED.unchecked_ref());
     }
 }
 

@@ -95,6 +95,21 @@ async fn a_route_can_ask_for_the_credential_itself() {
 }
 
 #[tokio::test]
+async fn origin_learns_at_a_login_which_session_the_browser_had_and_a_service_never() {
+    let world = World::new();
+    let browser = world.browser("");
+    let cookies = format!("a=b; {}", browser.cookies());
+    let reply = world.post("/login/anew").cookie(&cookies).by_own_page().send().await;
+    let handle = format!("a=b; {}", browser.handle_cookie());
+    assert_eq!((reply.seen().upstream, reply.seen().header("cookie")), ("origin", Some(handle.as_str())));
+    assert_eq!(reply.header("cache-control"), Some("private"));
+    for target in ["/login", "/token"] {
+        let reply = world.post(target).cookie(&cookies).by_own_page().send().await;
+        assert_eq!(reply.seen().header("cookie"), Some("a=b"), "{target}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_matched_is_what_is_forwarded() {
     let world = World::new();
     for (sent, forwarded) in [
@@ -254,4 +269,24 @@ async fn an_upstream_that_is_away_is_a_bad_gateway() {
     let world = World::new();
     world.upstream_goes_away();
     world.get("/plain/a").send().await.is_refused(502, "bad-gateway");
+}
+
+#[tokio::test]
+async fn who_logs_in_or_refreshes_while_origin_is_away_is_to_try_again() {
+    let world = World::new();
+    world.upstream_goes_away();
+    let reply = world.post("/auth/sessions").by_own_page().send().await;
+    reply.is_refused(503, "unavailable");
+    assert_eq!(reply.header("retry-after"), Some("1"));
+}
+
+#[tokio::test]
+async fn what_comes_before_an_answer_is_no_answer_and_the_log_says_so() {
+    let world = World::new();
+    for status in [100, 102, 103] {
+        world.upstream_answers(status, &[("link", "</a.css>; rel=preload")]);
+        let reply = world.get("/plain/a").send().await;
+        assert_eq!((reply.status, reply.problem()), (502, "bad-gateway"));
+        assert!(world.log().contains("an informational status"), "{status}");
+    }
 }

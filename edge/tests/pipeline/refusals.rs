@@ -31,6 +31,45 @@ async fn another_host_is_misdirected() {
 }
 
 #[tokio::test]
+async fn a_site_of_https_is_not_served_over_http() {
+    let world = World::new();
+    let (http, https) = (r#"{"scheme":"http"}"#, r#"{"scheme":"https"}"#);
+    // Behind a proxy that ends TLS the URL says http as well.
+    let over = |method, target: &str, visitor| {
+        let url = ["http://www.site.test", target].concat();
+        world.request_at(method, &url).header("cf-visitor", visitor)
+    };
+    for (method, target, location) in [
+        ("GET", "/plain/%7ea?b='c", "https://www.site.test/plain/~a?b=%27c"),
+        ("HEAD", "/dashboard/", "https://www.site.test/dashboard/"),
+        ("GET", "/edge/health", "https://www.site.test/edge/health"),
+        ("GET", "/unknown?", "https://www.site.test/unknown?"),
+    ] {
+        let reply = over(method, target, http).send().await;
+        assert_eq!((reply.status, reply.header("location")), (308, Some(location)));
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        assert!(reply.seen.is_none() && reply.body.is_empty());
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+        over(method, "/auth/sessions", http).by_own_page().send().await.is_refused(421, "misdirected");
+    }
+    let elsewhere = world.request_at("GET", "http://evil.test/plain/a").header("cf-visitor", http);
+    elsewhere.send().await.is_refused(421, "misdirected");
+    assert_eq!(over("GET", "/plain/a", https).send().await.status, 200);
+    assert_eq!(world.request_at("GET", "http://www.site.test/plain/a").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_site_of_http_is_served_over_it() {
+    let http = "http://www.site.test";
+    for own in [http, "https://www.site.test, http://www.site.test"] {
+        let world = World::with(&[("ISSUER", http), ("OWN_ORIGINS", own)]);
+        let draft = world.request_at("GET", &[http, "/plain/a"].concat());
+        assert_eq!(draft.header("cf-visitor", r#"{"scheme":"http"}"#).send().await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn an_ambiguous_path_is_refused() {
     let world = World::new();
     for path in [
@@ -65,6 +104,14 @@ async fn oversized_headers_are_refused_and_never_carried_on() {
             let reply = world.get(target).header(name, "x".repeat(length)).send().await;
             reply.is_refused(431, "header-too-large");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_header_whose_name_no_header_can_have_is_refused() {
+    let world = World::new();
+    for name in ["x\u{ff}identity\u{ff}subject", "x-identity\u{c3}\u{a9}subject", "x-forwarded\u{e9}for"] {
+        world.get("/plain/a").header(name, "planted").send().await.is_refused(400, "malformed-request");
     }
 }
 

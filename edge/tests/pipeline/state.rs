@@ -58,22 +58,66 @@ async fn requests_that_come_together_make_one_pull() {
     assert_eq!(world.calls(), ["/edge/state"]);
 }
 
-#[tokio::test]
-async fn a_pull_that_is_lost_with_its_request_holds_nobody_up() {
-    let world = World::new();
-    let token = world.token("");
-    world.origin_takes(Duration::from_secs(1));
-    // The first request is gone before its pull ends.
-    let mut lost = Box::pin(world.get("/echo").bearer(&token).send());
+/// Somebody asks, waits for a moment, and hangs up before there is an answer.
+async fn hangs_up(world: &World, target: &str) {
+    let mut lost = Box::pin(world.get(target).bearer(&world.token("")).send());
     poll_fn(|context| {
         assert!(lost.as_mut().poll(context).is_pending());
         Poll::Ready(())
     })
     .await;
-    drop(lost);
+}
+
+#[tokio::test]
+async fn a_pull_goes_on_when_whoever_asked_for_it_has_hung_up() {
+    let world = World::new();
+    let token = world.token("");
+    let takes = Duration::from_secs(1);
+    world.origin_takes(takes);
+    for target in ["/edge/health", "/echo", "/edge/health"] {
+        hangs_up(&world, target).await;
+    }
+    let asked = world.now();
+    let (reply, ()) = tokio::join!(world.get("/echo").bearer(&token).send(), world.settle());
+    assert_eq!(reply.status, 200);
+    assert_eq!(world.calls(), ["/edge/state"]);
+    let waited = world.now().since(asked);
+    assert!(waited < takes + Duration::from_millis(100), "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_pull_that_the_platform_loses_holds_nobody_up() {
+    let world = World::new();
+    let token = world.token("");
+    world.origin_takes(Duration::from_secs(1));
+    hangs_up(&world, "/echo").await;
+    world.loses_what_is_to_be_done();
     world.origin_takes(Duration::ZERO);
     assert_eq!(world.get("/echo").bearer(&token).send().await.status, 200);
     assert_eq!(world.calls(), ["/edge/state"; 2]);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_ever_while_one_pull_after_the_other_is_lost() {
+    let world = World::new();
+    let token = world.token("");
+    world.origin_takes(Duration::from_secs(1));
+    hangs_up(&world, "/echo").await;
+    let asked = world.now();
+    let mut waits = Box::pin(world.get("/echo").bearer(&token).send());
+    let reply = poll_fn(|context| {
+        world.pass(Duration::from_millis(100));
+        // Whenever the last pull counts as lost, somebody else is there first, and hangs up as well.
+        let mut next = Box::pin(world.get("/edge/health").send());
+        assert!(next.as_mut().poll(context).is_pending());
+        drop(next);
+        world.loses_what_is_to_be_done();
+        context.waker().wake_by_ref();
+        waits.as_mut().poll(context)
+    })
+    .await;
+    reply.is_refused(503, "unavailable");
+    assert!(world.now().since(asked) < Duration::from_secs(5));
 }
 
 #[tokio::test]

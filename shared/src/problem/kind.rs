@@ -126,8 +126,6 @@ kinds! {
     Overloaded "overloaded" 503 "There is too much to do just now"
     /// Something that is needed to decide cannot be reached; nothing opens because of it.
     Unavailable "unavailable" 503 "A part of the system cannot be reached"
-    /// The service behind the edge took too long.
-    GatewayTimeout "gateway-timeout" 504 "The service behind did not answer in time"
 }
 
 impl Kind {

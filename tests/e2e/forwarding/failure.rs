@@ -32,6 +32,7 @@ async fn a_service_that_hangs_up_or_speaks_no_http_is_a_bad_gateway() {
         ("greeting", "SSH-2.0-OpenSSH_9.9\r\n\r\n"),
         ("status", "HTTP/1.1 yes OK\r\n\r\n"),
         ("headers", "HTTP/1.1 200 OK\r\nX-Note"),
+        ("hints", "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"),
     ] {
         let path = format!("/public/broken/{place}");
         let mut visits = stand_in.at(&path);

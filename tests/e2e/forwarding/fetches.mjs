@@ -15,7 +15,7 @@ globalThis.fetch = async (resource, options) => {
 
 const passage = {
   answered: (_, status, described) => ({ status, described }),
-  unanswered: () => {
+  failed: () => {
     throw new Error("nobody answered");
   },
 };
@@ -35,11 +35,12 @@ for (const cache of [false, true]) {
   const plan = `GET\n${URL_OF_ALL}\naccept\n*/*`;
   calls.push(noted(`send ${how}`, await send(passage, plan, cache, undefined)));
   const get = new Request("http://edge.example/x");
-  calls.push(noted(`forward ${how}`, await forward(get, URL_OF_ALL, "=x-note:1", undefined, cache)));
+  const forwarded = (request, edits, body) => forward(passage, request, URL_OF_ALL, edits, body, cache, undefined);
+  calls.push(noted(`forward ${how}`, await forwarded(get, "=x-note:1", undefined)));
   const post = () => new Request("http://edge.example/x", { method: "POST", body: "a body" });
-  calls.push(noted(`forward streaming ${how}`, await forward(post(), URL_OF_ALL, "", undefined, cache)));
+  calls.push(noted(`forward streaming ${how}`, await forwarded(post(), "", undefined)));
   const read = new TextEncoder().encode("a body");
-  calls.push(noted(`forward read ${how}`, await forward(post(), URL_OF_ALL, "", read, cache)));
+  calls.push(noted(`forward read ${how}`, await forwarded(post(), "", read)));
 }
 calls.push(noted("call", await call(URL_OF_ALL, "=x-note:1", new Uint8Array(), 1000, 1000, "x-note")));
 console.log(JSON.stringify(calls));

@@ -4,5 +4,6 @@
 mod answer;
 mod failure;
 mod fetches;
+mod hung_up;
 mod request;
 mod streaming;

@@ -159,6 +159,16 @@ async fn origin_believes_no_identity_that_is_not_sealed() {
     }
 }
 
+/// Some servers take whatever is no letter and no digit of a name for a hyphen, bytes beyond ASCII among it.
+#[tokio::test]
+async fn a_look_alike_beyond_ascii_is_no_request() {
+    let system = System::shared().await;
+    for name in [&b"x\xffidentity\xffsubject"[..], b"x-identity\xc3\xa9subject", b"x-forwarded\xe9for"] {
+        let answer = ask(&system.edge, "GET /public/x", &[[name, b": planted"].concat()]).await;
+        answer.refused(400, "malformed-request");
+    }
+}
+
 #[tokio::test]
 async fn names_that_no_header_can_have_get_nobody_in() {
     let system = System::shared().await;

@@ -55,6 +55,13 @@ impl Visit {
         &self.received
     }
 
+    /// Waits until the edge has ended the connection.
+    pub(crate) async fn ended(&mut self) {
+        let read = timeout(Duration::from_secs(20), self.stream.read(&mut [0])).await;
+        // A reset is an end as well.
+        assert_eq!(read.expect("the end of the connection").unwrap_or_default(), 0, "more of the body");
+    }
+
     /// Sends bytes as they are.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.expect("a connection");

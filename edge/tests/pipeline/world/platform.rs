@@ -1,6 +1,6 @@
 //! [`Platform`] by the world of the tests.
 
-use std::time::Duration;
+use std::{cell::RefCell, future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
 use edge::forward::READ_OF_ANSWERS;
 use edge::platform::{BodyError, Call, Forwarded, NoRandomness, Outgoing, Platform, Reply, Unreachable};
@@ -17,7 +17,7 @@ use shared::{
     time::Timestamp,
 };
 
-use super::{World, request::Seen};
+use super::{Late, World, request::Seen};
 
 /// One request in the world.
 #[derive(Clone)]
@@ -119,7 +119,27 @@ impl Platform for InWorld {
         }
     }
 
+    async fn finish(&self, work: impl Future<Output = ()> + 'static) {
+        let work: Late = Box::pin(work);
+        let work = Rc::new(RefCell::new(Some(work)));
+        // Whoever gets there moves it on: the request, or what is done whatever becomes of the request.
+        self.in_background(finished(Rc::clone(&work)));
+        finished(work).await;
+    }
+
     fn in_background(&self, work: impl Future<Output = ()> + 'static) {
         self.world.0.background.borrow_mut().push(Box::pin(work));
     }
+}
+
+async fn finished(work: Rc<RefCell<Option<Late>>>) {
+    poll_fn(|context| {
+        let mut left = work.borrow_mut();
+        let polled = left.as_mut().map_or(Poll::Ready(()), |work| work.as_mut().poll(context));
+        if polled.is_ready() {
+            *left = None;
+        }
+        polled
+    })
+    .await;
 }
