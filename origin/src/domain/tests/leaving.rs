@@ -1,96 +1,12 @@
 //! Leaving: what is kept about somebody, and that nothing of it is left.
 
-use shared::id::MailId;
-use sqlx::Row as _;
-
 use super::*;
-use crate::{
-    domain::{
-        Note,
-        administration::Act,
-        audit::{Event, Kind},
-    },
-    store::{
-        Dialect,
-        leaving::Erasure,
-        mail_tokens::{self, NewToken, Purpose},
-    },
+use crate::domain::{
+    Note,
+    audit::{Event, Kind},
 };
 
 const OTHER: &str = "Countess@example.test";
-
-impl World {
-    /// How many rows of a table there are.
-    async fn count(&self, table: &str) -> i64 {
-        let statement = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) AS rows_found FROM {table}"));
-        sqlx::query(statement).fetch_one(self.store.reads()).await.unwrap().get("rows_found")
-    }
-
-    /// Erases what names a user from the audit log, in one part. How many events.
-    pub(super) async fn erase(&self, seconds: u64, user: UserId) -> u64 {
-        let of = Erasure { user, personal: Vec::new(), after: 0, is_last: false };
-        let mut transaction = self.store.begin().await.unwrap();
-        let context = self.at(seconds);
-        let erased = self.domain.erase_from_audit(&mut transaction, &context, &of, 1000).await.unwrap();
-        transaction.commit().await.unwrap();
-        assert!(erased.is_all);
-        erased.events
-    }
-
-    /// Deletes an account and erases nothing yet.
-    async fn only_delete(&self, seconds: u64, user: UserId) {
-        let context = self.at(seconds);
-        let transaction = self.domain.administer(&context, Act::Account(user)).await.unwrap();
-        self.domain.delete_in(transaction, &context, user).await.unwrap();
-    }
-
-    async fn is_verified(&self) {
-        self.domain.verify_audit(|_, _| {}).await.unwrap().unwrap();
-    }
-
-    async fn texts(&self, statement: &str) -> Vec<String> {
-        let statement = sqlx::AssertSqlSafe(statement.to_owned());
-        let rows = sqlx::query(statement).fetch_all(self.store.reads()).await.unwrap();
-        rows.iter().map(|row| row.get::<String, _>(0)).collect()
-    }
-
-    /// All that stands in all tables of the database, in small letters, bytes in hexadecimal.
-    async fn everything(&self) -> String {
-        let mut lines = Vec::new();
-        match self.store.dialect() {
-            Dialect::Sqlite => {
-                for table in self.texts("SELECT name FROM sqlite_master WHERE type = 'table'").await {
-                    let columns = self.texts(&format!("SELECT name FROM pragma_table_info('{table}')")).await;
-                    let columns: Vec<String> = columns.iter().map(|name| format!("quote({name})")).collect();
-                    let all = format!("SELECT {} FROM {table}", columns.join(" || ' ' || "));
-                    lines.extend(self.texts(&all).await);
-                }
-            }
-            Dialect::Postgres => {
-                let tables = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
-                              WHERE table_schema = current_schema()";
-                for table in self.texts(tables).await {
-                    lines.extend(self.texts(&format!("SELECT CAST(t AS TEXT) FROM {table} AS t")).await);
-                }
-            }
-        }
-        assert!(lines.len() > 10, "the database is there");
-        lines.join("\n").to_lowercase()
-    }
-
-    /// Wants these words to stand nowhere in the database, in whatever case.
-    async fn nothing_names(&self, words: &[&str]) {
-        let everything = self.everything().await;
-        for word in words {
-            let word = word.to_lowercase();
-            let bytes: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
-            for form in [word, bytes] {
-                let line = everything.lines().find(|line| line.contains(&form));
-                assert_eq!(line, None, "{form}");
-            }
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_deleted_account_can_do_nothing_and_its_address_is_free() {
@@ -167,51 +83,6 @@ async fn nothing_in_the_database_names_who_has_left() {
         w.domain.upkeep(&w.at(9 * DAY)).await.unwrap();
         w.nothing_names(&[EMAIL, OTHER, "difference engine"]).await;
         w.is_verified().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_is_asked_for_while_the_account_is_deleted_leaves_nothing_that_names_its_owner() {
-    for w in World::each().await {
-        let user = w.user(EMAIL, &["viewer"]).await;
-        // Behind another token of the user's that is being written the link has to wait.
-        let mut holding = w.store.begin().await.unwrap();
-        let token = NewToken {
-            digest: Secret::new([1; 32]).digest(),
-            purpose: Purpose::Reset,
-            user,
-            mail: MailId::new(time(0), [1; 10]),
-            email_lookup: "",
-            new_email: None,
-            session: None,
-            created_at: time(0),
-            lifetime: Duration::from_secs(MINUTE),
-        };
-        mail_tokens::put(&mut holding, &token).await.unwrap();
-        let asking = tokio::spawn({
-            let w = w.clone();
-            async move { w.domain.request_password_reset(&w.at(1), EMAIL).await }
-        });
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let leaving = tokio::spawn({
-            let w = w.clone();
-            async move { w.domain.delete_account(&w.at(1), user).await }
-        });
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        holding.rollback().await.unwrap();
-        asking.await.unwrap().unwrap();
-        leaving.await.unwrap().unwrap();
-
-        // Long after all was looked at twice, the server refuses whatever it is given.
-        w.domain.upkeep(&w.at(HOUR)).await.unwrap();
-        let refused = crate::domain::mail::Failure { is_refusal: true, text: "550 no such user".to_owned() };
-        for hour in 2..10 {
-            for mail in w.domain.take_mail(&w.at(hour * HOUR)).await.unwrap() {
-                w.domain.mail_was_not_sent(&w.at(hour * HOUR), &mail, &refused).await.unwrap();
-            }
-        }
-        w.domain.upkeep(&w.at(9 * DAY)).await.unwrap();
-        w.nothing_names(&[EMAIL]).await;
     }
 }
 
@@ -331,98 +202,6 @@ async fn what_an_administrator_did_to_others_outlives_the_account_and_says_whose
 }
 
 #[tokio::test]
-async fn erasing_goes_on_where_it_was_interrupted() {
-    for w in World::each().await {
-        let user = w.user(EMAIL, &["viewer"]).await;
-        for seconds in 1..15 {
-            w.tokens(seconds).await;
-        }
-        w.domain.link_audit("one", time(15)).await.unwrap();
-        for seconds in 16..21 {
-            w.tokens(seconds).await;
-        }
-        w.only_delete(21, user).await;
-        assert!(w.domain.login_token(&w.at(21), &Attempt::new(EMAIL, PASSWORD)).await.is_err());
-        let left = async |w: &World| {
-            let log = w.log().await;
-            log.iter().filter(|event| event.subject == Some(user) && event.address.is_some()).count()
-        };
-        let (events, sessions) = (left(&w).await, w.count("sessions").await);
-        assert!(events >= 20 && sessions == 19, "{events} {sessions}");
-
-        for part in 1..4 {
-            assert!(w.domain.erase_part_of(&w.at(22), user, 3).await.unwrap());
-            assert_eq!(
-                (left(&w).await, w.count("sessions").await),
-                (events - 3 * part, 19 - 3 * part as i64)
-            );
-            w.is_verified().await;
-        }
-        // Origin dies in the middle of the next part.
-        let mut transaction = w.store.begin().await.unwrap();
-        let of = Erasure { user, personal: Vec::new(), after: 0, is_last: false };
-        let context = w.at(23);
-        w.domain.erase_from_audit(&mut transaction, &context, &of, 1000).await.unwrap();
-        drop(transaction);
-        assert_eq!(left(&w).await, events - 9);
-        w.is_verified().await;
-        // Another one goes on.
-        let domain = open(&w.store, settings(), MASTER_KEY, 24).await.unwrap();
-        let w = World { domain, ..w };
-        assert_eq!(w.domain.upkeep(&w.at(24)).await.unwrap().accounts_erased, 1);
-        assert_eq!((left(&w).await, w.count("sessions").await, w.count("erasures").await), (0, 0, 1));
-        assert!(w.events("audit.personal_data_erased").await.len() >= 4, "each part says so");
-        w.is_verified().await;
-        w.domain.link_audit("one", time(30)).await.unwrap();
-        w.is_verified().await;
-    }
-}
-
-#[tokio::test]
-async fn what_is_recorded_a_little_late_is_erased_too() {
-    for w in World::each().await {
-        let user = w.user(EMAIL, &["viewer"]).await;
-        w.domain.delete_account(&w.at(1), user).await.unwrap();
-        // It was under way: somebody had guessed at the password meanwhile.
-        let late = Event::failure(Kind::Login, "wrong_password").subject(user).detail("email", EMAIL);
-        w.domain.record_alone(&w.at(2), late).await.unwrap();
-        assert_eq!(w.domain.upkeep(&w.at(300)).await.unwrap().accounts_erased, 0);
-        assert!(w.everything().await.contains("ada@example.test"));
-        assert_eq!(w.domain.upkeep(&w.at(700)).await.unwrap().accounts_erased, 1);
-        w.mail(700).await;
-        w.nothing_names(&[EMAIL]).await;
-        assert_eq!((w.count("users").await, w.count("erasures").await), (0, 0));
-        assert_eq!(w.domain.upkeep(&w.at(800)).await.unwrap().accounts_erased, 0);
-        w.is_verified().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn several_origins_erase_one_account_once() {
-    for w in World::each().await {
-        let user = w.user(EMAIL, &["viewer"]).await;
-        for seconds in 1..20 {
-            w.tokens(seconds).await;
-        }
-        w.only_delete(21, user).await;
-        let parts = at_once(4, |_| {
-            let w = w.clone();
-            Box::pin(async move {
-                for _ in 0..20 {
-                    w.domain.erase_part_of(&w.at(22), user, 2).await.unwrap();
-                }
-            })
-        });
-        parts.await;
-        w.domain.upkeep(&w.at(22)).await.unwrap();
-        let log = w.log().await;
-        let named = |event: &&AuditRow| event.subject == Some(user) && event.address.is_some();
-        assert_eq!((log.iter().filter(named).count(), w.count("sessions").await), (0, 0));
-        w.is_verified().await;
-    }
-}
-
-#[tokio::test]
 async fn the_last_administrator_stays_and_another_may_go() {
     for w in World::each().await {
         w.user(EMAIL, &["admin"]).await;
@@ -436,74 +215,5 @@ async fn the_last_administrator_stays_and_another_may_go() {
         w.domain.delete_own_account(&w.at(2), &me).await.unwrap();
         let again = w.domain.delete_account(&w.at(3), me.user).await;
         assert!(matches!(again, Err(Error::NotFound)), "{again:?}");
-    }
-}
-
-#[tokio::test]
-async fn of_two_administrators_who_leave_at_once_one_stays() {
-    for w in World::each().await {
-        for round in 0..8 {
-            let mut leaving = Vec::new();
-            for side in ["a", "b"] {
-                let email = format!("{side}{round}@example.test");
-                w.user(&email, &["admin"]).await;
-                let attempt = Attempt::new(&email, PASSWORD);
-                let login = w.domain.login_browser(&w.at(round), &attempt).await.unwrap();
-                leaving.push(w.principal(round, &login).await);
-            }
-            let leave = |n: usize| {
-                let (world, me, context) = (w.clone(), leaving[n].clone(), w.at(round));
-                tokio::spawn(async move { world.domain.delete_own_account(&context, &me).await })
-            };
-            let (one, other) = tokio::join!(leave(0), leave(1));
-            let (one, other) = (one.unwrap(), other.unwrap());
-            let outcomes = [&one, &other];
-            // Whoever was left over by the round before is there as well from the second round on.
-            let left = w.users().await.len();
-            assert!(left >= 1, "{outcomes:?}");
-            if round == 0 {
-                assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
-            }
-            for user in w.users().await.iter().skip(1) {
-                w.domain.delete_account(&w.at(round), user.id).await.unwrap();
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn no_login_that_crosses_the_end_of_the_account_leaves_a_session() {
-    for w in World::each().await {
-        for round in 0..6_u64 {
-            let user = w.user(EMAIL, &["viewer"]).await;
-            let first = w.tokens(round).await;
-            let logins = tokio::spawn({
-                let w = w.clone();
-                async move {
-                    let mut made = Vec::new();
-                    for _ in 0..5 {
-                        let context = w.at(round);
-                        match w.domain.login_token(&context, &Attempt::new(EMAIL, PASSWORD)).await {
-                            Ok(grant) => made.push(grant),
-                            Err(_) => break,
-                        }
-                    }
-                    made
-                }
-            });
-            let refreshes = tokio::spawn({
-                let (w, token) = (w.clone(), first.refresh_token.clone());
-                async move { w.refresh(round, &token).await.ok() }
-            });
-            w.domain.delete_account(&w.at(round), user).await.unwrap();
-            let mut grants = logins.await.unwrap();
-            grants.extend(refreshes.await.unwrap());
-            for grant in grants {
-                assert!(!w.is_alive(round, &grant).await);
-                assert!(w.domain.by_bearer(&w.at(round), &grant.access_token).await.is_err());
-                w.refresh(round, &grant.refresh_token).await.unwrap_err();
-            }
-            assert_eq!(w.count("sessions").await, 0);
-        }
     }
 }
