@@ -2,6 +2,8 @@
 //! together. The secrets among them do not print.
 
 mod address;
+#[cfg(test)]
+mod documented;
 mod domain;
 mod limits;
 mod logging;
@@ -190,7 +192,7 @@ mod tests {
     const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
     const MASTER: &str = "Hh8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0";
 
-    fn load(changes: &[(&str, &str)]) -> Result<Config, String> {
+    pub(super) fn load(changes: &[(&str, &str)]) -> Result<Config, String> {
         let mut settings = vec![
             ("COUNTERSIGN_DATABASE_URL", "sqlite::memory:"),
             ("COUNTERSIGN_ISSUER", "https://id.example.com"),

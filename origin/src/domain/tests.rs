@@ -7,6 +7,9 @@ mod accounts;
 mod administration;
 mod administrators;
 mod admission;
+mod admission_defaults;
+mod admission_mail;
+mod atomicity;
 mod audit_chain;
 mod audit_keeping;
 mod audit_load;
@@ -17,8 +20,11 @@ mod audit_verification;
 mod authentication;
 mod batches;
 mod clocks;
+mod coming_version;
+mod contents;
 mod directory;
 mod email_change;
+mod erasing;
 mod everybody;
 mod imported_passwords;
 mod key_states;
@@ -32,12 +38,15 @@ mod master_keys;
 mod ordering;
 mod outbox;
 mod passkey_domain;
+mod passkey_names;
 mod passkeys;
 mod passwords;
 mod permissions;
+mod plans;
 mod races;
 mod restore;
 mod revocation;
+mod revocation_rules;
 mod rotation;
 mod rotation_model;
 mod second_factors;
@@ -50,6 +59,7 @@ mod sessions;
 mod step_up;
 mod tampering;
 mod upkeep;
+mod waiting;
 
 use std::{sync::Arc, time::Duration};
 
@@ -250,6 +260,7 @@ fn generous() -> Limits {
         mail_overall: limit,
         records: limit,
         ceremonies: limit,
+        session: limit,
     }
 }
 

@@ -63,7 +63,8 @@ async fn panics(release: Arc<Notify>) {
 async fn a_stop_takes_its_time_once() {
     let (server, _client) = busy(Arc::default()).await;
     let tasks = tasks(Some(Delivery::of(|_| pending())));
-    let patience = Duration::from_secs(1);
+    // Long, so that what a busy machine adds to it is little beside a second time.
+    let patience = Duration::from_secs(5);
     let began = Instant::now();
     until_stopped(server, tasks, signals(1), patience).await.unwrap();
     let took = began.elapsed();

@@ -1,5 +1,7 @@
 //! The audit log under load: a thousand events a second, written by two origins, both of which would link.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval},
@@ -12,10 +14,12 @@ use crate::{
 };
 
 const WRITERS: usize = 8;
-/// How many events each of them writes …
-const EACH: u32 = 375;
-/// … and how often: together a thousand a second.
+/// How often each of them writes an event: together a thousand a second.
 const EVERY: Duration = Duration::from_millis(8);
+/// How many they write at least, and until whoever links has caught up with them …
+const LEAST: usize = 3000;
+/// … which is within this time, however slow the machine makes them all: who falls behind for good never does.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// As the background of an origin does it, until whoever would change the channel's value is gone.
 async fn keep_linking(domain: Domain, name: &'static str, mut end: watch::Receiver<()>) {
@@ -42,38 +46,48 @@ async fn a_thousand_events_a_second_are_linked_as_they_come() {
             .map(|(domain, name)| tokio::spawn(keep_linking(domain.clone(), name, end.subscribe())))
             .collect();
         let began = Instant::now();
+        let (written, is_enough) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
-                let (w, domain) = (w.clone(), domains[writer % 2].clone());
+                let (w, domain, written) = (w.clone(), domains[writer % 2].clone(), Arc::clone(&written));
+                let is_enough = Arc::clone(&is_enough);
                 tokio::spawn(async move {
                     let mut ticks = interval(EVERY);
                     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-                    for _ in 0..EACH {
+                    while !is_enough.load(Ordering::Relaxed) {
                         ticks.tick().await;
                         let context = Context { now: Clock::new().now(), ..w.at(0) };
                         let event = Event::failure(Kind::Login, "wrong_password").detail("email", EMAIL);
                         domain.record_alone(&context, event).await.unwrap();
+                        written.fetch_add(1, Ordering::Relaxed);
                     }
                 })
             })
             .collect();
         let (mut tail, mut most) = (Duration::ZERO, 0);
-        while !writers.iter().all(tokio::task::JoinHandle::is_finished) {
+        loop {
             let waiting = w.domain.audit_waiting().await.unwrap();
             let age = waiting.since.map_or(Duration::ZERO, |since| Clock::new().now().since(since));
             (tail, most) = (tail.max(age), most.max(waiting.count));
+            let written = written.load(Ordering::Relaxed);
+            if written >= LEAST && waiting.count < written as u64 / 5 {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "{} of {written} wait", waiting.count);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let took = began.elapsed();
+        // Each comes to its end: one that was broken off could still commit what it had begun.
+        is_enough.store(true, Ordering::Relaxed);
         for writer in writers {
             writer.await.unwrap();
         }
+        let written = written.load(Ordering::Relaxed);
         // A channel that is closed stays so: each of them sees it, whatever it does at this moment.
         drop(end);
         for linker in linkers {
             linker.await.unwrap();
         }
-        let written = WRITERS * EACH as usize;
         println!(
             "{:?}: {written} events in {took:?}; at most {most} waited, the oldest for {tail:?}",
             w.store.dialect()
@@ -83,7 +97,5 @@ async fn a_thousand_events_a_second_are_linked_as_they_come() {
         let verified = w.domain.verify_audit(|_, _| {}).await.unwrap().unwrap();
         assert_eq!(verified.waiting, 0);
         assert!(verified.number >= written as u64);
-        // Whoever links keeps up with those who write, however slow the machine makes them all.
-        assert!(most < written as u64 / 2, "{most} of {written} waited at once");
     }
 }

@@ -6,8 +6,9 @@ use sqlx::Row as _;
 use super::*;
 use crate::store::{
     Dialect, Transaction,
+    passwords::{self, PasswordHash},
     sessions::{self, EndReason, NewSession, Verified},
-    users::{self, PasswordHash},
+    users,
 };
 
 /// Makes a token session on what was verified and read before.
@@ -97,8 +98,7 @@ async fn whatever_ends_a_session_takes_the_users_row_first() {
                     }
                 }
             });
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            assert!(!ending.is_finished(), "{way}");
+            w.until_waited_for(&mut holding, 1).await;
             holding.commit().await.unwrap();
             ending.await.unwrap();
             let ended = if way == 2 { browser.session } else { first.session };
@@ -120,8 +120,7 @@ async fn whoever_is_just_being_shut_out_does_not_delete_the_account() {
             let w = w.clone();
             async move { w.domain.delete_own_account(&w.at(1), &me).await }
         });
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        assert!(!leaving.is_finished());
+        w.until_waited_for(&mut ending, 1).await;
         ending.commit().await.unwrap();
         let left = leaving.await.unwrap();
         assert!(matches!(left, Err(Error::Unauthenticated)), "{left:?}");
@@ -151,8 +150,7 @@ async fn of_a_login_and_a_password_change_each_waits_for_the_other() {
                 ended
             }
         });
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        assert!(!change.is_finished());
+        w.until_waited_for(&mut login, 1).await;
         login.commit().await.unwrap();
         assert_eq!(change.await.unwrap(), 1);
 
@@ -166,8 +164,7 @@ async fn of_a_login_and_a_password_change_each_waits_for_the_other() {
                 insert(&w, &mut login, user, &new, epoch + 1).await
             }
         });
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        assert!(!login.is_finished());
+        w.until_waited_for(&mut change, 1).await;
         change.commit().await.unwrap();
         assert!(!login.await.unwrap());
     }
