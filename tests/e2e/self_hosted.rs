@@ -1,12 +1,12 @@
 //! The worker in workerd on a machine of one's own, by the configuration that operators copy.
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process_group};
+use tests::system::address::free_address;
 
 use crate::fixture::{Browser, Mobile, System, until};
 
@@ -23,7 +23,7 @@ impl OwnEdge {
         let built = Command::new(env!("CARGO_BIN_EXE_dev")).arg("build").current_dir(root).output();
         let built = built.expect("cargo dev build");
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port");
+        let free = free_address().expect("a free port");
         let url = format!("http://{free}");
         let process = Command::new(root.join("node_modules/.bin/workerd"))
             .args(["serve", "docs/examples/workerd.capnp", &format!("--socket-addr=http={free}")])

@@ -5,9 +5,16 @@ use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::json;
+use shared::path::CanonicalPath;
+use shared::policy::{CrossSiteCheck, Policy};
 
 use super::{FOREIGN, TYPES};
-use crate::fixture::{Answer, Browser, Door, System};
+use crate::fixture::{Answer, Browser, Door, Request, System};
+use crate::passkeys;
+
+const LOGIN: &str = "/auth/sessions";
+const BY_SECOND_STEP: &str = "/auth/sessions/second-factor";
+const BY_PASSKEY: &str = "/auth/sessions/passkey";
 
 const SESSION: &str = "__Host-session";
 const ASSERTION: &str = "__Host-assertion";
@@ -21,7 +28,7 @@ async fn another_site_logs_nobody_in() {
         let browser = Browser::at(system.at(door));
         for foreign in FOREIGN {
             let request = || {
-                let request = browser.foreign_request(Method::POST, "/auth/sessions");
+                let request = browser.foreign_request(Method::POST, LOGIN);
                 foreign.iter().fold(request, |request, (name, value)| request.header(name, value))
             };
             let by_form =
@@ -31,7 +38,42 @@ async fn another_site_logs_nobody_in() {
                 assert!(answer.headers("set-cookie").is_empty(), "{door:?} {foreign:?}: {answer:?}");
             }
         }
-        request_with_proof(&browser).json(&user.credentials()).send().await.is(201);
+        request_with_proof(&browser, LOGIN).json(&user.credentials()).send().await.is(201);
+    }
+}
+
+#[tokio::test]
+async fn another_site_logs_nobody_in_by_a_passkey() {
+    let system = System::shared().await;
+    let (_, mut authenticator, _) = passkeys::with_passkey(system, |_| ()).await;
+    for door in [Door::Edge, Door::Origin] {
+        let browser = Browser::at(system.at(door));
+        for foreign in FOREIGN {
+            for body_type in ["text/plain", "application/json"] {
+                let credential = authenticator.get(&passkeys::options(system).await);
+                let login = json!({"credential": credential});
+                let request = browser.foreign_request(Method::POST, BY_PASSKEY);
+                let request =
+                    foreign.iter().fold(request, |request, (name, value)| request.header(name, value));
+                let request = request.header("content-type", body_type).body(login.to_string());
+                let answer = request.send().await.refused(403, "cross-site");
+                assert!(answer.headers("set-cookie").is_empty(), "{door:?} {foreign:?}: {answer:?}");
+                // What was asked of the passkey is not answered by it yet.
+                request_with_proof(&browser, BY_PASSKEY).json(&login).send().await.is(201);
+            }
+        }
+    }
+}
+
+/// Origin asks for the proof by itself, so that no answer tells whether the edge did before.
+#[test]
+fn the_policy_asks_for_the_proof_wherever_a_login_leaves_a_session() {
+    let policy = include_str!("../../../shared/policy.toml");
+    let policy = Policy::from_toml("policy.toml", policy).expect("a policy without faults");
+    for path in [LOGIN, BY_SECOND_STEP, BY_PASSKEY] {
+        let canonical = CanonicalPath::parse(path).expect("a path");
+        let route = policy.route("POST", &canonical).expect("a route");
+        assert_eq!(route.cross_site_check("POST", false), CrossSiteCheck::Origin, "{path}");
     }
 }
 
@@ -45,7 +87,7 @@ async fn only_json_and_forms_are_logins() {
         for body_type in TYPES.into_iter().filter(|body_type| {
             !matches!(body_type, Some("application/json" | "application/x-www-form-urlencoded"))
         }) {
-            let request = request_with_proof(&browser).body(user.credentials().to_string());
+            let request = request_with_proof(&browser, LOGIN).body(user.credentials().to_string());
             let request = match body_type {
                 Some(body_type) => request.header("content-type", body_type),
                 None => request,
@@ -86,7 +128,7 @@ async fn the_cookies_of_a_login_are_for_this_host_alone_and_a_logout_clears_the_
     for door in [Door::Edge, Door::Origin] {
         let mut browser = Browser::at(system.at(door));
         let fields = [("email", user.email.as_str()), ("password", &user.password)];
-        let by_form = Browser::at(system.at(door)).submit("/auth/sessions", &fields).await.is(303);
+        let by_form = Browser::at(system.at(door)).submit(LOGIN, &fields).await.is(200);
         let by_script = browser.log_in(&user).await.is(201);
         for login in [&by_form, &by_script] {
             let cookies = cookies_of(login);
@@ -112,13 +154,15 @@ async fn a_planted_session_does_not_survive_the_login() {
     let system = System::shared().await;
     let (stranger, user) = (system.new_user().await, system.new_user().await);
     for door in [Door::Edge, Door::Origin] {
-        let planted = Browser::of(system.at(door), &stranger).await;
+        let mut planted = Browser::of(system.at(door), &stranger).await;
         let mut browser = Browser::at(system.at(door));
         browser.cookies = planted.cookies.clone();
         browser.log_in(&user).await.is(201);
         assert_ne!(browser.cookies[SESSION], planted.cookies[SESSION]);
         let me = browser.get("/auth/me").await.is(200).json();
         assert_eq!(me["user"]["email"], user.email, "{door:?}");
+        planted.cookies.remove(ASSERTION);
+        planted.get("/auth/me").await.refused(401, "unauthenticated");
     }
 }
 
@@ -143,6 +187,6 @@ async fn a_token_login_sets_no_cookie() {
     }
 }
 
-fn request_with_proof(browser: &Browser) -> crate::fixture::Request {
-    browser.foreign_request(Method::POST, "/auth/sessions").header("sec-fetch-site", "same-origin")
+fn request_with_proof(browser: &Browser, path: &str) -> Request {
+    browser.foreign_request(Method::POST, path).header("sec-fetch-site", "same-origin")
 }

@@ -4,6 +4,7 @@ use reqwest::Method;
 use shared::credential::Credential;
 
 use crate::fixture::{Answer, Browser, Mobile, System, User};
+use crate::passkeys;
 
 use super::table::Owner;
 
@@ -44,12 +45,20 @@ impl Caller {
 }
 
 impl Owner {
-    /// The owner of a session that this user has, which is looked at in the end.
+    /// This user as the owner of a session, which is looked at in the end.
     pub(super) async fn new(system: &System, user: &User) -> (Self, Browser) {
         let mut browser = Browser::of(&system.origin, user).await;
         let me = browser.get("/auth/me").await.is(200).json();
         let id = |of: &str| me[of]["id"].as_str().expect("an id").to_owned();
-        let service = system.new_service_account(&[]);
-        (Self { user: id("user"), session: id("session"), service }, browser)
+        let service = system.new_service(&[]);
+        let (_, _, mut holder) = passkeys::with_passkey(system, |_| ()).await;
+        let owner = Self {
+            user: id("user"),
+            session: id("session"),
+            passkey: passkeys::id_of(&mut holder).await,
+            service: service.id,
+            key: service.key.id,
+        };
+        (owner, browser)
     }
 }

@@ -4,6 +4,7 @@
 mod caller;
 mod coverage;
 mod ended;
+mod safe;
 mod stale;
 mod table;
 

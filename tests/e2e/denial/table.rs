@@ -161,8 +161,11 @@ pub(super) const ROWS: [Row; 89] = [
 pub(super) struct Owner {
     pub(super) user: String,
     pub(super) session: String,
-    /// A service account, which is nobody's.
+    /// A passkey, of somebody else again: whoever has one logs in by two steps.
+    pub(super) passkey: String,
+    /// A service account, which is nobody's, and a key of it.
     pub(super) service: String,
+    pub(super) key: String,
 }
 
 impl Row {
@@ -183,12 +186,13 @@ impl Row {
         let id = match self.path {
             path if path.starts_with("/admin/users") => &owner.user,
             path if path.starts_with("/admin/service-accounts") => &owner.service,
+            path if path.starts_with("/auth/passkeys") => &owner.passkey,
             _ => &owner.session,
         };
         self.path
             .replace("{id}", id)
             .replace("{role}", "viewer")
-            .replace("{key}", &owner.session)
+            .replace("{key}", &owner.key)
             .replace("{kid}", "no-such-key")
             .replace("**", "a/b")
     }

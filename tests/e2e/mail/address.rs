@@ -2,11 +2,10 @@
 
 use serde_json::json;
 
-use super::TAKEN;
+use super::{TAKEN, TO_NEW};
 use crate::fixture::{Browser, Door, Mobile, System, User};
 
 const TO_OLD: &str = "Confirm the change of your e-mail address";
-const TO_NEW: &str = "Confirm your new e-mail address";
 
 #[tokio::test]
 async fn an_address_changes_when_both_ends_have_agreed_and_other_sessions_end() {

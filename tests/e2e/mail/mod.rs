@@ -7,7 +7,8 @@ mod outage;
 mod reset;
 mod verification;
 
-const VERIFY: &str = "Confirm your e-mail address";
+pub(crate) const VERIFY: &str = "Confirm your e-mail address";
+pub(crate) const TO_NEW: &str = "Confirm your new e-mail address";
 pub(crate) const RESET: &str = "Choose a new password";
 const CHANGED: &str = "Your password was changed";
 const TAKEN: &str = "You have an account already";

@@ -3,190 +3,16 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::client::Client;
+use super::ends::{Actors, Case, ENDS};
 use super::traffic::{Seen, Traffic};
-use super::{BOUND, command, session_of, times};
-use crate::fixture::{Answer, Mobile, System, User, until};
-
-/// Every way in which a right ends early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    AppLogsOut,
-    BrowserLogsOut,
-    FromAnotherDevice,
-    RefreshTokenRevoked,
-    RefreshTokenStolen,
-    ByAnAdmin,
-    ByCommand,
-    LoggedOutEverywhere,
-    PasswordChanged,
-    RoleTaken,
-    RoleTakenInABrowser,
-    RoleGranted,
-    UserDisabled,
-    AccountDeleted,
-    ServiceKeyWithdrawn,
-    ServiceDisabled,
-}
-
-const ENDS: [End; 16] = [
-    End::AppLogsOut,
-    End::BrowserLogsOut,
-    End::FromAnotherDevice,
-    End::RefreshTokenRevoked,
-    End::RefreshTokenStolen,
-    End::ByAnAdmin,
-    End::ByCommand,
-    End::LoggedOutEverywhere,
-    End::PasswordChanged,
-    End::RoleTaken,
-    End::RoleTakenInABrowser,
-    End::RoleGranted,
-    End::UserDisabled,
-    End::AccountDeleted,
-    End::ServiceKeyWithdrawn,
-    End::ServiceDisabled,
-];
+use super::{BOUND, times};
+use crate::fixture::{System, until};
 
 /// How many rights are ended while the same traffic goes on.
-const IN_ONE_GO: usize = 4 * ENDS.len();
-
-impl End {
-    /// Whether it is the session alone that ends: then others of the same user go on.
-    fn is_of_the_session(self) -> bool {
-        use End::*;
-        matches!(
-            self,
-            AppLogsOut
-                | BrowserLogsOut
-                | FromAnotherDevice
-                | RefreshTokenRevoked
-                | RefreshTokenStolen
-                | ByAnAdmin
-                | ByCommand
-        )
-    }
-
-    fn is_of_a_service(self) -> bool {
-        matches!(self, Self::ServiceKeyWithdrawn | Self::ServiceDisabled)
-    }
-
-    fn is_in_a_browser(self) -> bool {
-        matches!(self, Self::BrowserLogsOut | Self::FromAnotherDevice | Self::RoleTakenInABrowser)
-    }
-}
-
-/// A right that is about to end.
-struct Case {
-    end: End,
-    /// Whose it is; of a service account the id stands for the address.
-    user: User,
-    client: Client,
-}
-
-/// Who ends what is not one's own session.
-struct Actors {
-    /// The user of all sessions that end alone.
-    user: User,
-    /// Another device of that user.
-    device: Mobile,
-    admin: Mobile,
-}
-
-impl Case {
-    async fn of(end: End, system: &System, actors: &Actors) -> Self {
-        if end.is_of_a_service() {
-            let service = system.new_service(&["editor"]);
-            let client = Client::App(service.caller(&system.edge).await);
-            return Self { end, user: User { email: service.id, password: String::new() }, client };
-        }
-        let user = match end.is_of_the_session() {
-            true => actors.user.clone(),
-            false => system.new_user_with("editor").await,
-        };
-        let client = match end.is_in_a_browser() {
-            true => Client::browser(system, &user).await,
-            false => Client::app(system, &user).await,
-        };
-        Self { end, user, client }
-    }
-
-    /// Ends the right. When that was acknowledged.
-    async fn end(&self, system: &System, actors: &Actors) -> Instant {
-        let email = self.user.email.as_str();
-        let answer = match (self.end, &self.client) {
-            (End::AppLogsOut, Client::App(app)) => Some(app.delete("/auth/sessions/current").await.is(204)),
-            (End::BrowserLogsOut, Client::Browser(browser)) => {
-                let logout = browser.request(Method::DELETE, "/auth/sessions/current");
-                Some(logout.send().await.is(204))
-            }
-            (End::FromAnotherDevice, client) => {
-                let path = format!("/auth/sessions/{}", client.session().await);
-                Some(actors.device.delete(&path).await.is(204))
-            }
-            (End::RefreshTokenRevoked, Client::App(app)) => Some(revoked(app).await),
-            (End::RefreshTokenStolen, Client::App(app)) => Some(stolen(app).await),
-            (End::ByAnAdmin, client) => {
-                let path = format!("/admin/sessions/{}", client.session().await);
-                Some(actors.admin.delete(&path).await.is(204))
-            }
-            (End::ByCommand, Client::App(app)) => {
-                command(system, &["session", "end", "--id", &session_of(app)]);
-                None
-            }
-            (End::LoggedOutEverywhere, Client::App(app)) => Some(app.delete("/auth/sessions").await.is(204)),
-            (End::PasswordChanged, Client::App(app)) => {
-                let change = json!({"current": self.user.password, "new": "a new password, long enough"});
-                Some(app.post("/auth/password").json(&change).send().await.is(204))
-            }
-            (End::RoleTaken | End::RoleTakenInABrowser, _) => {
-                command(system, &["role", "revoke", "--email", email, "--role", "editor"]);
-                None
-            }
-            (End::RoleGranted, _) => {
-                command(system, &["role", "grant", "--email", email, "--role", "support"]);
-                None
-            }
-            (End::UserDisabled, _) => {
-                command(system, &["user", "disable", "--email", email]);
-                None
-            }
-            (End::AccountDeleted, Client::App(app)) => Some(app.delete("/auth/account").await.is(204)),
-            (End::ServiceKeyWithdrawn, client) => {
-                command(system, &["service-account", "key", "withdraw", &client.session().await]);
-                None
-            }
-            (End::ServiceDisabled, _) => {
-                command(system, &["service-account", "disable", email]);
-                None
-            }
-            (end, client) => panic!("{end:?} is not of {client:?}"),
-        };
-        let acknowledged = Instant::now();
-        if let Some(answer) = answer {
-            let number = answer.header("revocation-number").and_then(|number| number.parse::<u64>().ok());
-            assert!(number.is_some_and(|number| number > 0), "{:?}: {answer:?}", self.end);
-        }
-        acknowledged
-    }
-}
-
-async fn revoked(app: &Mobile) -> Answer {
-    let token = app.refresh_token.as_deref().expect("a login");
-    app.post("/oauth/revoke").form(&[("token", token)]).send().await.is(200)
-}
-
-/// The owner goes on, and somebody shows the token of long ago.
-async fn stolen(app: &Mobile) -> Answer {
-    let mut owner = app.clone();
-    owner.refresh().await.is(200);
-    owner.refresh().await.is(200);
-    app.present(app.refresh_token.as_deref().expect("a login")).await.oauth_refused("invalid_grant")
-}
+const IN_ONE_GO: usize = 2 * ENDS.len();
 
 /// Ends all these rights under traffic. How much later than each was acknowledged a request started that was still let
 /// through, at any edge.
@@ -226,18 +52,15 @@ async fn nothing_that_was_revoked_is_let_through_after_the_bound_at_any_edge() {
     let arguments = ["--edges", &edges, "--set", "LOG=off", "--set", "COUNTERSIGN_HASH_QUEUE=1000"];
     let system = System::own(&arguments).await;
     let user = system.new_user_with("editor").await;
-    let actors = Actors {
-        device: Mobile::of(&system.origin, &user).await,
-        user,
-        admin: Mobile::of(&system.origin, &system.admin).await,
-    };
     let wanted = asked_for("E2E_REVOCATIONS").unwrap_or_else(|| times(IN_ONE_GO, 500));
     let mut delays = Vec::new();
     while delays.len() < wanted {
         let mut cases = Vec::new();
         for end in ENDS.into_iter().cycle().take(IN_ONE_GO.min(wanted - delays.len())) {
-            cases.push(Case::of(end, &system, &actors).await);
+            cases.push(Case::of(end, &system, &user).await);
         }
+        // As late as this: some acts ask for a login of just now.
+        let actors = Actors::new(&system, &user).await;
         delays.extend(felt_after(&cases, &system, &actors).await);
     }
     delays.sort();

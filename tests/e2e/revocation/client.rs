@@ -54,10 +54,19 @@ impl Client {
 
     /// The session.
     pub(super) async fn session(&self) -> String {
+        self.id_of("session").await
+    }
+
+    /// The user.
+    pub(super) async fn user(&self) -> String {
+        self.id_of("user").await
+    }
+
+    async fn id_of(&self, what: &str) -> String {
         let me = match self {
             Self::App(app) => app.get("/auth/me").await,
             Self::Browser(browser) => browser.clone().get("/auth/me").await,
         };
-        me.is(200).json()["session"]["id"].as_str().expect("a session").to_owned()
+        me.is(200).json()[what]["id"].as_str().expect("an id").to_owned()
     }
 }

@@ -5,6 +5,7 @@
 
 mod bound;
 mod client;
+mod ends;
 mod keys;
 mod location;
 mod origins;

@@ -21,14 +21,20 @@ pub(crate) struct Authenticator {
 }
 
 impl Authenticator {
+    /// What the codes are made of.
+    pub(crate) fn secret(&self) -> &str {
+        let (_, rest) = self.uri.split_once("secret=").expect("a secret");
+        rest.split('&').next().unwrap_or_default()
+    }
+
     /// The code that the app shows. It is good now and for at least half a minute.
-    fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.code_ahead(0)
     }
 
     /// The code of the step after that. It is good now too, for a clock may be one step off, so that a test need not
     /// wait for it.
-    fn next_code(&self) -> String {
+    pub(crate) fn next_code(&self) -> String {
         self.code_ahead(30)
     }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use sqlx::Row;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use super::listed;
+use super::{listed, session_of};
 use crate::fixture::{Browser, Mobile, System};
 
 const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A system whose clock can be moved, for one test at a time: the others wait, so that nobody else's time goes by.
@@ -99,9 +99,18 @@ async fn whoever_becomes_an_administrator_has_the_short_limits_at_once() {
     system.advance(2 * MINUTE).await;
     idle.get("/auth/me").await.refused(401, "unauthenticated");
     used.refresh().await.is(200);
-    for _ in 0..24 {
-        system.advance(HOUR - 2 * MINUTE).await;
-        used.refresh().await;
+    // Up to 23 hours and a quarter after the login, and past 24.
+    for _ in 0..23 {
+        system.advance(58 * MINUTE).await;
+        used.refresh().await.is(200);
     }
+    system.advance(58 * MINUTE).await;
     used.refresh().await.oauth_refused("invalid_grant");
+    // Its time was over. Nobody ended it, and nobody took it for stolen.
+    let mut database = system.database().await;
+    let statement = "SELECT end_reason FROM sessions WHERE id = $1";
+    let session = sqlx::query(statement).bind(session_of(&used)).fetch_one(&mut database).await;
+    assert_eq!(session.expect("a session").get::<Option<String>, _>("end_reason"), None);
+    let events = system.recorded_of_session(&session_of(&used)).await;
+    assert!(events.iter().all(|event| event.kind != "refresh.theft"), "{events:?}");
 }
