@@ -176,7 +176,7 @@ fn act(command: Command) -> Result<(), Failure> {
         Command::Deny => supply::rules::check(&Place::find()?),
         Command::Sbom { output } => supply::bill::write(&Place::find()?.root, output.as_deref()),
         Command::Mutate { shared: true, more, .. } => mutate::shared(&Place::find()?, &more),
-        Command::Mutate { names, .. } => mutate::planted(&Place::find()?, &names),
+        Command::Mutate { names, .. } => block_on(mutate::planted(&Place::find()?, &names)),
         Command::Fuzz(options) => fuzz::fuzz(&Place::find()?, &options),
         Command::Check => {
             let root = Place::find()?.root;

@@ -113,7 +113,7 @@ impl System {
         let issuer = Origin::configured(&artifacts.origin, &settings.origin, data.path())?;
         issuer.check_settings().await?;
         issuer.migrate().await?;
-        administrator(&issuer, data).await?;
+        administrator(&issuer, data, &settings).await?;
 
         let mut origin = Part::start("origin", issuer.serve(), &place.watchdog)?;
         let mut upstream =
@@ -159,21 +159,35 @@ impl System {
     }
 }
 
-/// Makes the administrator's account when the database has none yet.
-async fn administrator(issuer: &Origin<'_>, data: &Data) -> Result<(), Failure> {
+/// What origin is told by whether an address has to be verified before a login, and what it is told unless somebody
+/// asks for that.
+const VERIFICATION: &str = "COUNTERSIGN_EMAIL_VERIFICATION";
+const UNVERIFIED: &str = "off";
+
+/// Makes the administrator's account when the database has none yet. Where a login wants a verified address it gets
+/// one: nobody has registered it, so no link is on its way there.
+async fn administrator(issuer: &Origin<'_>, data: &Data, settings: &Settings) -> Result<(), Failure> {
     match (issuer.has_user(ADMIN).await?, data.is_new()) {
-        (false, _) => issuer.create_user(ADMIN, "admin", &data.secrets.admin_password).await,
-        (true, false) => Ok(()),
-        (true, true) => Err(Failure::new(
-            format!("the database was made with another data directory, which has the password of {ADMIN}"),
-            "give that directory by --data, or an empty database",
-        )),
+        (false, _) => issuer.create_user(ADMIN, "admin", &data.secrets.admin_password).await?,
+        (true, false) => {}
+        (true, true) => {
+            return Err(Failure::new(
+                format!(
+                    "the database was made with another data directory, which has the password of {ADMIN}"
+                ),
+                "give that directory by --data, or an empty database",
+            ));
+        }
     }
+    if settings.origin.get(VERIFICATION).is_some_and(|asked| asked != UNVERIFIED) {
+        issuer.verify_user(ADMIN).await?;
+    }
+    Ok(())
 }
 
 /// Limits for a hundred test users behind one address, several of whom mistype their password at once. That of one
 /// account can still be reached by trying, and what logs one of them in a thousand times keeps all of its sessions.
-const UNHURRIED: [(&str, &str); 10] = [
+const UNHURRIED: [(&str, &str); 11] = [
     ("COUNTERSIGN_LIMIT_ACCOUNT", "100/3600/1/60"),
     ("COUNTERSIGN_LIMIT_DEVICE", "100/3600/1/60"),
     ("COUNTERSIGN_LIMIT_ADDRESS", "100000/3600000/1/1"),
@@ -183,6 +197,7 @@ const UNHURRIED: [(&str, &str); 10] = [
     ("COUNTERSIGN_LIMIT_MAIL_OVERALL", "100000/3600000/1/1"),
     ("COUNTERSIGN_LIMIT_RECORDS", "100000/3600000/1/1"),
     ("COUNTERSIGN_LIMIT_CEREMONIES", "100000/3600000/1/1"),
+    ("COUNTERSIGN_LIMIT_SESSION", "100000/3600000/1/1"),
     ("COUNTERSIGN_SESSIONS_PER_USER", "10000"),
 ];
 
@@ -218,7 +233,7 @@ pub(crate) fn settings(
         ("COUNTERSIGN_LOG_FORMAT", "text".to_owned()),
         ("COUNTERSIGN_SMTP_URL", format!("smtp://{}", addresses.smtp)),
         ("COUNTERSIGN_MAIL_FROM", "Countersign <login@example.test>".to_owned()),
-        ("COUNTERSIGN_EMAIL_VERIFICATION", "off".to_owned()),
+        (VERIFICATION, UNVERIFIED.to_owned()),
         ("COUNTERSIGN_SHUTDOWN_SECONDS", "2".to_owned()),
         ("UPSTREAM_ORIGIN", url(addresses.origin)),
         ("UPSTREAM_DEMO", url(addresses.upstream)),

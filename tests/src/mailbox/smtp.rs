@@ -1,4 +1,4 @@
-//! As much of SMTP (RFC 5321) as a program that sends mail needs: no encryption, no authentication, no delivery.
+//! As much of SMTP (RFC 5321) as a program that sends mail needs: no encryption, no delivery, and any password is good.
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -52,7 +52,8 @@ async fn conversation(
         }
         let line = String::from_utf8_lossy(&line).into_owned();
         let answer = match verb.as_str() {
-            "EHLO" => "250-mailbox\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+            "EHLO" => "250-mailbox\r\n250-8BITMIME\r\n250-AUTH PLAIN\r\n250 SMTPUTF8\r\n",
+            "AUTH" => "235 whoever that is\r\n",
             "HELO" | "NOOP" => "250 fine\r\n",
             "MAIL" | "RSET" => {
                 recipients.clear();

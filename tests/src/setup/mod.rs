@@ -139,6 +139,15 @@ pub fn everything(place: &Place) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The packages alone, for who wants what is in one of them.
+///
+/// # Errors
+/// The first thing that is missing.
+pub fn packages(place: &Place) -> Result<(), Failure> {
+    let _alone = place.lock()?;
+    prepare(place)
+}
+
 /// What every build needs. The caller holds the place's lock.
 fn prepare(place: &Place) -> Result<(), Failure> {
     prerequisite::check()?;

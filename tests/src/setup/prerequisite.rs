@@ -10,8 +10,8 @@ use crate::failure::Failure;
 use super::place::Place;
 use super::say;
 
-/// The Node.js that the packages in `package.json` need.
-const NODE_MAJOR: u32 = 20;
+/// The oldest Node.js that will do, major and minor, as `engines` in `package.json` says.
+const NODE: (u32, u32) = (20, 3);
 
 /// The target of the worker.
 const WASM: &str = "wasm32-unknown-unknown";
@@ -24,14 +24,14 @@ pub fn check() -> Result<(), Failure> {
     let mut missing = Vec::new();
     match find("node") {
         None => {
-            missing.push("Node.js is missing (install version 20 or newer, https://nodejs.org)".to_owned())
+            missing.push(format!("Node.js is missing ({})", install_node()));
         }
-        Some(node) => match node_major(&node) {
-            Some(major) if major >= NODE_MAJOR => {}
-            found => missing.push(format!(
-                "Node.js is {}, too old (install version {NODE_MAJOR} or newer, https://nodejs.org)",
-                found.map_or_else(|| "of an unknown version".to_owned(), |major| format!("version {major}"))
-            )),
+        Some(node) => match node_version(&node) {
+            Some(version) if version >= NODE => {}
+            Some((major, minor)) => {
+                missing.push(format!("Node.js is version {major}.{minor}, too old ({})", install_node()));
+            }
+            None => missing.push(format!("Node.js is of an unknown version ({})", install_node())),
         },
     }
     if find("npm").is_none() {
@@ -76,14 +76,19 @@ pub(super) fn find(command: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn node_major(node: &Path) -> Option<u32> {
-    let output = Command::new(node).arg("--version").output().ok()?;
-    major(&String::from_utf8_lossy(&output.stdout))
+fn install_node() -> String {
+    format!("install version {}.{} or newer, https://nodejs.org", NODE.0, NODE.1)
 }
 
-/// 22 of `v22.11.0`.
-fn major(version: &str) -> Option<u32> {
-    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+fn node_version(node: &Path) -> Option<(u32, u32)> {
+    let output = Command::new(node).arg("--version").output().ok()?;
+    version(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// 22 and 11 of `v22.11.0`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.trim().strip_prefix('v')?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -91,9 +96,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_read_from_what_node_prints() {
-        assert_eq!(major("v22.11.0\n"), Some(22));
-        assert_eq!(major("20.1.0"), None);
-        assert_eq!(major(""), None);
+    fn the_version_is_read_from_what_node_prints() {
+        assert_eq!(version("v22.11.0\n"), Some((22, 11)));
+        assert_eq!(version("20.1.0"), None);
+        assert_eq!(version("v20"), None);
+        assert_eq!(version(""), None);
+    }
+
+    #[test]
+    fn the_oldest_node_is_the_one_that_package_json_asks_for() {
+        let package = include_str!("../../../package.json");
+        assert!(package.contains(&format!("\"node\": \">={}.{}.0\"", NODE.0, NODE.1)), "{package}");
+        assert!(version("v20.2.9").unwrap() < NODE && version("v20.3.0").unwrap() >= NODE);
+        assert!(version("v21.0.0").unwrap() >= NODE && version("v18.20.0").unwrap() < NODE);
     }
 }

@@ -36,15 +36,7 @@ impl Addresses {
         if base != 0 {
             return Self::at(base, further_edges);
         }
-        for _ in 0..100 {
-            // Below the range from which systems choose for outgoing connections, so that none of those is in the
-            // way between this check and the moment a part listens.
-            let base = 10_000 + u16::from_le_bytes(random::bytes()?) % 20_000;
-            if let Ok(addresses) = Self::at(base, further_edges) {
-                return Ok(addresses);
-            }
-        }
-        Err(Failure::new("no free ports were found", "stop what listens on so many of them"))
+        tried(|base| Self::at(base, further_edges))
     }
 
     fn at(base: u16, further_edges: u16) -> Result<Self, Failure> {
@@ -85,6 +77,27 @@ impl Addresses {
     }
 }
 
+/// A free port of this machine alone, for what is no part of a system.
+///
+/// # Errors
+/// When none is found.
+pub fn free_address() -> Result<SocketAddr, Failure> {
+    let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    tried(|port| is_free("one more part", address(port)).map(|()| address(port)))
+}
+
+/// What is found from some port on. All are below the range from which systems choose for outgoing connections, so that
+/// none of those is in the way between this check and the moment somebody listens.
+fn tried<T>(from: impl Fn(u16) -> Result<T, Failure>) -> Result<T, Failure> {
+    for _ in 0..100 {
+        let base = 10_000 + u16::from_le_bytes(random::bytes()?) % 20_000;
+        if let Ok(found) = from(base) {
+            return Ok(found);
+        }
+    }
+    Err(Failure::new("no free ports were found", "stop what listens on so many of them"))
+}
+
 fn is_free(part: &str, address: SocketAddr) -> Result<(), Failure> {
     TcpListener::bind(address).map(drop).map_err(|error| {
         Failure::new(
@@ -105,6 +118,12 @@ mod tests {
         let addresses = Addresses::from(0, ONE).unwrap();
         assert_eq!(addresses.smtp.port(), addresses.edge.port() + 4);
         assert_eq!(addresses.edges().collect::<Vec<_>>(), [addresses.edge]);
+    }
+
+    #[test]
+    fn a_free_port_is_none_that_an_outgoing_connection_gets() {
+        let address = free_address().unwrap();
+        assert!((10_000..30_000).contains(&address.port()) && address.ip().is_loopback(), "{address}");
     }
 
     #[test]

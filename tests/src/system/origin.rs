@@ -83,6 +83,14 @@ impl<'a> Origin<'a> {
             .await
     }
 
+    /// Takes the address of an account for verified.
+    ///
+    /// # Errors
+    /// With what origin says is wrong.
+    pub async fn verify_user(&self, email: &str) -> Result<(), Failure> {
+        self.succeed(&["user", "verify", "--email", email], "").await
+    }
+
     /// Disables an account.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -19,12 +18,17 @@ use tokio::time::{Instant, sleep};
 use crate::failure::Failure;
 use crate::random;
 
+use super::address::free_address;
 use super::data::write_private;
 use super::process::Part;
 use super::watchdog::Watchdog;
 
 /// What to do about most of what can go wrong here.
 const REMEDY: &str = "see that TMPDIR exists and has some hundred megabytes free";
+
+/// The same where the server is another user's.
+const REMEDY_OF_ANOTHER: &str = "see that TMPDIR is a directory that everybody may enter, below others that everybody \
+                                 may, and has some hundred megabytes free";
 
 /// A running server.
 #[derive(Debug)]
@@ -85,7 +89,7 @@ impl Postgres {
         let native = installation(package, directory.path(), owner.as_ref())?;
         let password = Base64UrlUnpadded::encode_string(&random::bytes::<18>()?);
         let data = initialise(&native, directory.path(), &password, owner.as_ref())?;
-        let server = Server { native, data, port: free_port()?, owner, settings };
+        let server = Server { native, data, port: free_address()?.port(), owner, settings };
         let url = format!("postgres://postgres:{password}@127.0.0.1:{}/postgres", server.port);
         let mut part = Part::start("postgres", server.command(), watchdog)?;
         until_ready(&mut part).await?;
@@ -280,16 +284,20 @@ fn initialise(
         .stdout(output.try_clone().map_err(Failure::file(&log))?)
         .stderr(output)
         .status()
-        .map_err(Failure::io(
-            "PostgreSQL's initdb did not start",
-            "remove node_modules and run the command again",
-        ))?;
+        .map_err(|error| {
+            // What the other user may not enter is there, and not for them.
+            let is_closed = owner.is_some() && error.kind() == ErrorKind::PermissionDenied;
+            let again = "remove node_modules and run the command again";
+            let remedy = if is_closed { REMEDY_OF_ANOTHER } else { again };
+            Failure::io("PostgreSQL's initdb did not start", remedy)(error)
+        })?;
     if status.success() {
         return Ok(data);
     }
     let said = fs::read_to_string(&log).unwrap_or_default();
     let lines = said.lines().map(str::to_owned).collect();
-    Err(Failure::new(format!("PostgreSQL's initdb failed ({status})"), REMEDY).with_log(lines))
+    let remedy = if owner.is_some() { REMEDY_OF_ANOTHER } else { REMEDY };
+    Err(Failure::new(format!("PostgreSQL's initdb failed ({status})"), remedy).with_log(lines))
 }
 
 fn owned(program: &Path, owner: Option<&Owner>) -> Command {
@@ -299,11 +307,6 @@ fn owned(program: &Path, owner: Option<&Owner>) -> Command {
     }
     command.env_remove("PGDATA").env("LC_ALL", "C");
     command
-}
-
-fn free_port() -> Result<u16, Failure> {
-    let address = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).and_then(|l| l.local_addr());
-    Ok(address.map_err(Failure::io("no free port was found", "stop what listens on so many of them"))?.port())
 }
 
 async fn until_ready(part: &mut Part) -> Result<(), Failure> {
@@ -322,6 +325,8 @@ async fn until_ready(part: &mut Part) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -330,5 +335,21 @@ mod tests {
             "root:x:0:0:root:/root:/bin/sh\nnobody:x:99:98:nobody:/nonexistent:/usr/sbin/nologin\n";
         assert_eq!(Owner::nobody(accounts), Owner { user: 99, group: 98 });
         assert_eq!(Owner::nobody(""), Owner { user: 65_534, group: 65_534 });
+    }
+
+    #[test]
+    fn a_directory_that_the_servers_user_may_not_enter_is_told_by_what_helps() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let closed = tempfile::tempdir().unwrap();
+        fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let directory = tempfile::tempdir_in(&closed).unwrap();
+        let native = directory.path().join("native");
+        fs::create_dir_all(native.join("bin")).unwrap();
+        symlink("/bin/true", native.join("bin/initdb")).unwrap();
+        let owner = Owner::of_the_server();
+        let failure = initialise(&native, directory.path(), "secret", owner.as_ref()).unwrap_err();
+        assert!(failure.to_string().contains("that everybody may enter"), "{failure}");
     }
 }
