@@ -78,7 +78,7 @@ impl Snapshot {
     /// makes it old.
     #[must_use]
     pub fn age(&self, now: Timestamp) -> Duration {
-        apart(self.pull.began, now)
+        self.pull.began.distance(now)
     }
 
     /// When the pull began that brought it.
@@ -159,7 +159,7 @@ pub async fn newer_than<P: Platform>(
         if let Some(newer) = newer() {
             return Ok(newer);
         }
-        let is_over = apart(came, now) >= LOST + DEADLINE;
+        let is_over = came.distance(now) >= LOST + DEADLINE;
         if is_over || !state.is_pulling(now) && state.has_failed(now, fresh) {
             return Err(Unavailable);
         }
@@ -220,7 +220,7 @@ impl State {
     /// by since the last one began, whatever became of it.
     fn begin(&self, now: Timestamp, fresh: Duration) -> Option<Pull> {
         let last = self.last.get();
-        if self.is_pulling(now) || last.is_some_and(|last| apart(last.began, now) < fresh) {
+        if self.is_pulling(now) || last.is_some_and(|last| last.began.distance(now) < fresh) {
             return None;
         }
         let begun = Pull { number: last.map_or(0, |last| last.number + 1), began: now };
@@ -231,11 +231,11 @@ impl State {
 
     fn is_pulling(&self, now: Timestamp) -> bool {
         let begun = self.last.get().filter(|_| self.is_pulling.get());
-        begun.is_some_and(|last| apart(last.began, now) < LOST)
+        begun.is_some_and(|last| last.began.distance(now) < LOST)
     }
 
     fn has_failed(&self, now: Timestamp, within: Duration) -> bool {
-        self.failed.get().is_some_and(|failed| apart(failed, now) < within)
+        self.failed.get().is_some_and(|failed| failed.distance(now) < within)
     }
 
     /// Takes what a pull brought. A pull that comes in after a later one must not undo it; in one
@@ -260,9 +260,4 @@ impl State {
         let taken = Snapshot { keys, incarnation, number, pull, rules: rules.map_err(origin::unusable)? };
         Ok(Rc::clone(snapshot.insert(Rc::new(taken))))
     }
-}
-
-/// How far apart two moments are, whichever was first.
-fn apart(a: Timestamp, b: Timestamp) -> Duration {
-    a.since(b).max(b.since(a))
 }

@@ -118,10 +118,7 @@ impl Store {
         let difference = match self.dialect {
             // An embedded database has no clock but this machine's.
             Dialect::Sqlite => Duration::ZERO,
-            Dialect::Postgres => {
-                let there = meta::time(&self.reads).await?;
-                there.since(now).max(now.since(there))
-            }
+            Dialect::Postgres => meta::time(&self.reads).await?.distance(now),
         };
         if difference > MAX_CLOCK_DIFFERENCE {
             return Err(Error::ClockApart { difference });

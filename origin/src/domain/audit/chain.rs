@@ -101,7 +101,7 @@ fn has_work(waiting: &Waiting, now: Timestamp) -> bool {
 }
 
 fn is_due(links: u64, since: Timestamp, now: Timestamp) -> bool {
-    links >= CHECKPOINT_LINKS || now.since(since).max(since.since(now)) >= CHECKPOINT_TIME
+    links >= CHECKPOINT_LINKS || now.distance(since) >= CHECKPOINT_TIME
 }
 
 /// As [`rows::lead`] decides, which is what counts.
